@@ -1,0 +1,1 @@
+"""Who asks: translation between HTTP and the service functions, and nothing else."""

@@ -1,0 +1,1 @@
+"""Who wires: settings, clock, entropy, processes and the embedded database."""

@@ -1,0 +1,1 @@
+"""All SQL: migrations, named queries, and the typed functions that run them."""

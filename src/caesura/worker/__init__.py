@@ -1,0 +1,1 @@
+"""Who acts: the only sockets; claims, marks, sends, records."""
