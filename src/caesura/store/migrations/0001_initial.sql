@@ -1,0 +1,379 @@
+-- The first schema. `workspace_id` leads every key, so that tables can be distributed by it.
+-- Every time is an argument (`now` comes from the caller): there is no default clock in here.
+
+create table workspace (
+    id integer generated always as identity primary key,
+    name text not null unique check (length(name) between 1 and 200),
+    created_at timestamptz not null
+);
+
+create table api_key (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    prefix text not null unique,            -- the public part, by which a key is found
+    digest bytea not null,                  -- HMAC-SHA256 of the secret part; the secret itself is not kept
+    dialect text not null check (dialect in ('native', 'leadterra', 'leadlex', 'autosend', 'woodpecker')),
+    scopes text[] not null,
+    label text,                             -- null when nobody gave it one
+    created_at timestamptz not null,
+    expires_at timestamptz,                 -- null: never
+    last_used_at timestamptz,               -- null: not used yet
+    revoked_at timestamptz,                 -- null: good
+    primary key (workspace_id, id)
+);
+
+create table lead (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    address text not null,                  -- canonical: local part as given, domain an A-label in lower case
+    address_key text not null,              -- what makes two addresses the same: folded local part and domain
+    domain text not null,                   -- A-label, lower case: what a domain hold and a suppression name
+    fields jsonb not null,
+    zone text,                              -- IANA; null: the campaign's
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, address_key)
+);
+
+create table lead_list (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    created_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);
+
+create table lead_list_member (
+    workspace_id integer not null,
+    list_id bigint not null,
+    lead_id bigint not null,
+    added_at timestamptz not null,
+    primary key (workspace_id, list_id, lead_id),
+    foreign key (workspace_id, list_id) references lead_list on delete cascade,
+    foreign key (workspace_id, lead_id) references lead on delete cascade
+);
+-- finds the lists of a lead, and makes its deletion cheap
+create index lead_list_member_lead on lead_list_member (workspace_id, lead_id);
+
+create table mailbox (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    address text not null,
+    definition jsonb not null,              -- transport and limits as the owner wrote them, without the secret
+    secret bytea,                           -- AES-256-GCM of the password or token; null: no authentication
+    archived boolean not null default false,
+    version integer not null default 1,     -- counts edits: the ETag, and what tells a worker to reload
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);
+
+-- The load of a mailbox, apart from its definition since it changes with every message.
+create table mailbox_pace (
+    workspace_id integer not null,
+    mailbox_id bigint not null,
+    day date,                               -- the local day that `used` counts; null: nothing sent yet
+    used integer not null default 0,        -- marked on that day and not handed back
+    ready_at timestamptz,                   -- the gap or the rate allows no message before; null: now
+    busy_until timestamptz,                 -- a gapped message is in transit under this lease; null: none
+    primary key (workspace_id, mailbox_id),
+    foreign key (workspace_id, mailbox_id) references mailbox on delete cascade
+) with (fillfactor = 50);
+
+create table pool (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    created_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);
+
+create table pool_mailbox (
+    workspace_id integer not null,
+    pool_id bigint not null,
+    mailbox_id bigint not null,
+    primary key (workspace_id, pool_id, mailbox_id),
+    foreign key (workspace_id, pool_id) references pool on delete cascade,
+    foreign key (workspace_id, mailbox_id) references mailbox on delete cascade
+);
+-- finds the pools of a mailbox
+create index pool_mailbox_mailbox on pool_mailbox (workspace_id, mailbox_id);
+
+create table campaign (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    status text not null default 'draft' check (status in ('draft', 'scheduled', 'pending_approval',
+        'running', 'paused', 'editing', 'completed', 'stopped')),
+    cause text not null,                    -- why it is in this status: a code word
+    actor text not null,                    -- who put it there
+    reason text,                            -- in that person's own words; null when none were given
+    status_at timestamptz not null,
+    pool_id bigint,                         -- null: not chosen yet
+    definition jsonb not null,              -- all but the steps, as the owner wrote it
+    starts_at timestamptz,                  -- null: not scheduled
+    started_at timestamptz,                 -- null: never ran
+    paused_at timestamptz,                  -- null: not paused
+    quiesced_at timestamptz,                -- null: not paused, or something is still in transit
+    resume_at timestamptz,                  -- null: no resume is planned
+    clock_mode text not null default 'freeze' check (clock_mode in ('freeze', 'run')),
+    clock_offset interval not null default '0',  -- real time less campaign time
+    clock_stopped_at timestamptz,           -- the frozen clock stands here; null: it runs
+    new_leads text not null default 'hold' check (new_leads in ('hold', 'reject')),
+    on_overdue text not null default 'spread' check (on_overdue in ('spread', 'skip', 'review')),
+    overdue_since timestamptz,              -- campaign time: what fell due in the last pause, with overdue_until;
+    overdue_until timestamptz,              -- null: nothing is treated apart
+    archived boolean not null default false,
+    version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    foreign key (workspace_id, pool_id) references pool,
+    check ((status = 'paused') = (paused_at is not null)),
+    check (quiesced_at is null or paused_at is not null),
+    check (resume_at is null or status = 'paused'),
+    check ((overdue_since is null) = (overdue_until is null))
+);
+-- the worker's first question: what is running?
+create index campaign_running on campaign (workspace_id, id) where status = 'running';
+-- the timer's question: what starts or resumes by itself, and what is not quiet yet?
+create index campaign_timed on campaign (workspace_id, id) where status in ('scheduled', 'paused');
+create index campaign_by_name on campaign (workspace_id, name);
+
+create table step (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    number smallint not null check (number between 1 and 50),
+    definition jsonb not null,
+    primary key (workspace_id, campaign_id, number),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade
+);
+
+-- What a campaign has used of its own daily quotas.
+create table campaign_pace (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    day date,                               -- the local day that the counts are of; null: nothing yet
+    used integer not null default 0,
+    opened integer not null default 0,      -- of these, first steps
+    primary key (workspace_id, campaign_id),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade
+) with (fillfactor = 50);
+
+create table enrollment (
+    workspace_id integer not null,
+    id bigint generated always as identity,
+    campaign_id bigint not null,
+    lead_id bigint not null,
+    state text not null default 'waiting' check (state in ('waiting', 'claimed', 'held', 'finished', 'stopped')),
+    cause text,                             -- why it is held or stopped; null in the other states
+    step smallint not null default 1,       -- the next step; the last one once finished
+    due_at timestamptz not null,            -- campaign time
+    not_before timestamptz,                 -- real time: parked until then; null: only due_at counts
+    wait_reason text,                       -- why it is parked; null when it is not
+    mailbox_id bigint,                      -- all steps leave from here; null until the first is marked
+    thread_message_id text,                 -- Message-ID of the first message; null until it is marked
+    thread_subject text,                    -- and its subject
+    thread_tail text,                       -- Message-ID of the last message that went out; null before the first
+    claimed_by text,                        -- the worker that has it; null unless claimed
+    lease_until timestamptz,                -- and until when; null unless claimed
+    enrolled_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, campaign_id, lead_id),
+    foreign key (workspace_id, campaign_id) references campaign,
+    foreign key (workspace_id, lead_id) references lead,
+    check ((state in ('held', 'stopped')) = (cause is not null)),
+    check ((state = 'claimed') = (claimed_by is not null)),
+    check ((state = 'claimed') = (lease_until is not null)),
+    check ((not_before is null) = (wait_reason is null))
+) with (fillfactor = 70);
+-- claim: the due ones of a campaign, by mailbox (null: not opened yet), oldest first
+create index enrollment_due on enrollment (workspace_id, campaign_id, mailbox_id, due_at)
+    where state = 'waiting' and not_before is null;
+-- the timer: parked ones whose time has come
+create index enrollment_parked on enrollment (not_before) where state = 'waiting' and not_before is not null;
+-- the timer: leases that ran out
+create index enrollment_leased on enrollment (lease_until) where state = 'claimed';
+-- releasing a hold finds the ones that met it
+create index enrollment_held on enrollment (workspace_id, cause, lead_id) where state = 'held';
+-- a reply or an unsubscribe finds every enrollment of the lead
+create index enrollment_lead on enrollment (workspace_id, lead_id);
+
+create table message (
+    workspace_id integer not null,
+    enrollment_id bigint not null,
+    step smallint not null,
+    campaign_id bigint not null,
+    lead_id bigint not null,
+    variant smallint not null,              -- 0-based place among the step's variants
+    mailbox_id bigint,                      -- null only where nothing was ever marked (a step passed over)
+    state text not null check (state in ('sending', 'sent', 'deferred', 'rejected', 'unknown', 'cancelled')),
+    cause text,                             -- why it is deferred, rejected, unknown or cancelled; else null
+    message_id text,                        -- RFC 5322 Message-ID, in angle brackets; null where nothing was ever marked
+    recipient text not null,
+    attempt smallint not null,              -- how often it was marked
+    refusals smallint not null default 0,   -- how often a server put it off: what the back-off counts
+    worker text,                            -- who marked it last; null where nothing was ever marked
+    lease_until timestamptz,                -- past this it is unknown; null unless sending
+    marked_at timestamptz,                  -- the last time
+    settled_at timestamptz,                 -- null while sending
+    stage text,                             -- how far the last try came
+    reply_code smallint,                    -- what the server said; null when it said nothing
+    reply text,
+    primary key (workspace_id, enrollment_id, step),  -- G2's last line of defence
+    foreign key (workspace_id, enrollment_id) references enrollment,
+    check ((state = 'sending') = (lease_until is not null)),
+    check ((state = 'sending') = (settled_at is null)),
+    check (state <> 'sending' or (message_id is not null and mailbox_id is not null and worker is not null)),
+    check ((state in ('sending', 'sent')) = (cause is null))
+) with (fillfactor = 70);
+-- in transit: counted at a pause, and recovered when the lease runs out
+create index message_sending on message (workspace_id, campaign_id, lease_until) where state = 'sending';
+-- the ledger of a campaign, and its unknown ones
+create index message_campaign on message (workspace_id, campaign_id, enrollment_id, step);
+
+create table suppression (
+    workspace_id integer not null references workspace,
+    kind text not null check (kind in ('address', 'domain')),
+    value text not null,                    -- an address key, or a domain as A-label
+    cause text not null,
+    actor text not null,
+    created_at timestamptz not null,
+    primary key (workspace_id, kind, value)
+);
+
+create table hold (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    level text not null check (level in ('workspace', 'mailbox', 'domain', 'campaign', 'lead')),
+    subject text not null,                  -- the id at that level, a domain, or '' for the workspace
+    cause text not null,
+    actor text not null,
+    reason text,                            -- in words; null when none were given
+    created_at timestamptz not null,
+    released_at timestamptz,                -- null: in force
+    released_by text,                       -- null: in force
+    primary key (workspace_id, id),
+    check ((released_at is null) = (released_by is null)),
+    check ((level = 'workspace') = (subject = ''))
+);
+-- the gate's question; and one hold per subject and cause, so that placing one twice is one
+create unique index hold_in_force on hold (workspace_id, level, subject, cause) where released_at is null;
+
+-- The append-only log, written in the transaction of the change it tells of.
+create table event (
+    workspace_id integer not null,
+    id bigint generated always as identity,
+    transaction_id xid8 not null default pg_current_xact_id(),  -- lets a reader stop before what may still commit
+    at timestamptz not null,
+    kind text not null,
+    actor text not null,
+    campaign_id bigint,                     -- null: not about a campaign; likewise below
+    enrollment_id bigint,
+    step smallint,
+    mailbox_id bigint,
+    lead_id bigint,
+    data jsonb not null,
+    primary key (workspace_id, id)
+);
+-- the history of one campaign
+create index event_campaign on event (workspace_id, campaign_id, id) where campaign_id is not null;
+
+create table idempotency_key (
+    workspace_id integer not null references workspace,
+    key text not null,
+    request_digest bytea not null,
+    status smallint,                        -- null: still being answered
+    headers jsonb,
+    body bytea,
+    created_at timestamptz not null,
+    primary key (workspace_id, key)
+);
+create index idempotency_key_age on idempotency_key (created_at);
+
+-- Workers, so that a person can see who is at work. Nothing of correctness hangs on this table.
+create table worker (
+    id text primary key,
+    host text not null,
+    process_id integer not null,
+    slots integer not null,
+    started_at timestamptz not null,
+    seen_at timestamptz not null
+);
+
+-- Exact counts per state, kept by the triggers below. Sharded by session, so that two workers on one
+-- campaign do not wait for each other; the count is the sum over the shards.
+create table campaign_counter (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    shard smallint not null,
+    waiting bigint not null default 0,
+    claimed bigint not null default 0,
+    held bigint not null default 0,
+    finished bigint not null default 0,
+    stopped bigint not null default 0,
+    sending bigint not null default 0,
+    sent bigint not null default 0,
+    deferred bigint not null default 0,
+    rejected bigint not null default 0,
+    unknown bigint not null default 0,
+    cancelled bigint not null default 0,
+    primary key (workspace_id, campaign_id, shard)
+) with (fillfactor = 50);
+
+-- One function and one trigger for each table and operation: written out by a loop so that their plans are cached.
+do $do$
+declare
+    counted record;
+    operation text;
+begin
+    for counted in
+        select 'enrollment' as name, array['waiting', 'claimed', 'held', 'finished', 'stopped'] as states
+        union all
+        select 'message', array['sending', 'sent', 'deferred', 'rejected', 'unknown', 'cancelled']
+    loop
+        foreach operation in array array['insert', 'update', 'delete'] loop
+            execute format($f$
+                create function count_%1$s_%2$s() returns trigger language plpgsql as $body$
+                begin
+                    insert into campaign_counter as c (workspace_id, campaign_id, shard, %3$s)
+                    select workspace_id, campaign_id, pg_backend_pid() %% 64, %4$s
+                    from (%5$s) change
+                    group by workspace_id, campaign_id
+                    having %6$s
+                    order by workspace_id, campaign_id
+                    on conflict (workspace_id, campaign_id, shard) do update set %7$s;
+                    return null;
+                end $body$
+                $f$,
+                counted.name, operation,
+                (select string_agg(s, ', ') from unnest(counted.states) s),
+                (select string_agg(format('coalesce(sum(n) filter (where state = %L), 0)', s), ', ')
+                    from unnest(counted.states) s),
+                case operation
+                    when 'insert' then 'select workspace_id, campaign_id, state, 1 as n from new_rows'
+                    when 'delete' then 'select workspace_id, campaign_id, state, -1 as n from old_rows'
+                    else 'select workspace_id, campaign_id, state, 1 as n from new_rows
+                          union all select workspace_id, campaign_id, state, -1 from old_rows'
+                end,
+                (select string_agg(format('coalesce(sum(n) filter (where state = %L), 0) <> 0', s), ' or ')
+                    from unnest(counted.states) s),
+                (select string_agg(format('%1$s = c.%1$s + excluded.%1$s', s), ', ') from unnest(counted.states) s));
+            execute format(
+                'create trigger count_%2$s after %2$s on %1$s referencing %3$s
+                    for each statement execute function count_%1$s_%2$s()',
+                counted.name, operation,
+                case operation
+                    when 'insert' then 'new table as new_rows'
+                    when 'delete' then 'old table as old_rows'
+                    else 'new table as new_rows old table as old_rows'
+                end);
+        end loop;
+    end loop;
+end $do$;
