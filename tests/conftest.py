@@ -1,4 +1,4 @@
-"""Databases for tests: one throw-away PostgreSQL for each test process, and a fresh clone of a migrated template for each test."""
+"""Databases for tests: a throw-away PostgreSQL for each test process, a clone of a migrated template for each test."""
 
 import asyncio
 import importlib.util
@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
-T = TypeVar("T")
+from caesura.store.migrations import migrate
 
-MIGRATIONS = Path(__file__).parent.parent / "src" / "caesura" / "store" / "migrations"
+T = TypeVar("T")
 
 
 class Administrator:
-    """A connection to the `postgres` database on a thread with its own loop, so that fixtures need no loop of the test's."""
+    """A connection to the `postgres` database on a thread with its own loop: fixtures need no loop of the test's."""
 
     def __init__(self, server_dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -50,15 +50,15 @@ class Databases:
         self._numbers = itertools.count(1)
         self._administrator = Administrator(self.dsn_of("postgres"))
         self._administrator.execute("CREATE DATABASE template_migrated")
-        self._administrator.run(self._migrate(self.dsn_of("template_migrated")))
+        self._administrator.run(migrate(self.dsn_of("template_migrated")))
 
     def dsn_of(self, database: str) -> str:
-        return f"postgresql://caesura@/{database}?host={self._socket_directory}"
+        return f"postgresql://caesura@/{database}?host={self._socket_directory}&port=5432"
 
-    def create(self) -> str:
+    def create(self, template: str = "template_migrated") -> str:
         """A new database's name."""
         name = f"test_{next(self._numbers)}"
-        self._administrator.execute(f"CREATE DATABASE {name} TEMPLATE template_migrated STRATEGY WAL_LOG")
+        self._administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY WAL_LOG")
         return name
 
     def drop(self, name: str) -> None:
@@ -66,15 +66,6 @@ class Databases:
 
     def close(self) -> None:
         self._administrator.close()
-
-    @staticmethod
-    async def _migrate(dsn: str) -> None:
-        connection = await asyncpg.connect(dsn)
-        try:
-            for script in sorted(MIGRATIONS.glob("*.sql")):
-                await connection.execute(script.read_text())
-        finally:
-            await connection.close()
 
 
 def binaries() -> Path:
@@ -87,7 +78,7 @@ def binaries() -> Path:
 
 
 def serve(bin_dir: Path) -> Iterator[Databases]:
-    """A server in a short temporary directory, without fsync. It and the directory go even when this process is killed."""
+    """A server without fsync in a temporary directory. Both go even when this process is killed."""
     home = Path(tempfile.mkdtemp(prefix="caesura-test-"))
     identity: dict[str, Any] = {"start_new_session": True, "cwd": "/"}
     if os.getuid() == 0:
@@ -100,7 +91,13 @@ def serve(bin_dir: Path) -> Iterator[Databases]:
         capture_output=True,
         **identity,
     )
-    settings = {"listen_addresses": "", "unix_socket_directories": str(home), "fsync": "off", "max_connections": "200"}
+    settings = {
+        "listen_addresses": "",
+        "port": "5432",
+        "unix_socket_directories": str(home),
+        "fsync": "off",
+        "max_connections": "200",
+    }
     options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
     with open(home / "log", "wb") as log:
         server = subprocess.Popen([bin_dir / "postgres", "-D", data, *options], stderr=log, stdout=log, **identity)
@@ -130,8 +127,16 @@ def databases() -> Iterator[Databases]:
 
 @pytest.fixture
 def dsn(databases: Databases) -> Iterator[str]:
-    """The address of a fresh, empty database with the newest schema; dropped after the test. For `asyncpg.connect(dsn)`."""
+    """The address of a fresh database with the newest schema and no rows; dropped after the test."""
     name = databases.create()
+    yield databases.dsn_of(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_dsn(databases: Databases) -> Iterator[str]:
+    """The address of a fresh database without any table; dropped after the test."""
+    name = databases.create("template1")
     yield databases.dsn_of(name)
     databases.drop(name)
 
