@@ -10,7 +10,7 @@ from enum import StrEnum
 from caesura.domain.errors import Conflict
 
 
-class Campaign(StrEnum):
+class CampaignState(StrEnum):
     """The states of a campaign. `archived` is a flag beside them, not a state."""
 
     DRAFT = "draft"  # being written; nothing is sent
@@ -40,34 +40,34 @@ class CampaignVerb(StrEnum):
     STOP = "stop"
 
 
-CAMPAIGN: Mapping[tuple[Campaign, CampaignVerb], Campaign] = {
-    (Campaign.DRAFT, CampaignVerb.SCHEDULE): Campaign.SCHEDULED,
-    (Campaign.DRAFT, CampaignVerb.SUBMIT): Campaign.PENDING_APPROVAL,
-    (Campaign.DRAFT, CampaignVerb.START): Campaign.RUNNING,
-    (Campaign.DRAFT, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.SCHEDULED, CampaignVerb.UNSCHEDULE): Campaign.DRAFT,
-    (Campaign.SCHEDULED, CampaignVerb.SCHEDULE): Campaign.SCHEDULED,
-    (Campaign.SCHEDULED, CampaignVerb.START): Campaign.RUNNING,
-    (Campaign.SCHEDULED, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.PENDING_APPROVAL, CampaignVerb.APPROVE): Campaign.RUNNING,
-    (Campaign.PENDING_APPROVAL, CampaignVerb.DISMISS): Campaign.DRAFT,
-    (Campaign.PENDING_APPROVAL, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.RUNNING, CampaignVerb.PAUSE): Campaign.PAUSED,
-    (Campaign.RUNNING, CampaignVerb.EDIT): Campaign.EDITING,
-    (Campaign.RUNNING, CampaignVerb.COMPLETE): Campaign.COMPLETED,
-    (Campaign.RUNNING, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.PAUSED, CampaignVerb.RESUME): Campaign.RUNNING,
-    (Campaign.PAUSED, CampaignVerb.EDIT): Campaign.EDITING,
-    (Campaign.PAUSED, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.EDITING, CampaignVerb.RESUME): Campaign.RUNNING,
-    (Campaign.EDITING, CampaignVerb.PAUSE): Campaign.PAUSED,
-    (Campaign.EDITING, CampaignVerb.STOP): Campaign.STOPPED,
-    (Campaign.COMPLETED, CampaignVerb.REOPEN): Campaign.RUNNING,
-    (Campaign.COMPLETED, CampaignVerb.STOP): Campaign.STOPPED,
+CAMPAIGN: Mapping[tuple[CampaignState, CampaignVerb], CampaignState] = {
+    (CampaignState.DRAFT, CampaignVerb.SCHEDULE): CampaignState.SCHEDULED,
+    (CampaignState.DRAFT, CampaignVerb.SUBMIT): CampaignState.PENDING_APPROVAL,
+    (CampaignState.DRAFT, CampaignVerb.START): CampaignState.RUNNING,
+    (CampaignState.DRAFT, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.SCHEDULED, CampaignVerb.UNSCHEDULE): CampaignState.DRAFT,
+    (CampaignState.SCHEDULED, CampaignVerb.SCHEDULE): CampaignState.SCHEDULED,
+    (CampaignState.SCHEDULED, CampaignVerb.START): CampaignState.RUNNING,
+    (CampaignState.SCHEDULED, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.PENDING_APPROVAL, CampaignVerb.APPROVE): CampaignState.RUNNING,
+    (CampaignState.PENDING_APPROVAL, CampaignVerb.DISMISS): CampaignState.DRAFT,
+    (CampaignState.PENDING_APPROVAL, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.RUNNING, CampaignVerb.PAUSE): CampaignState.PAUSED,
+    (CampaignState.RUNNING, CampaignVerb.EDIT): CampaignState.EDITING,
+    (CampaignState.RUNNING, CampaignVerb.COMPLETE): CampaignState.COMPLETED,
+    (CampaignState.RUNNING, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.PAUSED, CampaignVerb.RESUME): CampaignState.RUNNING,
+    (CampaignState.PAUSED, CampaignVerb.EDIT): CampaignState.EDITING,
+    (CampaignState.PAUSED, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.EDITING, CampaignVerb.RESUME): CampaignState.RUNNING,
+    (CampaignState.EDITING, CampaignVerb.PAUSE): CampaignState.PAUSED,
+    (CampaignState.EDITING, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.COMPLETED, CampaignVerb.REOPEN): CampaignState.RUNNING,
+    (CampaignState.COMPLETED, CampaignVerb.STOP): CampaignState.STOPPED,
 }
 
 
-class Enrollment(StrEnum):
+class EnrollmentState(StrEnum):
     """The states of a lead in a campaign."""
 
     WAITING = "waiting"  # for its due time, or for a slot
@@ -89,22 +89,22 @@ class EnrollmentEvent(StrEnum):
     STOP = "stop"
 
 
-ENROLLMENT: Mapping[tuple[Enrollment, EnrollmentEvent], Enrollment] = {
-    (Enrollment.WAITING, EnrollmentEvent.CLAIM): Enrollment.CLAIMED,
-    (Enrollment.WAITING, EnrollmentEvent.HOLD): Enrollment.HELD,
-    (Enrollment.WAITING, EnrollmentEvent.STOP): Enrollment.STOPPED,
-    (Enrollment.CLAIMED, EnrollmentEvent.GIVE_BACK): Enrollment.WAITING,
-    (Enrollment.CLAIMED, EnrollmentEvent.ADVANCE): Enrollment.WAITING,
-    (Enrollment.CLAIMED, EnrollmentEvent.FINISH): Enrollment.FINISHED,
-    (Enrollment.CLAIMED, EnrollmentEvent.HOLD): Enrollment.HELD,
-    (Enrollment.CLAIMED, EnrollmentEvent.STOP): Enrollment.STOPPED,
-    (Enrollment.HELD, EnrollmentEvent.RELEASE): Enrollment.WAITING,
-    (Enrollment.HELD, EnrollmentEvent.STOP): Enrollment.STOPPED,
-    (Enrollment.HELD, EnrollmentEvent.FINISH): Enrollment.FINISHED,
+ENROLLMENT: Mapping[tuple[EnrollmentState, EnrollmentEvent], EnrollmentState] = {
+    (EnrollmentState.WAITING, EnrollmentEvent.CLAIM): EnrollmentState.CLAIMED,
+    (EnrollmentState.WAITING, EnrollmentEvent.HOLD): EnrollmentState.HELD,
+    (EnrollmentState.WAITING, EnrollmentEvent.STOP): EnrollmentState.STOPPED,
+    (EnrollmentState.CLAIMED, EnrollmentEvent.GIVE_BACK): EnrollmentState.WAITING,
+    (EnrollmentState.CLAIMED, EnrollmentEvent.ADVANCE): EnrollmentState.WAITING,
+    (EnrollmentState.CLAIMED, EnrollmentEvent.FINISH): EnrollmentState.FINISHED,
+    (EnrollmentState.CLAIMED, EnrollmentEvent.HOLD): EnrollmentState.HELD,
+    (EnrollmentState.CLAIMED, EnrollmentEvent.STOP): EnrollmentState.STOPPED,
+    (EnrollmentState.HELD, EnrollmentEvent.RELEASE): EnrollmentState.WAITING,
+    (EnrollmentState.HELD, EnrollmentEvent.STOP): EnrollmentState.STOPPED,
+    (EnrollmentState.HELD, EnrollmentEvent.FINISH): EnrollmentState.FINISHED,
 }
 
 
-class Message(StrEnum):
+class MessageState(StrEnum):
     """The states of a message: one step to one enrollment."""
 
     SENDING = "sending"  # marked: in transit, or about to be
@@ -126,32 +126,31 @@ class MessageEvent(StrEnum):
     CANCEL = "cancel"
 
 
-MESSAGE: Mapping[tuple[Message | None, MessageEvent], Message] = {
-    (None, MessageEvent.MARK): Message.SENDING,
-    (None, MessageEvent.CANCEL): Message.CANCELLED,
-    (Message.DEFERRED, MessageEvent.MARK): Message.SENDING,
-    (Message.CANCELLED, MessageEvent.MARK): Message.SENDING,
-    (Message.SENDING, MessageEvent.ACCEPT): Message.SENT,
-    (Message.SENDING, MessageEvent.DEFER): Message.DEFERRED,
-    (Message.SENDING, MessageEvent.REJECT): Message.REJECTED,
-    (Message.SENDING, MessageEvent.LOSE): Message.UNKNOWN,
-    (Message.SENDING, MessageEvent.CANCEL): Message.CANCELLED,
-    (Message.DEFERRED, MessageEvent.CANCEL): Message.CANCELLED,
-    # Evidence settles an unknown: the late word of the worker that sent it, a Message-ID found, a person.
-    (Message.UNKNOWN, MessageEvent.ACCEPT): Message.SENT,
-    (Message.UNKNOWN, MessageEvent.REJECT): Message.REJECTED,
-    (Message.UNKNOWN, MessageEvent.DEFER): Message.DEFERRED,
+MESSAGE: Mapping[tuple[MessageState | None, MessageEvent], MessageState] = {
+    (None, MessageEvent.MARK): MessageState.SENDING,
+    (None, MessageEvent.CANCEL): MessageState.CANCELLED,
+    (MessageState.DEFERRED, MessageEvent.MARK): MessageState.SENDING,
+    (MessageState.CANCELLED, MessageEvent.MARK): MessageState.SENDING,
+    (MessageState.SENDING, MessageEvent.ACCEPT): MessageState.SENT,
+    (MessageState.SENDING, MessageEvent.DEFER): MessageState.DEFERRED,
+    (MessageState.SENDING, MessageEvent.REJECT): MessageState.REJECTED,
+    (MessageState.SENDING, MessageEvent.LOSE): MessageState.UNKNOWN,
+    (MessageState.SENDING, MessageEvent.CANCEL): MessageState.CANCELLED,
+    (MessageState.DEFERRED, MessageEvent.CANCEL): MessageState.CANCELLED,
+    # Only evidence settles an unknown: the late word of the worker that sent it, a Message-ID found, a person.
+    (MessageState.UNKNOWN, MessageEvent.ACCEPT): MessageState.SENT,
+    (MessageState.UNKNOWN, MessageEvent.REJECT): MessageState.REJECTED,
 }
 
-FINAL_MESSAGES = frozenset({Message.SENT, Message.REJECTED})
+FINAL_MESSAGES = frozenset({MessageState.SENT, MessageState.REJECTED})
 
 
-def campaign_verbs(state: Campaign) -> tuple[CampaignVerb, ...]:
+def campaign_verbs(state: CampaignState) -> tuple[CampaignVerb, ...]:
     """The verbs that `state` allows, in the order of the enum."""
     return tuple(verb for verb in CampaignVerb if (state, verb) in CAMPAIGN)
 
 
-def campaign_after(state: Campaign, verb: CampaignVerb) -> Campaign:
+def campaign_after(state: CampaignState, verb: CampaignVerb) -> CampaignState:
     """The state after `verb`; raises Conflict `campaign_not_<allowed>` with the state and what it allows."""
     after = CAMPAIGN.get((state, verb))
     if after is None:
@@ -165,7 +164,7 @@ def campaign_after(state: Campaign, verb: CampaignVerb) -> Campaign:
     return after
 
 
-def enrollment_after(state: Enrollment, event: EnrollmentEvent) -> Enrollment:
+def enrollment_after(state: EnrollmentState, event: EnrollmentEvent) -> EnrollmentState:
     """The state after `event`; raises Conflict when the table has no such step."""
     after = ENROLLMENT.get((state, event))
     if after is None:
@@ -174,12 +173,12 @@ def enrollment_after(state: Enrollment, event: EnrollmentEvent) -> Enrollment:
     return after
 
 
-def enrollment_sources(event: EnrollmentEvent) -> tuple[Enrollment, ...]:
+def enrollment_sources(event: EnrollmentEvent) -> tuple[EnrollmentState, ...]:
     """The states from which `event` may happen: what the store compares before it sets."""
-    return tuple(state for state in Enrollment if (state, event) in ENROLLMENT)
+    return tuple(state for state in EnrollmentState if (state, event) in ENROLLMENT)
 
 
-def message_after(state: Message | None, event: MessageEvent) -> Message:
+def message_after(state: MessageState | None, event: MessageEvent) -> MessageState:
     """The state after `event`, `None` being "no message yet"; raises Conflict when the table has no such step."""
     after = MESSAGE.get((state, event))
     if after is None:
@@ -189,6 +188,6 @@ def message_after(state: Message | None, event: MessageEvent) -> Message:
     return after
 
 
-def message_sources(event: MessageEvent) -> tuple[Message, ...]:
+def message_sources(event: MessageEvent) -> tuple[MessageState, ...]:
     """The states from which `event` may happen: what the store compares before it sets."""
-    return tuple(state for state in Message if (state, event) in MESSAGE)
+    return tuple(state for state in MessageState if (state, event) in MESSAGE)

@@ -78,7 +78,8 @@ create table mailbox_pace (
     mailbox_id bigint not null,
     day date,                               -- the local day that `used` counts; null: nothing sent yet
     used integer not null default 0,        -- marked on that day and not handed back
-    ready_at timestamptz,                   -- the gap or the rate allows no message before; null: now
+    ready_at timestamptz,                   -- nothing leaves before; null: now. With a rate: GCRA's theoretical arrival time
+    wait_reason text,                       -- why it waits until ready_at; null when it need not
     busy_until timestamptz,                 -- a gapped message is in transit under this lease; null: none
     primary key (workspace_id, mailbox_id),
     foreign key (workspace_id, mailbox_id) references mailbox on delete cascade
@@ -177,9 +178,6 @@ create table enrollment (
     not_before timestamptz,                 -- real time: parked until then; null: only due_at counts
     wait_reason text,                       -- why it is parked; null when it is not
     mailbox_id bigint,                      -- all steps leave from here; null until the first is marked
-    thread_message_id text,                 -- Message-ID of the first message; null until it is marked
-    thread_subject text,                    -- and its subject
-    thread_tail text,                       -- Message-ID of the last message that went out; null before the first
     claimed_by text,                        -- the worker that has it; null unless claimed
     lease_until timestamptz,                -- and until when; null unless claimed
     enrolled_at timestamptz not null,
@@ -216,6 +214,7 @@ create table message (
     state text not null check (state in ('sending', 'sent', 'deferred', 'rejected', 'unknown', 'cancelled')),
     cause text,                             -- why it is deferred, rejected, unknown or cancelled; else null
     message_id text,                        -- RFC 5322 Message-ID, in angle brackets; null where nothing was ever marked
+    subject text,                           -- as composed, for its follow-ups; null where nothing was ever marked
     recipient text not null,
     attempt smallint not null,              -- how often it was marked
     refusals smallint not null default 0,   -- how often a server put it off: what the back-off counts

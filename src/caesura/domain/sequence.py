@@ -1,0 +1,167 @@
+"""What comes next for a lead: which step, whether it goes now, and what an outcome does to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+from caesura.domain.lifecycle import EnrollmentState
+from caesura.domain.pacing import jitter
+from caesura.domain.reasons import Reason
+from caesura.domain.windows import Window, opening
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The step may be sent now. `until` is when its window closes (UTC; None: no window)."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Not before `until` (UTC, real time), for `reason`."""
+
+    until: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PassOver:
+    """This step is not for this lead: go on with the next. `cause` is a code word for the ledger."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The enrollment leaves the queue: `state` is held or stopped, `cause` says why."""
+
+    state: EnrollmentState
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """There is no further step."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Wait again at the same position; nothing was used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The step is behind it: go on with the next."""
+
+
+Plan: TypeAlias = Go | Park | PassOver | SetAside | Finish
+
+
+class Condition(Protocol):
+    """A step's condition, compiled."""
+
+    def holds(self, fields: Mapping[str, object]) -> bool:
+        """Whether the step is for a lead with these fields."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepRule:
+    """What of a step bears on when it goes out. `delay_seconds` runs in campaign time, `send_at` is real time."""
+
+    delay_seconds: int
+    send_at: datetime | None
+    condition: Condition | None
+    weights: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What fell due in the last pause (campaign time, since < due <= until), and what is done with it."""
+
+    since: datetime
+    until: datetime
+    policy: str
+
+
+def plan_step(
+    number: int,
+    steps: Sequence[StepRule],
+    due_at: datetime,
+    fields: Mapping[str, object],
+    window: Window,
+    zone: ZoneInfo,
+    overdue: Overdue | None,
+    now: datetime,
+) -> Plan:
+    """Whether step `number` (from 1) of a due lead goes now.
+
+    `due_at` is campaign time. `zone` is where the window is read: the campaign's, or the lead's own.
+    """
+    if number > len(steps):
+        return Finish()
+    step = steps[number - 1]
+    if step.send_at is not None and step.send_at > now:
+        return Park(step.send_at, Reason.FIXED_DATE)
+    if overdue is not None and overdue.since < due_at <= overdue.until:
+        if overdue.policy == "skip":
+            return PassOver("overdue")
+        if overdue.policy == "review":
+            return SetAside(EnrollmentState.HELD, "overdue_review")
+    if step.condition is not None and not step.condition.holds(fields):
+        return PassOver("condition")
+    if not window.intervals:
+        return Go()
+    period = opening(window, zone, now)
+    if period is None:
+        return SetAside(EnrollmentState.HELD, "window_never_opens")
+    if period[0] > now:
+        return Park(period[0], Reason.OUTSIDE_WINDOW)
+    return Go(until=period[1])
+
+
+def choose_variant(weights: Sequence[int], campaign_id: int, enrollment_id: int, step: int) -> int:
+    """The 0-based variant for this lead and step, by weight: the same each time it is asked."""
+    if len(weights) == 1:
+        return 0
+    point = jitter("variant", campaign_id, enrollment_id, step) * sum(weights)
+    for place, weight in enumerate(weights):
+        point -= weight
+        if point < 0:
+            return place
+    return len(weights) - 1
+
+
+def spread(count: int, rooms: Sequence[tuple[int, int]]) -> list[int]:
+    """Deals `count` openings out over (mailbox, room) pairs, one to each in turn; fewer when the rooms are full."""
+    left = dict(rooms)
+    dealt: list[int] = []
+    while len(dealt) < count and left:
+        for mailbox in list(left):
+            if left[mailbox] <= 0:
+                del left[mailbox]
+                continue
+            left[mailbox] -= 1
+            dealt.append(mailbox)
+            if len(dealt) == count:
+                break
+    return dealt
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where an enrollment stands after a step: `delay_seconds` of campaign time until it is due."""
+
+    state: EnrollmentState
+    step: int
+    delay_seconds: float
+
+
+def after_step(number: int, steps: Sequence[StepRule]) -> Next:
+    """The position once step `number` is behind it."""
+    if number >= len(steps):
+        return Next(EnrollmentState.FINISHED, min(number, max(len(steps), 1)), 0)
+    return Next(EnrollmentState.WAITING, number + 1, steps[number].delay_seconds)

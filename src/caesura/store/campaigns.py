@@ -1,0 +1,241 @@
+"""Campaigns, their steps, counters and status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from caesura.domain.lifecycle import CampaignState
+from caesura.store.database import Connection
+from caesura.store.queries import load
+
+SQL = load("campaigns")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as stored. Times are UTC; `overdue_*` and what the offset is taken from are campaign time."""
+
+    workspace_id: int
+    id: int
+    name: str
+    status: CampaignState
+    cause: str
+    actor: str
+    reason: str | None
+    status_at: datetime
+    pool_id: int | None
+    definition: Mapping[str, Any]
+    starts_at: datetime | None
+    started_at: datetime | None
+    paused_at: datetime | None
+    quiesced_at: datetime | None
+    resume_at: datetime | None
+    clock_mode: str
+    clock_offset: timedelta
+    clock_stopped_at: datetime | None
+    new_leads: str
+    on_overdue: str
+    overdue_since: datetime | None
+    overdue_until: datetime | None
+    archived: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    def campaign_now(self, now: datetime) -> datetime:
+        """The campaign's own time at `now`: it stands still while the clock is frozen."""
+        return (self.clock_stopped_at or now) - self.clock_offset
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Exact counts: enrollments by state, then messages by state."""
+
+    waiting: int
+    claimed: int
+    held: int
+    finished: int
+    stopped: int
+    sending: int
+    sent: int
+    deferred: int
+    rejected: int
+    unknown: int
+    cancelled: int
+
+    @property
+    def enrolled(self) -> int:
+        """All enrollments."""
+        return self.waiting + self.claimed + self.held + self.finished + self.stopped
+
+
+def _row(row: Any) -> CampaignRow:
+    return CampaignRow(**{**row, "status": CampaignState(row["status"])})
+
+
+async def insert(
+    tx: Connection,
+    workspace_id: int,
+    name: str,
+    pool_id: int | None,
+    definition: Mapping[str, Any],
+    starts_at: datetime | None,
+    actor: str,
+    now: datetime,
+) -> int:
+    """A new draft; answers its id."""
+    campaign_id: int = await tx.fetchval(SQL["insert"], workspace_id, name, actor, now, pool_id, definition, starts_at)
+    await tx.execute(SQL["insert_pace"], workspace_id, campaign_id)
+    return campaign_id
+
+
+async def get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> CampaignRow | None:
+    """The campaign, or None; `lock` keeps it for this transaction."""
+    row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, campaign_id)
+    return _row(row) if row else None
+
+
+async def find(tx: Connection, workspace_id: int, name: str) -> list[CampaignRow]:
+    """At most two campaigns of this name that are not archived."""
+    return [_row(row) for row in await tx.fetch(SQL["find"], workspace_id, name)]
+
+
+async def page(
+    tx: Connection, workspace_id: int, below: int | None, status: str | None, archived: bool | None, limit: int
+) -> list[CampaignRow]:
+    """A page of campaigns with ids under `below`, newest first."""
+    return [_row(row) for row in await tx.fetch(SQL["list"], workspace_id, below, status, archived, limit)]
+
+
+async def update_definition(
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    name: str,
+    pool_id: int | None,
+    definition: Mapping[str, Any],
+    starts_at: datetime | None,
+    now: datetime,
+) -> int:
+    """Stores edited content; answers the new version."""
+    version: int = await tx.fetchval(
+        SQL["update_definition"], workspace_id, campaign_id, name, pool_id, definition, starts_at, now
+    )
+    return version
+
+
+async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime) -> CampaignRow | None:
+    """Moves `before` to `after` by compare-and-set on the status; None when another was faster."""
+    row = await tx.fetchrow(
+        SQL["set_status"],
+        before.workspace_id,
+        before.id,
+        before.status,
+        after.status,
+        after.cause,
+        after.actor,
+        after.reason,
+        now,
+        after.paused_at,
+        after.quiesced_at,
+        after.resume_at,
+        after.clock_mode,
+        after.clock_offset,
+        after.clock_stopped_at,
+        after.new_leads,
+        after.on_overdue,
+        after.overdue_since,
+        after.overdue_until,
+        after.starts_at,
+        after.started_at,
+    )
+    return _row(row) if row else None
+
+
+async def set_quiesced(tx: Connection, workspace_id: int, campaign_id: int, now: datetime) -> bool:
+    """Notes that a paused campaign is quiet, if it is; whether this call did."""
+    return await tx.fetchval(SQL["set_quiesced"], workspace_id, campaign_id, now) is not None
+
+
+async def set_archived(
+    tx: Connection, workspace_id: int, campaign_id: int, archived: bool, now: datetime
+) -> CampaignRow | None:
+    """Sets the flag; None when there is no such campaign."""
+    row = await tx.fetchrow(SQL["set_archived"], workspace_id, campaign_id, archived, now)
+    return _row(row) if row else None
+
+
+async def delete(tx: Connection, workspace_id: int, campaign_id: int) -> None:
+    """Deletes a campaign with its steps; fails by foreign key when it has enrollments."""
+    await tx.execute(SQL["delete"], workspace_id, campaign_id)
+
+
+async def steps(tx: Connection, workspace_id: int, campaign_id: int) -> list[Mapping[str, Any]]:
+    """The steps' definitions, in order."""
+    return [row["definition"] for row in await tx.fetch(SQL["steps"], workspace_id, campaign_id)]
+
+
+async def replace_steps(
+    tx: Connection, workspace_id: int, campaign_id: int, definitions: Sequence[Mapping[str, Any]]
+) -> None:
+    """Stores the whole sequence anew."""
+    await tx.execute(SQL["delete_steps"], workspace_id, campaign_id)
+    await tx.execute(
+        SQL["insert_steps"], workspace_id, campaign_id, list(range(1, len(definitions) + 1)), list(definitions)
+    )
+
+
+async def highest_used_step(tx: Connection, workspace_id: int, campaign_id: int) -> int:
+    """The last step with a message in the ledger; 0 when there is none."""
+    number: int = await tx.fetchval(SQL["highest_used_step"], workspace_id, campaign_id)
+    return number
+
+
+async def counters(tx: Connection, workspace_id: int, campaign_id: int) -> Counters:
+    """Exact counts, at a cost that does not grow with the campaign."""
+    [row] = await tx.fetch(SQL["counters"], workspace_id, campaign_id)
+    return Counters(*row)
+
+
+async def due_by_themselves(tx: Connection, now: datetime) -> list[tuple[int, int, str]]:
+    """(workspace, campaign, status) of those whose start or resume has come; at most 100."""
+    return [tuple(row) for row in await tx.fetch(SQL["due_by_themselves"], now)]
+
+
+async def unquiet(tx: Connection) -> list[tuple[int, int]]:
+    """(workspace, campaign) of paused ones not known to be quiet; at most 100."""
+    return [tuple(row) for row in await tx.fetch(SQL["unquiet"])]
+
+
+async def exhausted(tx: Connection) -> list[tuple[int, int]]:
+    """(workspace, campaign) of running ones with nothing left; at most 100."""
+    return [tuple(row) for row in await tx.fetch(SQL["exhausted"])]
+
+
+async def is_exhausted(tx: Connection, workspace_id: int, campaign_id: int) -> bool:
+    """Whether a campaign with leads has nothing left to send."""
+    answer: bool = await tx.fetchval(SQL["is_exhausted"], workspace_id, campaign_id)
+    return answer
+
+
+async def overdue_count(tx: Connection, workspace_id: int, campaign_id: int, campaign_now: datetime) -> int:
+    """How many enrollments are due at an instant of campaign time."""
+    count: int = await tx.fetchval(SQL["overdue_count"], workspace_id, campaign_id, campaign_now)
+    return count
+
+
+async def due_by_hour(
+    tx: Connection, workspace_id: int, campaign_id: int, campaign_now: datetime, until: datetime
+) -> list[tuple[datetime, int, int]]:
+    """(hour in campaign time, due, of these openings), what is overdue counted at `campaign_now`."""
+    rows = await tx.fetch(SQL["due_by_hour"], workspace_id, campaign_id, campaign_now, until)
+    return [tuple(row) for row in rows]
+
+
+async def notify(tx: Connection, workspace_id: int, kind: str, campaign_id: int | None = None) -> None:
+    """Hints to workers and pages, on commit, that something changed."""
+    hint = {"workspace": workspace_id, "kind": kind, "campaign": campaign_id}
+    await tx.execute(SQL["notify"], msgspec.json.encode(hint).decode())

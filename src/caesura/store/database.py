@@ -1,0 +1,114 @@
+"""One pool of connections to PostgreSQL, and transactions over it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar, cast
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from caesura.domain.errors import Unavailable
+
+T = TypeVar("T")
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+# A cancelled statement or a dead server must not hold a worker for ever.
+STATEMENT_SECONDS = 60.0
+ATTEMPTS = 5
+
+# PostgreSQL asks for these to be tried again: nothing of the transaction was kept.
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_GONE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,
+    TimeoutError,
+)
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda value: msgspec.json.decode(value[1:]),
+        format="binary",
+    )
+
+
+class Database:
+    """A pool of at most `size` connections. Open it with `await Database.open(dsn)`, close it with `close()`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+        self._pool = pool
+        self.dsn = dsn
+
+    @classmethod
+    async def open(cls, dsn: str, size: int = 10) -> "Database":
+        """Connects; raises Unavailable `database_unreachable`."""
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=0,
+                max_size=size,
+                init=_prepare,
+                command_timeout=STATEMENT_SECONDS,
+                server_settings={"application_name": "caesura", "timezone": "UTC"},
+            )
+        except (*_GONE, asyncpg.PostgresError) as error:
+            raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
+        return cls(pool, dsn)
+
+    async def close(self) -> None:
+        """Waits for the connections in use, then closes all."""
+        await self._pool.close()
+
+    def terminate(self) -> None:
+        """Closes all connections at once; what was not committed is rolled back."""
+        self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction, for single reads. Raises Unavailable when the database is gone."""
+        try:
+            async with self._pool.acquire() as connection:
+                yield cast("Connection", connection)
+        except _GONE as error:
+            raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction (READ COMMITTED): committed at the end, rolled back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Runs `work` in one transaction, again from the start when PostgreSQL broke a deadlock by ending it.
+
+        `work` must do nothing but SQL. Raises Unavailable after 5 attempts.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                async with self.transaction() as connection:
+                    return await work(connection)
+            except _AGAIN as error:
+                last = error
+        raise Unavailable("database_busy", f"the database gave up {ATTEMPTS} times: {last}") from last
+
+
+def affected(tag: str) -> int:
+    """The number of rows in a command tag such as `UPDATE 3`."""
+    return int(tag.rsplit(" ", 1)[-1])
+
+
+def record_of(row: Any) -> dict[str, Any]:
+    """A row as a plain dictionary."""
+    return dict(row)

@@ -1,0 +1,54 @@
+"""The append-only event log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from caesura.store.database import Connection
+from caesura.store.queries import load
+
+SQL = load("events")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `kind` is `noun.verb`; the ids name what it is about; `data` is JSON."""
+
+    kind: str
+    campaign_id: int | None = None
+    enrollment_id: int | None = None
+    step: int | None = None
+    mailbox_id: int | None = None
+    lead_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def append(tx: Connection, workspace_id: int, now: datetime, actor: str, entries: Sequence[Entry]) -> None:
+    """Writes entries into the log, in the caller's transaction."""
+    if entries:
+        await tx.execute(
+            SQL["insert"],
+            workspace_id,
+            now,
+            actor,
+            [entry.kind for entry in entries],
+            [entry.campaign_id for entry in entries],
+            [entry.enrollment_id for entry in entries],
+            [entry.step for entry in entries],
+            [entry.mailbox_id for entry in entries],
+            [entry.lead_id for entry in entries],
+            [entry.data for entry in entries],
+        )
+
+
+async def page(
+    tx: Connection, workspace_id: int, after: int, campaign_id: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Entries with an id above `after`, oldest first; the last id is the next cursor."""
+    return [dict(row) for row in await tx.fetch(SQL["list"], workspace_id, after, campaign_id, limit)]
+
+
+async def latest(tx: Connection, workspace_id: int, campaign_id: int, limit: int) -> list[dict[str, Any]]:
+    """The newest entries of a campaign, newest first."""
+    return [dict(row) for row in await tx.fetch(SQL["last"], workspace_id, campaign_id, limit)]

@@ -1,0 +1,140 @@
+"""Mailboxes, their load, and pools of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from caesura.store.database import Connection, affected
+from caesura.store.queries import load
+from caesura.store.sending import Pace
+
+SQL = load("mailboxes")
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRow:
+    """A mailbox as stored. `definition` is a MailboxDefinition without its password, which `secret` has sealed."""
+
+    workspace_id: int
+    id: int
+    name: str
+    address: str
+    definition: Mapping[str, Any]
+    secret: bytes | None
+    archived: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool and its mailboxes."""
+
+    id: int
+    name: str
+    created_at: datetime
+    mailbox_ids: Sequence[int]
+
+
+async def insert(
+    tx: Connection,
+    workspace_id: int,
+    name: str,
+    address: str,
+    definition: Mapping[str, Any],
+    secret: bytes | None,
+    now: datetime,
+) -> int | None:
+    """A new mailbox with no load; None when the name is taken."""
+    mailbox_id: int | None = await tx.fetchval(SQL["insert"], workspace_id, name, address, definition, secret, now)
+    if mailbox_id is not None:
+        await tx.execute(SQL["insert_pace"], workspace_id, mailbox_id)
+    return mailbox_id
+
+
+async def get(tx: Connection, workspace_id: int, mailbox_id: int) -> MailboxRow | None:
+    """One mailbox, or None."""
+    row = await tx.fetchrow(SQL["get"], workspace_id, mailbox_id)
+    return MailboxRow(*row) if row else None
+
+
+async def by_name(tx: Connection, workspace_id: int, name: str) -> MailboxRow | None:
+    """The mailbox of this name, or None."""
+    row = await tx.fetchrow(SQL["by_name"], workspace_id, name)
+    return MailboxRow(*row) if row else None
+
+
+async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[MailboxRow]:
+    """A page of mailboxes with ids under `below`, newest first."""
+    return [MailboxRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+
+
+async def update(
+    tx: Connection,
+    workspace_id: int,
+    mailbox_id: int,
+    address: str,
+    definition: Mapping[str, Any],
+    secret: bytes | None,
+    archived: bool,
+    now: datetime,
+) -> MailboxRow | None:
+    """Stores an edited mailbox under a new version; what its limits made it wait for is asked again."""
+    row = await tx.fetchrow(SQL["update"], workspace_id, mailbox_id, address, definition, secret, archived, now)
+    if row is None:
+        return None
+    await tx.execute(SQL["reconsider"], workspace_id, mailbox_id)
+    return MailboxRow(*row)
+
+
+async def pace(tx: Connection, workspace_id: int, mailbox_id: int) -> Pace | None:
+    """The load of a mailbox, or None."""
+    row = await tx.fetchrow(SQL["pace"], workspace_id, mailbox_id)
+    return Pace(*row) if row else None
+
+
+async def insert_pool(tx: Connection, workspace_id: int, name: str, now: datetime) -> int | None:
+    """A new, empty pool; None when the name is taken."""
+    pool_id: int | None = await tx.fetchval(SQL["insert_pool"], workspace_id, name, now)
+    return pool_id
+
+
+async def get_pool(tx: Connection, workspace_id: int, pool_id: int) -> PoolRow | None:
+    """One pool, or None."""
+    row = await tx.fetchrow(SQL["get_pool"], workspace_id, pool_id)
+    return PoolRow(*row) if row else None
+
+
+async def pool_by_name(tx: Connection, workspace_id: int, name: str) -> PoolRow | None:
+    """The pool of this name, or None."""
+    row = await tx.fetchrow(SQL["pool_by_name"], workspace_id, name)
+    return PoolRow(*row) if row else None
+
+
+async def page_of_pools(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[PoolRow]:
+    """A page of pools with ids under `below`, newest first."""
+    return [PoolRow(*row) for row in await tx.fetch(SQL["list_pools"], workspace_id, below, limit)]
+
+
+async def rename_pool(tx: Connection, workspace_id: int, pool_id: int, name: str) -> None:
+    """Gives a pool another name; raises asyncpg.UniqueViolationError when it is taken."""
+    await tx.execute(SQL["set_pool_name"], workspace_id, pool_id, name)
+
+
+async def fill_pool(tx: Connection, workspace_id: int, pool_id: int, mailbox_ids: Sequence[int]) -> int:
+    """Replaces the membership; answers how many of the ids were mailboxes of this workspace."""
+    await tx.execute(SQL["empty_pool"], workspace_id, pool_id)
+    return affected(await tx.execute(SQL["fill_pool"], workspace_id, pool_id, list(mailbox_ids)))
+
+
+async def delete_pool(tx: Connection, workspace_id: int, pool_id: int) -> None:
+    """Deletes a pool; raises asyncpg.ForeignKeyViolationError when a campaign uses it."""
+    await tx.execute(SQL["delete_pool"], workspace_id, pool_id)
+
+
+async def usable(tx: Connection, workspace_id: int, pool_id: int) -> int:
+    """How many mailboxes of the pool are neither archived nor held."""
+    count: int = await tx.fetchval(SQL["usable"], workspace_id, pool_id)
+    return count

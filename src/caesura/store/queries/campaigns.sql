@@ -1,0 +1,131 @@
+-- name: insert
+-- A new campaign, as a draft.
+insert into campaign (workspace_id, name, cause, actor, status_at, pool_id, definition, starts_at, created_at, updated_at)
+values ($1, $2, 'created', $3, $4, $5, $6, $7, $4, $4)
+returning id
+
+-- name: insert_pace
+-- Its quotas, unused.
+insert into campaign_pace (workspace_id, campaign_id) values ($1, $2)
+
+-- name: get
+-- One campaign.
+select * from campaign where workspace_id = $1 and id = $2
+
+-- name: lock
+-- One campaign, kept for this transaction.
+select * from campaign where workspace_id = $1 and id = $2 for update
+
+-- name: find
+-- Campaigns by exact name, the newest first.
+select * from campaign where workspace_id = $1 and name = $2 and not archived order by id desc limit 2
+
+-- name: list
+-- A page of campaigns, newest first, below a cursor.
+select * from campaign
+where workspace_id = $1 and ($2::bigint is null or id < $2)
+  and ($3::text is null or status = $3) and (archived = $4 or $4 is null)
+order by id desc
+limit $5
+
+-- name: update_definition
+-- Edited content: a new version, so that nothing composed before can be marked.
+update campaign
+set name = $3, pool_id = $4, definition = $5, starts_at = $6, version = version + 1, updated_at = $7
+where workspace_id = $1 and id = $2
+returning version
+
+-- name: set_status
+-- Moves the status by compare-and-set, with everything that goes with it.
+update campaign
+set status = $4, cause = $5, actor = $6, reason = $7, status_at = $8, updated_at = $8,
+    paused_at = $9, quiesced_at = $10, resume_at = $11, clock_mode = $12, clock_offset = $13, clock_stopped_at = $14,
+    new_leads = $15, on_overdue = $16, overdue_since = $17, overdue_until = $18, starts_at = $19,
+    started_at = coalesce(started_at, $20)
+where workspace_id = $1 and id = $2 and status = $3
+returning *
+
+-- name: set_quiesced
+-- The last message in transit of a paused campaign has settled.
+update campaign set quiesced_at = $3
+where workspace_id = $1 and id = $2 and status = 'paused' and quiesced_at is null
+  and not exists (
+    select from message m where m.workspace_id = $1 and m.campaign_id = $2 and m.state = 'sending')
+returning id
+
+-- name: set_archived
+-- The flag beside the status.
+update campaign set archived = $3, updated_at = $4 where workspace_id = $1 and id = $2 returning *
+
+-- name: delete
+-- A draft that was never started and has no leads.
+delete from campaign where workspace_id = $1 and id = $2
+
+-- name: steps
+-- The steps of a campaign, in order.
+select number, definition from step where workspace_id = $1 and campaign_id = $2 order by number
+
+-- name: insert_steps
+-- Its steps.
+insert into step (workspace_id, campaign_id, number, definition)
+select $1, $2, s.number, s.definition from unnest($3::smallint[], $4::jsonb[]) as s(number, definition)
+
+-- name: delete_steps
+-- Makes room for an edited sequence.
+delete from step where workspace_id = $1 and campaign_id = $2
+
+-- name: highest_used_step
+-- The last step that anyone has a message of: no edit may take it away.
+select coalesce(max(step), 0) from message where workspace_id = $1 and campaign_id = $2
+
+-- name: counters
+-- Exact counts per state: the sum over the shards.
+select coalesce(sum(waiting), 0)::bigint as waiting, coalesce(sum(claimed), 0)::bigint as claimed,
+  coalesce(sum(held), 0)::bigint as held, coalesce(sum(finished), 0)::bigint as finished,
+  coalesce(sum(stopped), 0)::bigint as stopped, coalesce(sum(sending), 0)::bigint as sending,
+  coalesce(sum(sent), 0)::bigint as sent, coalesce(sum(deferred), 0)::bigint as deferred,
+  coalesce(sum(rejected), 0)::bigint as rejected, coalesce(sum(unknown), 0)::bigint as unknown,
+  coalesce(sum(cancelled), 0)::bigint as cancelled
+from campaign_counter where workspace_id = $1 and campaign_id = $2
+
+-- name: due_by_themselves
+-- Campaigns whose start or resume has come.
+select workspace_id, id, status from campaign
+where (status = 'scheduled' and starts_at <= $1) or (status = 'paused' and resume_at <= $1)
+order by workspace_id, id
+limit 100
+
+-- name: unquiet
+-- Paused campaigns that something may still be in transit of.
+select workspace_id, id from campaign where status = 'paused' and quiesced_at is null order by workspace_id, id limit 100
+
+-- name: exhausted
+-- Running campaigns with leads, and nothing left to send.
+select c.workspace_id, c.id from campaign c
+cross join lateral (
+  select sum(waiting) as waiting, sum(claimed) as claimed, sum(held) as held, sum(finished) + sum(stopped) as over
+  from campaign_counter k where k.workspace_id = c.workspace_id and k.campaign_id = c.id) k
+where c.status = 'running' and k.waiting = 0 and k.claimed = 0 and k.held = 0 and k.over > 0
+order by c.workspace_id, c.id
+limit 100
+
+-- name: is_exhausted
+-- The same, asked of one campaign while its row is kept.
+select coalesce(sum(waiting) = 0 and sum(claimed) = 0 and sum(held) = 0 and sum(finished) + sum(stopped) > 0, false)
+from campaign_counter where workspace_id = $1 and campaign_id = $2
+
+-- name: overdue_count
+-- How many enrollments are due at an instant of campaign time.
+select count(*) from enrollment
+where workspace_id = $1 and campaign_id = $2 and state = 'waiting' and due_at <= $3
+
+-- name: due_by_hour
+-- How many enrollments fall due, by the hour of campaign time, up to a limit.
+select date_trunc('hour', greatest(due_at, $3)) as hour, count(*) as due, count(*) filter (where mailbox_id is null) as openings
+from enrollment
+where workspace_id = $1 and campaign_id = $2 and state = 'waiting' and due_at <= $4
+group by 1 order by 1
+
+-- name: notify
+-- A hint to whoever listens, never more: nothing hangs on its arrival.
+select pg_notify('caesura', $1)

@@ -1,0 +1,21 @@
+-- name: insert
+-- Entries of the log, in the transaction of the change that they tell of.
+insert into event (workspace_id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data)
+select $1, $2, e.kind, $3, e.campaign_id, e.enrollment_id, e.step, e.mailbox_id, e.lead_id, e.data
+from unnest($4::text[], $5::bigint[], $6::bigint[], $7::smallint[], $8::bigint[], $9::bigint[], $10::jsonb[])
+  as e(kind, campaign_id, enrollment_id, step, mailbox_id, lead_id, data)
+
+-- name: list
+-- A page after a cursor, oldest first; stops before what a running transaction may still put in between.
+select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data from event
+where workspace_id = $1 and id > $2 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+  and ($3::bigint is null or campaign_id = $3)
+order by id
+limit $4
+
+-- name: last
+-- The newest entries of a campaign, newest first.
+select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data from event
+where workspace_id = $1 and campaign_id = $2
+order by id desc
+limit $3

@@ -1,0 +1,95 @@
+-- name: insert
+-- A new mailbox.
+insert into mailbox (workspace_id, name, address, definition, secret, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $6)
+on conflict (workspace_id, name) do nothing
+returning id
+
+-- name: insert_pace
+-- Its load: nothing yet.
+insert into mailbox_pace (workspace_id, mailbox_id) values ($1, $2)
+
+-- name: get
+-- One mailbox.
+select * from mailbox where workspace_id = $1 and id = $2
+
+-- name: by_name
+-- The mailbox of this name.
+select * from mailbox where workspace_id = $1 and name = $2
+
+-- name: list
+-- A page of mailboxes below a cursor, newest first.
+select * from mailbox
+where workspace_id = $1 and ($2::bigint is null or id < $2) and not archived
+order by id desc
+limit $3
+
+-- name: update
+-- Edited: a new version, by which workers load it anew.
+update mailbox
+set address = $3, definition = $4, secret = $5, archived = $6, version = version + 1, updated_at = $7
+where workspace_id = $1 and id = $2
+returning *
+
+-- name: pace
+-- The load of one mailbox.
+select mailbox_id, day, used, ready_at, busy_until, wait_reason from mailbox_pace where workspace_id = $1 and mailbox_id = $2
+
+-- name: reconsider
+-- After an edit of its limits: what it waited for by the old ones is asked again. A gap that runs is kept.
+update mailbox_pace set ready_at = null, wait_reason = null
+where workspace_id = $1 and mailbox_id = $2 and wait_reason is not null
+
+-- name: insert_pool
+-- A new pool.
+insert into pool (workspace_id, name, created_at) values ($1, $2, $3)
+on conflict (workspace_id, name) do nothing
+returning id
+
+-- name: get_pool
+-- One pool with its mailboxes.
+select p.id, p.name, p.created_at,
+  coalesce((select array_agg(pm.mailbox_id order by pm.mailbox_id) from pool_mailbox pm
+    where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
+from pool p where p.workspace_id = $1 and p.id = $2
+
+-- name: pool_by_name
+-- The pool of this name, with its mailboxes.
+select p.id, p.name, p.created_at,
+  coalesce((select array_agg(pm.mailbox_id order by pm.mailbox_id) from pool_mailbox pm
+    where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
+from pool p where p.workspace_id = $1 and p.name = $2
+
+-- name: list_pools
+-- A page of pools below a cursor, newest first.
+select p.id, p.name, p.created_at,
+  coalesce((select array_agg(pm.mailbox_id order by pm.mailbox_id) from pool_mailbox pm
+    where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
+from pool p where p.workspace_id = $1 and ($2::bigint is null or p.id < $2)
+order by p.id desc
+limit $3
+
+-- name: set_pool_name
+-- Renames a pool.
+update pool set name = $3 where workspace_id = $1 and id = $2
+
+-- name: empty_pool
+-- Makes room for a new membership.
+delete from pool_mailbox where workspace_id = $1 and pool_id = $2
+
+-- name: fill_pool
+-- Its mailboxes; ids that are not of this workspace are left out, so that the caller can compare the count.
+insert into pool_mailbox (workspace_id, pool_id, mailbox_id)
+select $1, $2, m.id from mailbox m where m.workspace_id = $1 and m.id = any($3::bigint[]) and not m.archived
+
+-- name: delete_pool
+-- A pool that no campaign uses.
+delete from pool where workspace_id = $1 and id = $2
+
+-- name: usable
+-- How many mailboxes of a pool could send: neither archived nor held.
+select count(*) from pool_mailbox pm
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
+  and not exists (
+    select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)

@@ -1,0 +1,295 @@
+-- name: enter_gate
+-- Many marks pass the gate of a workspace at once. A fair lock: a mark that comes after a waiting pause queues behind it.
+select pg_advisory_xact_lock_shared($1, $2)
+
+-- name: close_gate
+-- Whoever puts back a right to send takes the gate alone: what was marked before is in transit, nothing is marked after.
+select pg_advisory_xact_lock($1, $2)
+
+-- name: runnable
+-- The running campaigns that no hold at campaign or workspace level keeps back.
+select c.workspace_id, c.id, c.version
+from campaign c
+where c.status = 'running' and not c.archived
+  and not exists (
+    select from hold h where h.workspace_id = c.workspace_id and h.released_at is null
+      and (h.level = 'workspace' or (h.level = 'campaign' and h.subject = c.id::text)))
+order by c.workspace_id, c.id
+
+-- name: ready_mailboxes
+-- The mailboxes of a campaign's pool that may be ready now, and their load; those that waited longest first.
+select m.id, m.version, p.day, p.used, p.ready_at, p.busy_until
+from campaign c
+join pool_mailbox pm on pm.workspace_id = c.workspace_id and pm.pool_id = c.pool_id
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+join mailbox_pace p on p.workspace_id = m.workspace_id and p.mailbox_id = m.id
+where c.workspace_id = $1 and c.id = $2 and not m.archived
+  and (p.ready_at is null or p.ready_at <= $3)
+  and (p.busy_until is null or p.busy_until <= $4)
+  and not exists (
+    select from hold h where h.workspace_id = m.workspace_id and h.released_at is null
+      and h.level = 'mailbox' and h.subject = m.id::text)
+order by p.ready_at nulls first, m.id
+limit $5
+
+-- name: campaign_load
+-- What a campaign has used of its daily quotas.
+select day, used, opened from campaign_pace where workspace_id = $1 and campaign_id = $2
+
+-- name: claim_follow_ups
+-- Due follow-ups, oldest first, for each mailbox at most its room.
+with slot as (
+  select * from unnest($5::bigint[], $6::integer[]) as s(mailbox_id, room)
+), due as (
+  select d.id from slot cross join lateral (
+    select e.id, e.due_at from enrollment e
+    where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id = slot.mailbox_id
+      and e.state = 'waiting' and e.not_before is null and e.due_at <= $3
+    order by e.due_at
+    limit slot.room
+    for update skip locked) d
+  order by d.due_at
+  limit $4
+), claimed as (
+  update enrollment e
+  set state = 'claimed', claimed_by = $7, lease_until = $8, updated_at = $9
+  from due where e.workspace_id = $1 and e.id = due.id
+  returning e.id, e.lead_id, e.step, e.due_at, e.mailbox_id
+)
+select c.id, c.lead_id, c.step, c.due_at, c.mailbox_id,
+  l.address, l.address_key, l.domain, l.fields, l.zone, thread.message_ids, thread.subjects
+from claimed c
+join lead l on l.workspace_id = $1 and l.id = c.lead_id
+cross join lateral (
+  select array_agg(m.message_id order by m.step) as message_ids, array_agg(m.subject order by m.step) as subjects
+  from message m
+  where m.workspace_id = $1 and m.enrollment_id = c.id and m.step < c.step and m.state in ('sent', 'unknown')) thread
+order by c.due_at, c.id
+
+-- name: claim_openings
+-- Due leads that no mailbox has written to yet, oldest first.
+with due as (
+  select e.id from enrollment e
+  where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id is null
+    and e.state = 'waiting' and e.not_before is null and e.due_at <= $3
+  order by e.due_at
+  limit $4
+  for update skip locked
+), claimed as (
+  update enrollment e
+  set state = 'claimed', claimed_by = $5, lease_until = $6, updated_at = $7
+  from due where e.workspace_id = $1 and e.id = due.id
+  returning e.id, e.lead_id, e.step, e.due_at
+)
+select c.id, c.lead_id, c.step, c.due_at, l.address, l.address_key, l.domain, l.fields, l.zone
+from claimed c
+join lead l on l.workspace_id = $1 and l.id = c.lead_id
+order by c.due_at, c.id
+
+-- name: give_back
+-- Claimed enrollments wait again, from the same position; some are parked until a time, with the reason.
+update enrollment e
+set state = 'waiting', claimed_by = null, lease_until = null,
+    not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $5
+from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason)
+where e.workspace_id = $1 and e.campaign_id = $2 and e.id = b.id and e.state = 'claimed' and e.claimed_by = $4
+returning e.id
+
+-- name: set_aside
+-- Claimed enrollments that cannot go on as they are: held or stopped, with the cause.
+update enrollment e
+set state = a.state, cause = a.cause, claimed_by = null, lease_until = null, updated_at = $4
+from unnest($2::bigint[], $5::text[], $6::text[]) as a(id, state, cause)
+where e.workspace_id = $1 and e.id = a.id and e.state = 'claimed' and e.claimed_by = $3
+returning e.id, e.campaign_id, e.lead_id, e.step, e.state, e.cause
+
+-- name: pass_over
+-- Steps that are not sent to these leads (a condition that does not hold, a step skipped as overdue): the ledger says so.
+with passed as (
+  select * from unnest($3::bigint[], $4::smallint[], $5::text[]) as p(id, step, cause)
+), ledger as (
+  insert into message (workspace_id, enrollment_id, step, campaign_id, lead_id, variant, state, cause, recipient,
+    attempt, settled_at)
+  select $1, e.id, e.step, e.campaign_id, e.lead_id, 0, 'cancelled', p.cause, l.address, 0, $7
+  from passed p
+  join enrollment e on e.workspace_id = $1 and e.id = p.id and e.step = p.step and e.state = 'claimed' and e.claimed_by = $6
+  join lead l on l.workspace_id = $1 and l.id = e.lead_id
+  on conflict (workspace_id, enrollment_id, step) do update set cause = excluded.cause, settled_at = excluded.settled_at,
+    state = 'cancelled' where message.state in ('deferred', 'cancelled')
+  returning enrollment_id, step, lead_id, cause
+)
+select enrollment_id, step, lead_id, cause from ledger
+
+-- name: advance
+-- Claimed enrollments go on: to the next step, due after its delay in campaign time, or to the end.
+update enrollment e
+set state = a.state, step = a.step, claimed_by = null, lease_until = null, not_before = null, wait_reason = null,
+    due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset + make_interval(secs => a.delay_seconds),
+    updated_at = $4
+from unnest($3::bigint[], $5::smallint[], $6::text[], $7::smallint[], $8::double precision[])
+  as a(id, from_step, state, step, delay_seconds), campaign c
+where e.workspace_id = $1 and e.campaign_id = $2 and e.id = a.id and e.step = a.from_step and e.state = 'claimed'
+  and c.workspace_id = $1 and c.id = $2
+returning e.id, e.lead_id, e.state
+
+-- name: gate_state
+-- What a mark needs to know of the campaign, behind the gate.
+select c.status, c.version, c.archived,
+  exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'workspace') as workspace_held,
+  exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'campaign'
+    and h.subject = $2::bigint::text) as campaign_held
+from campaign c where c.workspace_id = $1 and c.id = $2
+
+-- name: blocked
+-- Which of these mailboxes, domains, leads and addresses are held or suppressed, behind the gate.
+select h.level as kind, h.subject from hold h
+where h.workspace_id = $1 and h.released_at is null
+  and ((h.level = 'mailbox' and h.subject = any($2::text[]))
+    or (h.level = 'domain' and h.subject = any($3::text[]))
+    or (h.level = 'lead' and h.subject = any($4::text[])))
+union all
+select 'suppressed_' || s.kind, s.value from suppression s
+where s.workspace_id = $1
+  and ((s.kind = 'address' and s.value = any($5::text[])) or (s.kind = 'domain' and s.value = any($3::text[])))
+
+-- name: lock_mailbox_paces
+-- The load of these mailboxes, for this mark alone. In the order of ids, so that two marks never wait for each other in a ring.
+select p.mailbox_id, p.day, p.used, p.ready_at, p.busy_until
+from mailbox_pace p
+where p.workspace_id = $1 and p.mailbox_id = any($2::bigint[])
+order by p.mailbox_id
+for update
+
+-- name: save_mailbox_paces
+-- The load of these mailboxes after a mark.
+update mailbox_pace p
+set day = n.day, used = n.used, ready_at = n.ready_at, busy_until = n.busy_until, wait_reason = n.wait_reason
+from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+  as n(mailbox_id, day, used, ready_at, busy_until, wait_reason)
+where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
+
+-- name: lock_campaign_pace
+-- The quotas of this campaign, for this mark alone.
+select day, used, opened from campaign_pace where workspace_id = $1 and campaign_id = $2 for update
+
+-- name: save_campaign_pace
+-- The quotas of this campaign after a mark.
+update campaign_pace set day = $3, used = $4, opened = $5 where workspace_id = $1 and campaign_id = $2
+
+-- name: mark
+-- The only gate to the wire: claimed enrollments under a good lease get their message in `sending`.
+with wanted as (
+  select * from unnest($3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
+    as w(id, step, mailbox_id, variant, message_id, subject, recipient)
+), taken as (
+  update enrollment e
+  set mailbox_id = w.mailbox_id, lease_until = $12, updated_at = $11
+  from wanted w
+  where e.workspace_id = $1 and e.campaign_id = $2 and e.id = w.id and e.step = w.step
+    and e.state = 'claimed' and e.claimed_by = $10 and e.lease_until > $11
+  returning e.id, e.step, e.lead_id, w.mailbox_id, w.variant, w.message_id, w.subject, w.recipient
+)
+insert into message as m (workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state,
+  message_id, subject, recipient, attempt, worker, lease_until, marked_at)
+select $1, t.id, t.step, $2, t.lead_id, t.variant, t.mailbox_id, 'sending',
+  t.message_id, t.subject, t.recipient, 1, $10, $12, $11
+from taken t
+on conflict (workspace_id, enrollment_id, step) do update
+set state = 'sending', cause = null, variant = excluded.variant, mailbox_id = excluded.mailbox_id,
+    message_id = excluded.message_id, subject = excluded.subject, recipient = excluded.recipient,
+    attempt = m.attempt + 1, worker = excluded.worker, lease_until = excluded.lease_until,
+    marked_at = excluded.marked_at, settled_at = null, stage = null, reply_code = null, reply = null
+where m.state in ('deferred', 'cancelled')
+returning m.enrollment_id, m.step, m.attempt, m.refusals
+
+-- name: settle
+-- What became of marked messages. Only the worker that marked this very attempt may say; an unknown may still be settled by it.
+with outcome as (
+  select * from unnest($2::bigint[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::smallint[], $8::text[],
+    $9::smallint[], $10::text[]) as o(enrollment_id, step, attempt, state, cause, refused, stage, reply_code, reply)
+)
+update message m
+set state = o.state, cause = o.cause, settled_at = $12, lease_until = null, refusals = m.refusals + o.refused,
+    stage = o.stage, reply_code = o.reply_code, reply = o.reply
+from outcome o
+where m.workspace_id = $1 and m.enrollment_id = o.enrollment_id and m.step = o.step and m.attempt = o.attempt
+  and m.worker = $11
+  and (m.state = 'sending' or (m.state = 'unknown' and o.state in ('sent', 'rejected')))
+returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.refusals
+
+-- name: refund_mailboxes
+-- A place in the day's count comes back for what was not taken by a server; the gap counts from the end of the last message.
+update mailbox_pace p
+set used = case when p.day = n.day then greatest(p.used - n.refund, 0) else p.used end,
+    ready_at = case when p.wait_reason is null then greatest(p.ready_at, n.ready_at) else p.ready_at end,
+    busy_until = null
+from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[]) as n(mailbox_id, day, refund, ready_at)
+where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
+
+-- name: refund_campaign
+-- The same for a campaign's quotas.
+update campaign_pace
+set used = greatest(used - $4, 0), opened = greatest(opened - $5, 0)
+where workspace_id = $1 and campaign_id = $2 and day = $3
+
+-- name: mailbox_waits
+-- Puts a mailbox off until a time, with the reason; never brings it forward.
+update mailbox_pace p
+set ready_at = greatest(p.ready_at, n.until), wait_reason = n.reason
+from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until, reason)
+where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
+
+-- name: renew
+-- A worker at work keeps what it has.
+with kept as (
+  update enrollment set lease_until = $2 where claimed_by = $1 and state = 'claimed' and lease_until > $3
+  returning 1
+)
+update message set lease_until = $2 where worker = $1 and state = 'sending' and lease_until > $3
+
+-- name: overdue_messages
+-- Messages in transit whose lease ran out, or whose worker is known to be dead ($3): their fate cannot be known.
+select m.workspace_id, m.campaign_id, m.enrollment_id, m.step, m.mailbox_id, m.worker, m.attempt
+from message m
+where m.state = 'sending' and (m.lease_until <= $1 or m.worker = $3)
+order by m.workspace_id, m.campaign_id, m.enrollment_id
+limit $2
+for update skip locked
+
+-- name: lose
+-- Their state becomes unknown.
+update message m
+set state = 'unknown', cause = $5, settled_at = $4, lease_until = null
+from unnest($2::bigint[], $3::smallint[]) as u(enrollment_id, step)
+where m.workspace_id = $1 and m.enrollment_id = u.enrollment_id and m.step = u.step and m.state = 'sending'
+returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id
+
+-- name: overdue_claims
+-- Claims whose lease ran out, or whose worker is known to be dead ($3), with nothing on the wire: they wait again.
+with overdue as (
+  select e.workspace_id, e.id from enrollment e
+  where e.state = 'claimed' and (e.lease_until <= $1 or e.claimed_by = $3)
+    and not exists (
+      select from message m where m.workspace_id = e.workspace_id and m.enrollment_id = e.id and m.step = e.step
+        and m.state = 'sending')
+  order by e.workspace_id, e.id
+  limit $2
+  for update skip locked
+)
+update enrollment e
+set state = 'waiting', claimed_by = null, lease_until = null, updated_at = $1
+from overdue o where e.workspace_id = o.workspace_id and e.id = o.id
+returning e.workspace_id, e.id
+
+-- name: unpark
+-- Parked enrollments whose time has come.
+with due as (
+  select workspace_id, id from enrollment
+  where state = 'waiting' and not_before <= $1
+  order by not_before
+  limit $2
+  for update skip locked
+)
+update enrollment e set not_before = null, wait_reason = null, updated_at = $1
+from due where e.workspace_id = due.workspace_id and e.id = due.id
+returning e.workspace_id, e.campaign_id
