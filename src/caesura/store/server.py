@@ -102,6 +102,8 @@ async def lock_file_of(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
 
 async def create_database(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
     """Makes the database unless it is there already."""
+    if await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+        return
     try:
         await connection.execute(f'CREATE DATABASE "{name}"')
     except asyncpg.DuplicateDatabaseError:

@@ -1,0 +1,142 @@
+"""The database directory: made whole or not at all, and never opened by programs of another version."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from caesura.domain.errors import Invalid, Unavailable
+from caesura.runtime.postgres.account import Account
+from caesura.runtime.postgres.layout import PORT, ROLE, Layout
+from caesura.runtime.postgres.programs import Programs
+
+# Given on the command line at each start, so that a newer Caesura's choices count for an old directory too.
+_SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_compression": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+    # One file for each day of the week.
+    "logging_collector": "on",
+    "log_directory": "log",
+    "log_filename": "postgresql-%a.log",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    "log_truncate_on_rotation": "on",
+}
+
+
+def settings_for(layout: Layout, chosen: Mapping[str, str]) -> dict[str, str]:
+    """All settings of a server: ours, then `chosen`, then those by which it is found."""
+    fixed = {
+        "listen_addresses": "",
+        "port": str(PORT),
+        "unix_socket_directories": str(layout.socket_directory),
+        "unix_socket_permissions": "0700",
+        "cluster_name": layout.identity,
+    }
+    return _SETTINGS | dict(chosen) | fixed
+
+
+def ensure_cluster(layout: Layout, programs: Programs, account: Account, durable: bool) -> None:
+    """Makes the database directory unless it exists, and checks that `programs` can open it.
+
+    `durable` is false for tests that need no fsync. Raises Invalid `data_directory_wrong_version`,
+    `data_directory_damaged`; Unavailable `data_directory_full`, `postgres_initialisation_failed`; OSError.
+    """
+    for unfinished in layout.home.glob("data.new-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    if not layout.database.exists() or (layout.database.is_dir() and not any(layout.database.iterdir())):
+        _initialise(layout, programs, account, durable)
+        return
+    try:
+        version = (layout.database / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        detail = f"{layout.database} is not a database: there is no PG_VERSION in it. Restore it, or move it away"
+        raise Invalid("data_directory_damaged", detail) from None
+    if version != str(programs.major):
+        detail = (
+            f"the database in {layout.database} was made by PostgreSQL {version}, and the programs in "
+            f"{programs.directory} are version {programs.version}: name those of version {version} in the setting "
+            f"postgres_bin_dir, or move the data over with pg_dump"
+        )
+        raise Invalid("data_directory_wrong_version", detail)
+
+
+def _initialise(layout: Layout, programs: Programs, account: Account, durable: bool) -> None:
+    # Under another name first, so that a directory named `data` was always finished.
+    new = Path(tempfile.mkdtemp(prefix="data.new-", dir=layout.home))
+    try:
+        account.own(new)
+        message = _run_initdb(new, programs, account, durable)
+        if message is not None:
+            code = "data_directory_full" if "No space left" in message else "postgres_initialisation_failed"
+            raise Unavailable(code, f"the database could not be made in {layout.home}: {message}")
+        new.rename(layout.database)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    if durable:
+        _sync_directory(layout.home)
+
+
+def _run_initdb(directory: Path, programs: Programs, account: Account, durable: bool) -> str | None:
+    """None when it went well, or what it said."""
+    command: list[str | Path] = [
+        programs.initdb,
+        "--pgdata",
+        directory,
+        "--username",
+        ROLE,
+        "--auth=trust",
+        "--encoding=UTF8",
+    ]
+    command += ["--data-checksums", "--no-instructions"] + ([] if durable else ["--no-sync"])
+    builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    # Before version 17 the system's: Debian has C.UTF-8, others may not.
+    choices = [builtin] if programs.major >= 17 else [["--locale=C.UTF-8"], ["--locale=C"]]
+    said = ""
+    for locale in choices:
+        with tempfile.TemporaryFile() as output:
+            process = account.spawn([*command, *locale], output)
+            try:
+                failed = process.wait() != 0
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            output.seek(0)
+            said = output.read().decode("utf-8", "replace").strip()
+        if not failed:
+            return None
+        if "invalid locale" not in said:
+            break
+    return said or "initdb ended without a word"
+
+
+def reason_of_failure(layout: Layout) -> str:
+    """What the server said last, out of its first messages or its log; at most a few lines."""
+    texts = [layout.start_log.read_text(encoding="utf-8", errors="replace")]
+    logs = sorted((layout.database / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
+    texts += [path.read_text(encoding="utf-8", errors="replace") for path in logs[-1:]]
+    for text in texts:
+        lines = text.splitlines()
+        for index in range(len(lines) - 1, -1, -1):
+            if "FATAL:" in lines[index] or "PANIC:" in lines[index]:
+                return " ".join(line.strip() for line in lines[index : index + 4])
+    return " ".join(texts[0].split()[-60:]) or "it said nothing"
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
