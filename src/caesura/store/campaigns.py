@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from caesura.domain.campaign_time import CampaignClock, ClockMode
 from caesura.domain.lifecycle import CampaignState
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -45,9 +46,10 @@ class CampaignRow:
     created_at: datetime
     updated_at: datetime
 
-    def campaign_now(self, now: datetime) -> datetime:
-        """The campaign's own time at `now`: it stands still while the clock is frozen."""
-        return (self.clock_stopped_at or now) - self.clock_offset
+    @property
+    def clock(self) -> CampaignClock:
+        """The campaign's own clock."""
+        return CampaignClock(self.clock_offset, self.clock_stopped_at, ClockMode(self.clock_mode))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,16 @@ async def get(tx: Connection, workspace_id: int, mailbox_id: int) -> MailboxRow 
     return MailboxRow(*row) if row else None
 
 
+async def several(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> list[MailboxRow]:
+    """Those of these mailboxes that exist."""
+    return [MailboxRow(*row) for row in await tx.fetch(SQL["several"], workspace_id, list(mailbox_ids))]
+
+
+async def versions(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """(mailbox, present version) of these."""
+    return [tuple(row) for row in await tx.fetch(SQL["versions"], workspace_id, list(mailbox_ids))]
+
+
 async def by_name(tx: Connection, workspace_id: int, name: str) -> MailboxRow | None:
     """The mailbox of this name, or None."""
     row = await tx.fetchrow(SQL["by_name"], workspace_id, name)

@@ -1,4 +1,4 @@
-"""The sending path's rows: the gate, claim, mark, settle, recover. Order of locks: gate, paces, enrollments, messages."""
+"""The rows of the sending path. Order of locks: gate, paces, enrollments, messages, counters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +100,7 @@ class Pace:
     used: int
     ready_at: datetime | None
     busy_until: datetime | None
+    wait_until: datetime | None = None
     wait_reason: str | None = None
 
 
@@ -268,7 +269,7 @@ async def gate_state(tx: Connection, workspace_id: int, campaign_id: int) -> dic
 
 
 async def blocked(tx: Connection, workspace_id: int, wanted: Sequence[Wanted]) -> dict[str, set[str]]:
-    """What of these is held or suppressed: subjects by `mailbox`, `domain`, `lead`, `suppressed_address`, `suppressed_domain`."""
+    """Subjects held or suppressed, by `mailbox`, `domain`, `lead`, `suppressed_address` and `suppressed_domain`."""
     rows = await tx.fetch(
         SQL["blocked"],
         workspace_id,
@@ -302,7 +303,6 @@ async def save_paces(tx: Connection, workspace_id: int, paces: Sequence[Pace]) -
             [pace.used for pace in paces],
             [pace.ready_at for pace in paces],
             [pace.busy_until for pace in paces],
-            [pace.wait_reason for pace in paces],
         )
 
 
@@ -341,6 +341,17 @@ async def mark(
     return [Marked(*row) for row in rows]
 
 
+async def already_there(tx: Connection, workspace_id: int, wanted: Sequence[Wanted]) -> set[int]:
+    """The enrollments of these whose step the ledger has already: in transit, or at an end."""
+    rows = await tx.fetch(
+        SQL["already_there"],
+        workspace_id,
+        [one.claimed.enrollment_id for one in wanted],
+        [one.claimed.step for one in wanted],
+    )
+    return {row["enrollment_id"] for row in rows}
+
+
 async def settle(
     tx: Connection, workspace_id: int, settlements: Sequence[Settlement], worker: str, now: datetime
 ) -> list[dict[str, Any]]:
@@ -372,16 +383,15 @@ async def refund_mailboxes(
         await tx.execute(SQL["refund_mailboxes"], workspace_id, ids, days, counts, readies)
 
 
-async def refund_campaign(
-    tx: Connection, workspace_id: int, campaign_id: int, day: date, used: int, opened: int
-) -> None:
+async def refund_campaign(tx: Connection, workspace_id: int, campaign_id: int, day: date, count: int) -> None:
     """Gives places of the campaign's day back."""
-    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, used, opened)
+    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count)
 
 
 async def renew(tx: Connection, worker: str, lease_until: datetime, now: datetime) -> None:
     """Prolongs what the worker has and has not lost."""
-    await tx.execute(SQL["renew"], worker, lease_until, now)
+    await tx.execute(SQL["renew_claims"], worker, lease_until, now)
+    await tx.execute(SQL["renew_messages"], worker, lease_until, now)
 
 
 async def overdue_messages(tx: Connection, now: datetime, limit: int, dead_worker: str | None) -> list[dict[str, Any]]:
@@ -407,3 +417,30 @@ async def return_overdue_claims(tx: Connection, now: datetime, limit: int, dead_
 async def unpark(tx: Connection, now: datetime, limit: int) -> int:
     """Parked enrollments whose time has come are due again. Answers how many."""
     return len(await tx.fetch(SQL["unpark"], now, limit))
+
+
+async def resolve(
+    tx: Connection, workspace_id: int, enrollment_id: int, step: int, state: str, cause: str | None, now: datetime
+) -> dict[str, Any] | None:
+    """Settles an unknown message; None when there is none."""
+    row = await tx.fetchrow(SQL["resolve"], workspace_id, enrollment_id, step, state, cause, now)
+    return dict(row) if row else None
+
+
+async def go_on_after_unknown(
+    tx: Connection, workspace_id: int, enrollment_id: int, step: int, after: Next, now: datetime
+) -> bool:
+    """Lets an enrollment that was held for its unknown message go on; whether there was one."""
+    return (
+        await tx.fetchval(
+            SQL["go_on_after_unknown"],
+            workspace_id,
+            enrollment_id,
+            step,
+            after.state,
+            after.step,
+            float(after.delay_seconds),
+            now,
+        )
+        is not None
+    )

@@ -78,11 +78,13 @@ create table mailbox_pace (
     mailbox_id bigint not null,
     day date,                               -- the local day that `used` counts; null: nothing sent yet
     used integer not null default 0,        -- marked on that day and not handed back
-    ready_at timestamptz,                   -- nothing leaves before; null: now. With a rate: GCRA's theoretical arrival time
-    wait_reason text,                       -- why it waits until ready_at; null when it need not
+    ready_at timestamptz,                   -- end of the gap, or with a rate GCRA's theoretical arrival time; null: none
+    wait_until timestamptz,                 -- nothing leaves before: a window, a used-up day, a server that is away
+    wait_reason text,                       -- why; both null when it need not wait
     busy_until timestamptz,                 -- a gapped message is in transit under this lease; null: none
     primary key (workspace_id, mailbox_id),
-    foreign key (workspace_id, mailbox_id) references mailbox on delete cascade
+    foreign key (workspace_id, mailbox_id) references mailbox on delete cascade,
+    check ((wait_until is null) = (wait_reason is null))
 ) with (fillfactor = 50);
 
 create table pool (

@@ -13,6 +13,14 @@ insert into mailbox_pace (workspace_id, mailbox_id) values ($1, $2)
 -- One mailbox.
 select * from mailbox where workspace_id = $1 and id = $2
 
+-- name: several
+-- These mailboxes.
+select * from mailbox where workspace_id = $1 and id = any($2::bigint[])
+
+-- name: versions
+-- The present versions of these.
+select id, version from mailbox where workspace_id = $1 and id = any($2::bigint[])
+
 -- name: by_name
 -- The mailbox of this name.
 select * from mailbox where workspace_id = $1 and name = $2
@@ -33,11 +41,11 @@ returning *
 
 -- name: pace
 -- The load of one mailbox.
-select mailbox_id, day, used, ready_at, busy_until, wait_reason from mailbox_pace where workspace_id = $1 and mailbox_id = $2
+select mailbox_id, day, used, ready_at, busy_until, wait_until, wait_reason from mailbox_pace where workspace_id = $1 and mailbox_id = $2
 
 -- name: reconsider
 -- After an edit of its limits: what it waited for by the old ones is asked again. A gap that runs is kept.
-update mailbox_pace set ready_at = null, wait_reason = null
+update mailbox_pace set wait_until = null, wait_reason = null
 where workspace_id = $1 and mailbox_id = $2 and wait_reason is not null
 
 -- name: insert_pool

@@ -25,6 +25,7 @@ join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
 join mailbox_pace p on p.workspace_id = m.workspace_id and p.mailbox_id = m.id
 where c.workspace_id = $1 and c.id = $2 and not m.archived
   and (p.ready_at is null or p.ready_at <= $3)
+  and (p.wait_until is null or p.wait_until <= $4)
   and (p.busy_until is null or p.busy_until <= $4)
   and not exists (
     select from hold h where h.workspace_id = m.workspace_id and h.released_at is null
@@ -163,9 +164,9 @@ for update
 -- name: save_mailbox_paces
 -- The load of these mailboxes after a mark.
 update mailbox_pace p
-set day = n.day, used = n.used, ready_at = n.ready_at, busy_until = n.busy_until, wait_reason = n.wait_reason
-from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-  as n(mailbox_id, day, used, ready_at, busy_until, wait_reason)
+set day = n.day, used = n.used, ready_at = n.ready_at, busy_until = n.busy_until
+from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[], $6::timestamptz[])
+  as n(mailbox_id, day, used, ready_at, busy_until)
 where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: lock_campaign_pace
@@ -202,6 +203,12 @@ set state = 'sending', cause = null, variant = excluded.variant, mailbox_id = ex
 where m.state in ('deferred', 'cancelled')
 returning m.enrollment_id, m.step, m.attempt, m.refusals
 
+-- name: already_there
+-- Which of these the ledger already has an end of: marking them again would send a step twice.
+select m.enrollment_id from message m
+join unnest($2::bigint[], $3::smallint[]) as w(id, step) on m.enrollment_id = w.id and m.step = w.step
+where m.workspace_id = $1 and m.state not in ('deferred', 'cancelled')
+
 -- name: settle
 -- What became of marked messages. Only the worker that marked this very attempt may say; an unknown may still be settled by it.
 with outcome as (
@@ -221,31 +228,38 @@ returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.sta
 -- A place in the day's count comes back for what was not taken by a server; the gap counts from the end of the last message.
 update mailbox_pace p
 set used = case when p.day = n.day then greatest(p.used - n.refund, 0) else p.used end,
-    ready_at = case when p.wait_reason is null then greatest(p.ready_at, n.ready_at) else p.ready_at end,
+    ready_at = greatest(p.ready_at, n.ready_at),
     busy_until = null
 from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[]) as n(mailbox_id, day, refund, ready_at)
 where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: refund_campaign
 -- The same for a campaign's quotas.
-update campaign_pace
-set used = greatest(used - $4, 0), opened = greatest(opened - $5, 0)
+update campaign_pace set used = greatest(used - $4, 0)
 where workspace_id = $1 and campaign_id = $2 and day = $3
 
 -- name: mailbox_waits
 -- Puts a mailbox off until a time, with the reason; never brings it forward.
 update mailbox_pace p
-set ready_at = greatest(p.ready_at, n.until), wait_reason = n.reason
+set wait_until = n.until, wait_reason = n.reason
 from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until, reason)
-where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
+where (p.wait_until is null or p.wait_until < n.until) and p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
--- name: renew
--- A worker at work keeps what it has.
-with kept as (
-  update enrollment set lease_until = $2 where claimed_by = $1 and state = 'claimed' and lease_until > $3
-  returning 1
-)
-update message set lease_until = $2 where worker = $1 and state = 'sending' and lease_until > $3
+-- name: renew_claims
+-- A worker at work keeps its claims. Rows that are just being written need no renewal, so none is waited for.
+update enrollment set lease_until = $2
+where state = 'claimed' and (workspace_id, id) in (
+  select workspace_id, id from enrollment
+  where state = 'claimed' and claimed_by = $1 and lease_until > $3
+  for update skip locked)
+
+-- name: renew_messages
+-- The same for its messages in transit.
+update message set lease_until = $2
+where state = 'sending' and (workspace_id, enrollment_id, step) in (
+  select workspace_id, enrollment_id, step from message
+  where state = 'sending' and worker = $1 and lease_until > $3
+  for update skip locked)
 
 -- name: overdue_messages
 -- Messages in transit whose lease ran out, or whose worker is known to be dead ($3): their fate cannot be known.
@@ -293,3 +307,33 @@ with due as (
 update enrollment e set not_before = null, wait_reason = null, updated_at = $1
 from due where e.workspace_id = due.workspace_id and e.id = due.id
 returning e.workspace_id, e.campaign_id
+
+-- name: resolve
+-- Evidence settles an unknown message: by its key and state.
+update message
+set state = $4, cause = $5, settled_at = $6
+where workspace_id = $1 and enrollment_id = $2 and step = $3 and state = 'unknown'
+returning campaign_id, lead_id, mailbox_id
+
+-- name: go_on_after_unknown
+-- The enrollment that was held for it goes on, or ends.
+update enrollment e
+set state = $4, step = $5, cause = null, updated_at = $7,
+    due_at = coalesce(c.clock_stopped_at, $7) - c.clock_offset + make_interval(secs => $6::double precision)
+from campaign c
+where e.workspace_id = $1 and e.id = $2 and e.step = $3 and e.state = 'held' and e.cause = 'unknown_outcome'
+  and c.workspace_id = $1 and c.id = e.campaign_id
+returning e.id
+
+-- name: see_worker
+-- A worker says that it is there.
+insert into worker (id, host, process_id, slots, started_at, seen_at) values ($1, $2, $3, $4, $5, $5)
+on conflict (id) do update set seen_at = $5, slots = $4
+
+-- name: forget_worker
+-- A worker has left, and has nothing any more.
+delete from worker where id = $1
+
+-- name: workers
+-- The workers that are there, or were.
+select id, host, process_id, slots, started_at, seen_at from worker order by started_at, id

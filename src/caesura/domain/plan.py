@@ -1,0 +1,88 @@
+"""A campaign and its mailboxes in the form that sending asks for: parsed, compiled, ready to be reckoned with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from caesura.domain.compose import CompiledVariant
+from caesura.domain.pacing import CampaignLimits, MailboxLimits
+from caesura.domain.sequence import StepRule
+from caesura.domain.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step: when it goes out, and its compiled variants."""
+
+    rule: StepRule
+    thread: bool
+    variants: tuple[CompiledVariant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """One version of a campaign's content and limits. `lead_zone`: the window is read in the lead's own zone."""
+
+    workspace_id: int
+    campaign_id: int
+    version: int
+    steps: tuple[Step, ...]
+    limits: CampaignLimits
+    window: Window
+    zone: ZoneInfo
+    lead_zone: bool
+    hold_unknown: bool
+    defaults: Mapping[str, str]
+    unsubscribe_url: str | None
+    unsubscribe_mailto: str | None
+
+    @property
+    def rules(self) -> tuple[StepRule, ...]:
+        """The steps' rules, in order."""
+        return tuple(step.rule for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a mailbox reaches its server. `secret` is the password or token in the clear: keep it out of logs."""
+
+    host: str
+    port: int
+    tls: str
+    username: str | None
+    secret: str | None
+    auth: str | None
+    allow_insecure: bool
+
+    def __repr__(self) -> str:
+        return f"Transport({self.host}:{self.port}, tls={self.tls}, username={self.username})"
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxPlan:
+    """One version of a mailbox."""
+
+    mailbox_id: int
+    version: int
+    address: str
+    from_name: str | None
+    reply_to: str | None
+    limits: MailboxLimits
+    window: Window
+    transport: Transport
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether a mark has to reckon with its load at all."""
+        limits = self.limits
+        return (
+            limits.daily_cap is not None
+            or limits.rate_per_second is not None
+            or limits.ramp is not None
+            or self.is_gapped
+        )
+
+    @property
+    def is_gapped(self) -> bool:
+        """Whether its messages leave one at a time."""
+        return self.limits.gap_seconds > 0 or self.limits.jitter_seconds > 0

@@ -1,0 +1,323 @@
+"""What one can do with the status of a campaign: start, pause, resume, stop, schedule, archive."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from caesura.domain import campaign_time
+from caesura.domain.campaign_time import ClockMode
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
+from caesura.store import campaigns as store
+from caesura.store import events
+from caesura.store import sending as gate
+from caesura.store.campaigns import CampaignRow, Counters
+from caesura.store.database import Connection, Database
+
+ON_OVERDUE = ("spread", "skip", "review")
+NEW_LEADS = ("hold", "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A campaign with its exact counts."""
+
+    campaign: CampaignRow
+    counters: Counters
+
+    @property
+    def in_transit(self) -> int:
+        """Messages that passed the gate and have no outcome yet."""
+        return self.counters.sending
+
+    @property
+    def held(self) -> int:
+        """Enrollments that have a step to come and nothing in transit."""
+        return self.counters.waiting + self.counters.claimed + self.counters.held - self.counters.sending
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOptions:
+    """How to pause. None leaves what is set: `clock` freeze, `new_leads` hold, `on_overdue` spread at first.
+
+    `resume_at` (UTC) resumes by itself; `reason` is a person's own words (at most 500 characters).
+    """
+
+    reason: str | None = None
+    resume_at: datetime | None = None
+    clock: str | None = None
+    new_leads: str | None = None
+    on_overdue: str | None = None
+
+    def check(self, now: datetime) -> None:
+        """Raises Invalid, with a pointer for each field that is wrong."""
+        problems = []
+        if self.clock is not None and self.clock not in tuple(ClockMode):
+            problems.append(Problem("bad_clock", "clock is freeze or run", "/clock"))
+        if self.new_leads is not None and self.new_leads not in NEW_LEADS:
+            problems.append(Problem("bad_new_leads", "new_leads is hold or reject", "/new_leads"))
+        if self.on_overdue is not None and self.on_overdue not in ON_OVERDUE:
+            problems.append(Problem("bad_on_overdue", "on_overdue is spread, skip or review", "/on_overdue"))
+        if self.resume_at is not None and self.resume_at <= now:
+            problems.append(Problem("resume_at_past", "resume_at must be in the future", "/resume_at"))
+        if self.reason is not None and len(self.reason) > 500:
+            problems.append(Problem("reason_too_long", "reason has at most 500 characters", "/reason"))
+        if problems:
+            raise Invalid.of(*problems)
+
+
+async def status(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> Status:
+    """The campaign and its counts; notes that it is quiet when it has become so. Raises NotFound."""
+
+    async def work(tx: Connection) -> Status:
+        answer = await _status(tx, await _get(tx, workspace_id, campaign_id))
+        return await _quiesce(tx, answer, now)
+
+    return await database.run(work)
+
+
+async def pause(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    options: PauseOptions,
+    actor: str,
+    now: datetime,
+    cause: str = "manual",
+) -> Status:
+    """Pauses a running campaign: when this returns, no message of it enters `sending` any more (G1).
+
+    One row changes, however many leads there are (G4). On a paused campaign it only changes the options that are
+    given, and answers the state. Raises NotFound, Invalid, and Conflict in any other status.
+    """
+    options.check(now)
+
+    async def work(tx: Connection) -> Status:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.PAUSED:
+            return await _quiesce(tx, await _status(tx, await _change_pause(tx, before, options, actor, now)), now)
+        clock = campaign_time.pause(before.clock, now, ClockMode(options.clock or ClockMode.FREEZE))
+        after = replace(
+            _moved(before, CampaignVerb.PAUSE, cause, actor, options.reason),
+            paused_at=now,
+            resume_at=options.resume_at,
+            clock_mode=clock.mode,
+            clock_offset=clock.offset,
+            clock_stopped_at=clock.stopped_at,
+            new_leads=options.new_leads or "hold",
+            on_overdue=options.on_overdue or "spread",
+        )
+        row = await _set(tx, before, after, now, "campaign.paused")
+        return await _quiesce(tx, await _status(tx, row), now)
+
+    return await database.run(work)
+
+
+async def resume(
+    database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime, cause: str = "manual"
+) -> Status:
+    """Lets a paused campaign go on from the same position; what fell due passes the same limits as ever (G5).
+
+    On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status.
+    """
+
+    async def work(tx: Connection) -> Status:
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.RUNNING:
+            return await _status(tx, before)
+        return await _status(tx, await _resume(tx, before, actor, now, cause))
+
+    return await database.run(work)
+
+
+async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str) -> CampaignRow:
+    clock = campaign_time.resume(before.clock, now)
+    after = replace(
+        _moved(before, CampaignVerb.RESUME, cause, actor, None),
+        paused_at=None,
+        quiesced_at=None,
+        resume_at=None,
+        clock_offset=clock.offset,
+        clock_stopped_at=None,
+    )
+    if before.on_overdue != "spread" and before.paused_at is not None:
+        # What fell due in the pause lies between these two instants of campaign time: marked off in one row.
+        since = before.paused_at - before.clock_offset
+        earlier = before.overdue_since
+        until = campaign_time.campaign_now(clock, now)
+        after = replace(after, overdue_since=min(since, earlier) if earlier else since, overdue_until=until)
+    return await _set(tx, before, after, now, "campaign.resumed")
+
+
+async def stop(
+    database: Database, workspace_id: int, campaign_id: int, reason: str | None, actor: str, now: datetime
+) -> Status:
+    """Ends a campaign for good; what is in transit finishes. On a stopped campaign it changes nothing.
+
+    Raises NotFound. Conflict cannot come: every status but stopped allows it.
+    """
+
+    async def work(tx: Connection) -> Status:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.STOPPED:
+            return await _status(tx, before)
+        after = _unpaused(_moved(before, CampaignVerb.STOP, "manual", actor, reason))
+        return await _status(tx, await _set(tx, before, after, now, "campaign.stopped"))
+
+    return await database.run(work)
+
+
+async def schedule(
+    database: Database, workspace_id: int, campaign_id: int, starts_at: datetime, actor: str, now: datetime
+) -> Status:
+    """Lets a draft start by itself at `starts_at` (UTC, in the future). Raises NotFound, Invalid, Conflict."""
+    if starts_at <= now:
+        raise Invalid.of(Problem("starts_at_past", "starts_at must be in the future", "/starts_at"))
+
+    async def work(tx: Connection) -> Status:
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        after = replace(_moved(before, CampaignVerb.SCHEDULE, "manual", actor, None), starts_at=starts_at)
+        return await _status(tx, await _set(tx, before, after, now, "campaign.scheduled"))
+
+    return await database.run(work)
+
+
+async def unschedule(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
+    """Makes a scheduled campaign a draft again. Raises NotFound, Conflict."""
+
+    async def work(tx: Connection) -> Status:
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        after = replace(_moved(before, CampaignVerb.UNSCHEDULE, "manual", actor, None), starts_at=None)
+        return await _status(tx, await _set(tx, before, after, now, "campaign.unscheduled"))
+
+    return await database.run(work)
+
+
+async def archive(
+    database: Database, workspace_id: int, campaign_id: int, archived: bool, actor: str, now: datetime
+) -> Status:
+    """Puts a campaign out of sight, or back. A running one must be paused or stopped first: Conflict."""
+
+    async def work(tx: Connection) -> Status:
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if archived and before.status in (CampaignState.RUNNING, CampaignState.SCHEDULED):
+            raise Conflict(
+                f"campaign_{before.status}",
+                f"a campaign that is {before.status} cannot be archived; pause or stop it first",
+                before.status,
+                campaign_verbs(before.status),
+            )
+        row = await store.set_archived(tx, workspace_id, campaign_id, archived, now)
+        assert row is not None
+        if before.archived != archived:
+            kind = "campaign.archived" if archived else "campaign.unarchived"
+            await events.append(tx, workspace_id, now, actor, [events.Entry(kind, campaign_id)])
+        return await _status(tx, row)
+
+    return await database.run(work)
+
+
+async def begin(
+    tx: Connection, before: CampaignRow, verb: CampaignVerb, actor: str, now: datetime, cause: str
+) -> CampaignRow:
+    """Sets a checked campaign running, in the caller's transaction; `verb` is start, approve or reopen."""
+    after = replace(_moved(before, verb, cause, actor, None), starts_at=None, started_at=now)
+    return await _set(
+        tx, before, after, now, "campaign.reopened" if verb is CampaignVerb.REOPEN else "campaign.started"
+    )
+
+
+async def complete(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> bool:
+    """Ends a running campaign with nothing left to send; whether it did. Leads added later reopen it."""
+
+    async def work(tx: Connection) -> bool:
+        before = await store.get(tx, workspace_id, campaign_id, lock=True)
+        if before is None or before.status is not CampaignState.RUNNING:
+            return False
+        if not await store.is_exhausted(tx, workspace_id, campaign_id):
+            return False
+        await _set(
+            tx, before, _moved(before, CampaignVerb.COMPLETE, "finished", "engine", None), now, "campaign.completed"
+        )
+        return True
+
+    return await database.run(work)
+
+
+async def quiesce(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> None:
+    """Notes that a paused campaign has become quiet, if it has."""
+    await status(database, workspace_id, campaign_id, now)
+
+
+async def resume_due(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> None:
+    """Resumes a paused campaign whose planned time has come."""
+
+    async def work(tx: Connection) -> None:
+        before = await store.get(tx, workspace_id, campaign_id, lock=True)
+        if before is None or before.resume_at is None or before.resume_at > now:
+            return
+        await _resume(tx, before, "engine", now, "resume_at")
+
+    await database.run(work)
+
+
+def _moved(before: CampaignRow, verb: CampaignVerb, cause: str, actor: str, reason: str | None) -> CampaignRow:
+    return replace(before, status=campaign_after(before.status, verb), cause=cause, actor=actor, reason=reason)
+
+
+def _unpaused(row: CampaignRow) -> CampaignRow:
+    return replace(row, paused_at=None, quiesced_at=None, resume_at=None)
+
+
+async def _change_pause(
+    tx: Connection, before: CampaignRow, options: PauseOptions, actor: str, now: datetime
+) -> CampaignRow:
+    """Changes what is given of a pause that is under way."""
+    clock = before.clock
+    if options.clock is not None and options.clock != clock.mode:
+        clock = campaign_time.pause(clock, now, ClockMode(options.clock))
+    after = replace(
+        before,
+        reason=options.reason if options.reason is not None else before.reason,
+        resume_at=options.resume_at or before.resume_at,
+        clock_mode=clock.mode,
+        clock_offset=clock.offset,
+        clock_stopped_at=clock.stopped_at,
+        new_leads=options.new_leads or before.new_leads,
+        on_overdue=options.on_overdue or before.on_overdue,
+    )
+    if after == before:
+        return before
+    return await _set(tx, before, after, now, "campaign.pause_changed")
+
+
+async def _get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> CampaignRow:
+    row = await store.get(tx, workspace_id, campaign_id, lock)
+    if row is None:
+        raise NotFound("campaign_not_found", "there is no such campaign")
+    return row
+
+
+async def _set(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime, kind: str) -> CampaignRow:
+    row = await store.set_status(tx, before, after, now)
+    # The row is locked, so only a bug in the caller can lose this compare-and-set.
+    assert row is not None
+    data = {"from": before.status, "to": after.status, "cause": after.cause, "reason": after.reason}
+    await events.append(tx, before.workspace_id, now, after.actor, [events.Entry(kind, before.id, data=data)])
+    await store.notify(tx, before.workspace_id, kind, before.id)
+    return row
+
+
+async def _status(tx: Connection, row: CampaignRow) -> Status:
+    return Status(row, await store.counters(tx, row.workspace_id, row.id))
+
+
+async def _quiesce(tx: Connection, answer: Status, now: datetime) -> Status:
+    row = answer.campaign
+    if row.status is not CampaignState.PAUSED or row.quiesced_at is not None or answer.in_transit:
+        return answer
+    if not await store.set_quiesced(tx, row.workspace_id, row.id, now):
+        return answer
+    await events.append(tx, row.workspace_id, now, "engine", [events.Entry("campaign.quiesced", row.id)])
+    return replace(answer, campaign=replace(row, quiesced_at=now))

@@ -1,0 +1,122 @@
+"""What a dead or hanging worker left behind: claims go back, what was on the wire becomes unknown (G3)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from caesura.domain.delivery import after_unknown
+from caesura.domain.errors import Invalid, NotFound, Problem
+from caesura.domain.lifecycle import EnrollmentState, MessageEvent, MessageState, message_after
+from caesura.domain.plan import CampaignPlan
+from caesura.domain.sequence import Advance, Next, after_step
+from caesura.service.plans import Plans
+from caesura.service.sending.effects import entry
+from caesura.store import events, workers
+from caesura.store import sending as store
+from caesura.store.database import Connection, Database
+
+# Rows in one transaction: a crash of a busy server is recovered in short steps.
+GROUP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many messages became unknown and how many claims wait again."""
+
+    unknown: int
+    returned: int
+
+
+async def recover(database: Database, plans: Plans, now: datetime, dead_worker: str | None = None) -> Recovered:
+    """Takes from workers what their leases no longer cover, and all that `dead_worker` had.
+
+    A worker counts as dead only when its process is known to have ended. Call it again until it recovers nothing.
+    """
+
+    async def work(tx: Connection) -> Recovered:
+        rows = await store.overdue_messages(tx, now, GROUP, dead_worker)
+        for (workspace_id, campaign_id), group in groupby(
+            rows, key=lambda row: (row["workspace_id"], row["campaign_id"])
+        ):
+            await _lose(tx, await plans.campaign(tx, workspace_id, campaign_id), list(group), dead_worker, now)
+        returned = await store.return_overdue_claims(tx, now, GROUP, dead_worker)
+        return Recovered(len(rows), returned)
+
+    return await database.run(work)
+
+
+async def _lose(
+    tx: Connection, plan: CampaignPlan, rows: Sequence[Mapping[str, Any]], dead_worker: str | None, now: datetime
+) -> None:
+    cause = "worker_died" if dead_worker else "lease_ran_out"
+    mailboxes = sorted({row["mailbox_id"] for row in rows})
+    await store.refund_mailboxes(tx, plan.workspace_id, [(mailbox, None, 0, None) for mailbox in mailboxes])
+    lost = await store.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
+    effect = after_unknown(plan.hold_unknown)
+    moves: list[tuple[int, int, Next]] = []
+    aside: dict[str, list[tuple[int, str, str]]] = {}
+    workers_of = {row["enrollment_id"]: row["worker"] for row in rows}
+    for row in lost:
+        if isinstance(effect, Advance):
+            moves.append((row["enrollment_id"], row["step"], after_step(row["step"], plan.rules)))
+        else:
+            worker = workers_of[row["enrollment_id"]]
+            aside.setdefault(worker, []).append((row["enrollment_id"], effect.state, effect.cause))
+    moved = await store.advance(tx, plan.workspace_id, plan.campaign_id, moves, now)
+    for worker, several in aside.items():
+        await store.set_aside(tx, plan.workspace_id, worker, several, now)
+    entries = [
+        entry(plan, "message.unknown", row["enrollment_id"], row["lead_id"], row["step"], cause=cause) for row in lost
+    ]
+    entries += [
+        entry(plan, "enrollment.finished", row["id"], row["lead_id"], None)
+        for row in moved
+        if row["state"] == EnrollmentState.FINISHED
+    ]
+    await events.append(tx, plan.workspace_id, now, "engine", entries)
+
+
+async def bury(database: Database, plans: Plans, worker: str, now: datetime) -> Recovered:
+    """Takes everything from a worker whose process has ended, and forgets it."""
+    unknown = returned = 0
+    while True:
+        step = await recover(database, plans, now, worker)
+        unknown, returned = unknown + step.unknown, returned + step.returned
+        if step.unknown < GROUP and step.returned < GROUP:
+            break
+    await database.run(lambda tx: workers.forget(tx, worker))
+    return Recovered(unknown, returned)
+
+
+async def settle_unknown(
+    database: Database,
+    plans: Plans,
+    workspace_id: int,
+    enrollment_id: int,
+    step: int,
+    was_sent: bool,
+    actor: str,
+    now: datetime,
+) -> None:
+    """A person's word, or evidence, on an unknown message: it was sent, or it was not and counts as rejected.
+
+    It is never sent again. A lead that was held for it goes on. Raises NotFound, and Invalid when it is not unknown.
+    """
+    event = MessageEvent.ACCEPT if was_sent else MessageEvent.REJECT
+    state = message_after(MessageState.UNKNOWN, event)
+
+    async def work(tx: Connection) -> None:
+        cause = None if was_sent else "settled_as_not_sent"
+        row = await store.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
+        if row is None:
+            raise NotFound("message_not_unknown", "there is no such message whose outcome is unknown")
+        plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
+        await store.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
+        facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")
+        await events.append(tx, workspace_id, now, actor, [facts])
+
+    if step < 1:
+        raise Invalid.of(Problem("bad_step", "steps are counted from 1", "/step"))
+    await database.run(work)

@@ -1,0 +1,88 @@
+"""What claim, mark and record share: the campaign's quotas, a mailbox's load, and effects on enrollments."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from caesura.domain.pacing import CampaignRoom, Load, WaitUntil, decide_campaign
+from caesura.domain.plan import CampaignPlan
+from caesura.domain.sequence import Finish, Go, Next, Park, PassOver, Plan, SetAside, after_step
+from caesura.domain.windows import Window
+from caesura.store import events
+from caesura.store import sending as store
+from caesura.store.database import Connection
+from caesura.store.sending import Claimed, Pace, ReadyMailbox
+
+ALWAYS = Window(())
+
+
+async def campaign_room(
+    tx: Connection, plan: CampaignPlan, now: datetime, lock: bool = False
+) -> CampaignRoom | WaitUntil:
+    load = Load()
+    if has_quota(plan):
+        day, used, opened = await store.campaign_load(tx, plan.workspace_id, plan.campaign_id, lock)
+        load = Load(day, used, opened)
+    return decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, plan.limits, load)
+
+
+def has_quota(plan: CampaignPlan) -> bool:
+    limits = plan.limits
+    return not (limits.daily_new is None and limits.daily_total is None and limits.gradual is None)
+
+
+def load_of(row: ReadyMailbox | Pace) -> Load:
+    return Load(row.day, row.used, 0, row.ready_at)
+
+
+def gap_identity(mailbox_id: int, now: datetime) -> tuple[str | int, ...]:
+    """What the jitter of a gap is drawn from: new at each mark, the same when the plan is reckoned again."""
+    return ("gap", mailbox_id, now.isoformat())
+
+
+async def apply(
+    tx: Connection, plan: CampaignPlan, effects: Sequence[tuple[Claimed, Plan]], worker: str, now: datetime
+) -> None:
+    """Writes what is not sent: every case of Plan but Go."""
+    parked: list[tuple[int, datetime | None, str | None]] = []
+    passed: list[tuple[int, int, str]] = []
+    moves: list[tuple[int, int, Next]] = []
+    aside: list[tuple[int, str, str]] = []
+    for one, effect in effects:
+        match effect:
+            case Park():
+                parked.append((one.enrollment_id, effect.until, effect.reason))
+            case PassOver():
+                passed.append((one.enrollment_id, one.step, effect.cause))
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+            case Finish():
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+            case SetAside():
+                aside.append((one.enrollment_id, effect.state, effect.cause))
+            case Go():
+                raise AssertionError("what goes is not applied")
+    key = (tx, plan.workspace_id, plan.campaign_id)
+    await store.give_back(*key, worker, parked, now)
+    skipped = await store.pass_over(*key, worker, passed, now)
+    moved = await store.advance(*key, moves, now)
+    held = await store.set_aside(tx, plan.workspace_id, worker, aside, now)
+    entries = [
+        entry(plan, "message.skipped", row["enrollment_id"], row["lead_id"], row["step"], cause=row["cause"])
+        for row in skipped
+    ]
+    entries += [
+        entry(plan, "enrollment.finished", row["id"], row["lead_id"], None)
+        for row in moved
+        if row["state"] == "finished"
+    ]
+    entries += [
+        entry(plan, f"enrollment.{row['state']}", row["id"], row["lead_id"], row["step"], cause=row["cause"])
+        for row in held
+    ]
+    await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+
+
+def entry(
+    plan: CampaignPlan, kind: str, enrollment_id: int, lead_id: int, step: int | None, **data: Any
+) -> events.Entry:
+    return events.Entry(kind, plan.campaign_id, enrollment_id, step, None, lead_id, data)

@@ -1,0 +1,145 @@
+"""Record: what became of marked messages, in the ledger, and where their leads stand now."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from caesura.domain.delivery import Delivery, Judgement, judge
+from caesura.domain.lifecycle import MessageState
+from caesura.domain.pacing import jitter
+from caesura.domain.plan import CampaignPlan
+from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
+from caesura.domain.windows import local_day
+from caesura.service.plans import Plans
+from caesura.service.sending.effects import entry, gap_identity, has_quota
+from caesura.store import events
+from caesura.store import sending as store
+from caesura.store.database import Connection, Database
+from caesura.store.sending import Settlement
+
+
+async def record(
+    database: Database,
+    plans: Plans,
+    plan: CampaignPlan,
+    deliveries: Sequence[Delivery],
+    worker: str,
+    now: datetime,
+) -> dict[int, str]:
+    """Writes what became of marked messages and moves their leads on; answers mailboxes to hold, with the cause.
+
+    An outcome of an attempt that is no longer this worker's changes nothing, but for one case: an unknown message is
+    settled by the late word of the very worker that sent it.
+    """
+    judged = {(one.enrollment_id, one.step): (one, judge(one, plan.hold_unknown, now)) for one in deliveries}
+
+    async def work(tx: Connection) -> None:
+        await _refund(tx, plans, plan, list(judged.values()), now)
+        rows = await store.settle(
+            tx, plan.workspace_id, [_settlement(one, judgement) for one, judgement in judged.values()], worker, now
+        )
+        taken = [judged[(row["enrollment_id"], row["step"])] for row in rows]
+        await _follow(tx, plan, taken, worker, now)
+        entries = [
+            events.Entry(
+                f"message.{row['state']}",
+                row["campaign_id"],
+                row["enrollment_id"],
+                row["step"],
+                row["mailbox_id"],
+                row["lead_id"],
+                _facts(*judged[(row["enrollment_id"], row["step"])]),
+            )
+            for row in rows
+        ]
+        await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+
+    if judged:
+        await database.run(work)
+    return {one.mailbox_id: judgement.mailbox_hold for one, judgement in judged.values() if judgement.mailbox_hold}
+
+
+def _settlement(one: Delivery, judgement: Judgement) -> Settlement:
+    text = one.text[:500] if one.text else None
+    return Settlement(
+        one.enrollment_id, one.step, one.attempt, judgement.state, judgement.cause, judgement.refused, one.stage,
+        one.code, text,
+    )  # fmt: skip
+
+
+def _facts(one: Delivery, judgement: Judgement) -> dict[str, Any]:
+    facts = {"attempt": one.attempt, "cause": judgement.cause, "code": one.code, "enhanced": one.enhanced}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+async def _refund(
+    tx: Connection,
+    plans: Plans,
+    plan: CampaignPlan,
+    judged: Sequence[tuple[Delivery, Judgement]],
+    now: datetime,
+) -> None:
+    """Gives back what was not taken by a server, and lets the gap count from now."""
+    mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {one.mailbox_id for one, _ in judged})
+    kept = (MessageState.SENT, MessageState.UNKNOWN)
+    refunds = []
+    for mailbox_id, mailbox in sorted(mailboxes.items()):
+        if mailbox.is_paced:
+            limits = mailbox.limits
+            count = sum(one.mailbox_id == mailbox_id and judgement.state not in kept for one, judgement in judged)
+            gap = limits.gap_seconds + limits.jitter_seconds * jitter(*gap_identity(mailbox_id, now))
+            ready_at = now + timedelta(seconds=gap) if mailbox.is_gapped else None
+            refunds.append((mailbox_id, local_day(limits.zone, now), count, ready_at))
+    if has_quota(plan):
+        # A lead counts as opened once, at its first mark: its place among the day's new leads is not handed back.
+        lost = sum(judgement.state not in kept for _, judgement in judged)
+        day = local_day(plan.limits.zone, now)
+        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, lost)
+    await store.refund_mailboxes(tx, plan.workspace_id, refunds)
+
+
+async def _follow(
+    tx: Connection,
+    plan: CampaignPlan,
+    taken: Sequence[tuple[Delivery, Judgement]],
+    worker: str,
+    now: datetime,
+) -> None:
+    """Moves the enrollments on by what became of their messages."""
+    moves: list[tuple[int, int, Next]] = []
+    parked: list[tuple[int, datetime | None, str | None]] = []
+    aside: list[tuple[int, str, str]] = []
+    for one, judgement in taken:
+        match judgement.effect:
+            case Advance():
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+            case Park(until, reason):
+                parked.append((one.enrollment_id, until, reason))
+            case GiveBack():
+                parked.append((one.enrollment_id, None, None))
+            case SetAside(state, cause):
+                aside.append((one.enrollment_id, state, cause))
+    key = (tx, plan.workspace_id, plan.campaign_id)
+    moved = await store.advance(*key, moves, now)
+    await store.give_back(*key, worker, parked, now)
+    set_aside = await store.set_aside(tx, plan.workspace_id, worker, aside, now)
+    entries = [
+        entry(plan, "enrollment.finished", row["id"], row["lead_id"], None)
+        for row in moved
+        if row["state"] == "finished"
+    ]
+    entries += [
+        entry(plan, f"enrollment.{row['state']}", row["id"], row["lead_id"], row["step"], cause=row["cause"])
+        for row in set_aside
+    ]
+    await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+
+
+async def put_off_mailbox(database: Database, workspace_id: int, mailbox_id: int, until: datetime, reason: str) -> None:
+    """Keeps a mailbox whose server is away from sending until a time, with the reason."""
+    await database.run(lambda tx: store.mailbox_waits(tx, workspace_id, [(mailbox_id, until, reason)]))
+
+
+async def renew(database: Database, worker: str, lease_seconds: float, now: datetime) -> None:
+    """Prolongs the leases that the worker holds and has not lost."""
+    await database.run(lambda tx: store.renew(tx, worker, now + timedelta(seconds=lease_seconds), now))
