@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caesura.domain import windows
@@ -136,6 +136,7 @@ def zones_and_instants(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
     return zone, change + timedelta(seconds=draw(st.integers(-2 * 86_400, 2 * 86_400)))
 
 
+@settings(deadline=None)
 @given(any_window, zones_and_instants())
 def test_in_every_zone_an_opening_is_never_empty_and_agrees_with_the_wall_clock(
     window: Window, zone_and_instant: tuple[ZoneInfo, datetime]
@@ -162,6 +163,7 @@ def test_in_every_zone_an_opening_is_never_empty_and_agrees_with_the_wall_clock(
     assert following[0] > end
 
 
+@settings(deadline=None)
 @given(any_window, zones_and_instants(), st.floats(0, 1))
 def test_no_open_moment_lies_before_the_next_opening(
     window: Window, zone_and_instant: tuple[ZoneInfo, datetime], fraction: float
@@ -172,6 +174,7 @@ def test_no_open_moment_lies_before_the_next_opening(
     assert between >= opens or not reads_open(window, zone, between)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([BERLIN, NEW_YORK, LORD_HOWE, SANTIAGO, ZONE_UTC]), st.integers(0, 365), st.integers(0, 1320))
 def test_no_day_of_the_year_is_lost_by_a_window_longer_than_the_gap(zone: ZoneInfo, number: int, start: int) -> None:
     day = date(2026, 1, 1) + timedelta(days=number)
@@ -245,6 +248,7 @@ def test_a_start_is_open_and_an_end_is_not() -> None:
 @pytest.mark.parametrize("window", [ALWAYS, Window(), hours("00:00", "24:00")])
 def test_an_empty_window_and_a_whole_week_never_close(window: Window) -> None:
     assert window.always_open
+    assert window == ALWAYS
     assert opening(window, BERLIN, utc(2026, 6, 1)) is None
     assert next_open(window, BERLIN, utc(2026, 6, 1, 3)) == utc(2026, 6, 1, 3)
 
@@ -278,6 +282,7 @@ def test_a_day_begins_at_its_first_instant(zone: ZoneInfo, day: date, after: dat
     assert day_begins(zone, day, after) == expected
 
 
+@settings(deadline=None)
 @given(zones_and_instants())
 def test_the_next_day_begins_where_the_calendar_turns(zone_and_instant: tuple[ZoneInfo, datetime]) -> None:
     zone, at = zone_and_instant
@@ -370,6 +375,7 @@ def test_all_problems_of_a_window_are_told_at_once() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(any_window)
 def test_items_are_the_way_back(window: Window) -> None:
     items = window_to_items(window)
@@ -397,6 +403,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_whatever_is_given_as_a_window_is_read_or_refused_with_places(value: object) -> None:
     try:

@@ -56,8 +56,8 @@ class Interval:
 class Window:
     """The hours in which messages may go out. No intervals at all: always open.
 
-    Intervals are kept sorted, and those of one day that overlap or touch are merged, so that two
-    windows with the same hours are equal.
+    Intervals are kept sorted, those of one day that overlap or touch are merged, and the whole of all
+    seven days is kept as no intervals, so that two windows with the same hours are equal.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -71,13 +71,13 @@ class Window:
                 merged[-1] = Interval(last.weekday, last.start_minute, end)
             else:
                 merged.append(interval)
-        object.__setattr__(self, "intervals", tuple(merged))
+        minutes = sum(interval.end_minute - interval.start_minute for interval in merged)
+        object.__setattr__(self, "intervals", () if minutes == 7 * DAY_MINUTES else tuple(merged))
 
     @property
     def always_open(self) -> bool:
-        """True for no intervals, and for the whole of all seven days."""
-        minutes = sum(interval.end_minute - interval.start_minute for interval in self.intervals)
-        return not self.intervals or minutes == 7 * DAY_MINUTES
+        """True when there are no intervals."""
+        return not self.intervals
 
 
 ALWAYS = Window()
@@ -86,8 +86,8 @@ ALWAYS = Window()
 def opening(window: Window, zone: ZoneInfo, at: datetime) -> Period | None:
     """The open period at `at`, or else the next one, as UTC (start, end), `end` not included.
 
-    None when the window never closes. `at` is any aware datetime (ValueError if naive) from year 1900
-    to 9998. Periods that touch at midnight are one.
+    None when the window is always open; no window is always closed. `at` is any aware datetime (ValueError if
+    naive) from year 1900 to 9998. Periods that touch at midnight are one.
     """
     instant = in_utc(at)
     if window.always_open:
