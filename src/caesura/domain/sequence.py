@@ -1,14 +1,15 @@
 """What comes next for a lead: which step, whether it goes now, and what an outcome does to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.pacing import jitter
 from caesura.domain.reasons import Reason
+from caesura.domain.templates import Condition, Fields
 from caesura.domain.windows import Window, opening
 
 
@@ -60,14 +61,6 @@ class Advance:
 Plan: TypeAlias = Go | Park | PassOver | SetAside | Finish
 
 
-class Condition(Protocol):
-    """A step's condition, compiled."""
-
-    def holds(self, fields: Mapping[str, object]) -> bool:
-        """Whether the step is for a lead with these fields."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class StepRule:
     """What of a step bears on when it goes out. `delay_seconds` runs in campaign time, `send_at` is real time."""
@@ -91,7 +84,7 @@ def plan_step(
     number: int,
     steps: Sequence[StepRule],
     due_at: datetime,
-    fields: Mapping[str, object],
+    fields: Fields,
     window: Window,
     zone: ZoneInfo,
     overdue: Overdue | None,

@@ -5,5 +5,15 @@ from caesura.service.sending.mark import MarkAnswer, mark
 from caesura.service.sending.record import put_off_mailbox, record, renew
 
 __all__ = [
-    "Claim", "MarkAnswer", "Work", "claim", "give_back", "mark", "put_off_mailbox", "record", "renew", "runnable", "set_aside",
-]  # fmt: skip
+    "Claim",
+    "MarkAnswer",
+    "Work",
+    "claim",
+    "give_back",
+    "mark",
+    "put_off_mailbox",
+    "record",
+    "renew",
+    "runnable",
+    "set_aside",
+]

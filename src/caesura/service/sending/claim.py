@@ -11,7 +11,7 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.reasons import Reason
 from caesura.domain.sequence import Go, Overdue, Plan, SetAside, plan_step, spread
 from caesura.domain.windows import parse_zone
-from caesura.service.plans import Plans
+from caesura.service.plans import Plans, begun
 from caesura.service.sending.effects import apply, campaign_room, load_of
 from caesura.store import campaigns as campaign_store
 from caesura.store import sending as store
@@ -73,7 +73,8 @@ async def claim(
             return Claim()
         if row.version != plan.version:
             return Claim(is_stale=True)
-        room = await campaign_room(tx, plan, now)
+        limits = begun(plan.limits, row.started_at, row.clock_offset.days, now)
+        room = await campaign_room(tx, plan, limits, now)
         if isinstance(room, WaitUntil):
             return Claim(wait=room)
         mailboxes, rooms, wait = await _mailbox_rooms(tx, plans, plan, limit, now)

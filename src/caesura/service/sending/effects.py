@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from caesura.domain.pacing import CampaignRoom, Load, WaitUntil, decide_campaign
+from caesura.domain.pacing import CampaignLimits, CampaignRoom, Load, WaitUntil, decide_campaign
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Finish, Go, Next, Park, PassOver, Plan, SetAside, after_step
 from caesura.domain.windows import Window
@@ -17,21 +17,24 @@ ALWAYS = Window(())
 
 
 async def campaign_room(
-    tx: Connection, plan: CampaignPlan, now: datetime, lock: bool = False
+    tx: Connection, plan: CampaignPlan, limits: CampaignLimits, now: datetime, lock: bool = False
 ) -> CampaignRoom | WaitUntil:
+    """What the campaign's own window and quotas leave; `lock` keeps its quotas for this transaction."""
     load = Load()
     if has_quota(plan):
         day, used, opened = await store.campaign_load(tx, plan.workspace_id, plan.campaign_id, lock)
         load = Load(day, used, opened)
-    return decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, plan.limits, load)
+    return decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, limits, load)
 
 
 def has_quota(plan: CampaignPlan) -> bool:
+    """Whether a mark has to reckon with the campaign's own quotas at all."""
     limits = plan.limits
     return not (limits.daily_new is None and limits.daily_total is None and limits.gradual is None)
 
 
 def load_of(row: ReadyMailbox | Pace) -> Load:
+    """A mailbox's load row in the form that pacing asks for."""
     return Load(row.day, row.used, 0, row.ready_at)
 
 

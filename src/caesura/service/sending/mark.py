@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
-from caesura.domain.pacing import Load, WaitUntil, decide, spend, spend_campaign
+from caesura.domain.pacing import CampaignLimits, Load, WaitUntil, decide, spend, spend_campaign
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.reasons import Reason
 from caesura.domain.sequence import Plan, SetAside
-from caesura.service.plans import Plans
+from caesura.service.plans import Plans, begun
 from caesura.service.sending.effects import apply, campaign_room, gap_identity, has_quota, load_of
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -44,12 +45,14 @@ async def mark(
 
     async def work(tx: Connection) -> MarkAnswer:
         await store.enter_gate(tx, plan.workspace_id)
-        shut = await _shut(tx, plan)
-        if shut is not None:
+        state = await store.gate_state(tx, plan.workspace_id, plan.campaign_id)
+        shut = _shut(plan, state)
+        if state is None or shut is not None:
             await _return(tx, plan, wanted, worker, now)
-            return MarkAnswer(refused={one.claimed.enrollment_id: shut for one in wanted})
+            return MarkAnswer(refused={one.claimed.enrollment_id: shut or "campaign_gone" for one in wanted})
         allowed, refused = await _unblocked(tx, plan, wanted, worker, now)
-        allowed, over_quota = await _within_quota(tx, plan, allowed, now)
+        limits = begun(plan.limits, state["started_at"], state["clock_offset"].days, now)
+        allowed, over_quota = await _within_quota(tx, plan, limits, allowed, now)
         mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {one.mailbox_id for one in allowed})
         paces = await store.lock_paces(
             tx, plan.workspace_id, sorted(key for key, mailbox in mailboxes.items() if mailbox.is_paced)
@@ -89,9 +92,8 @@ async def _explain_lost(
     }
 
 
-async def _shut(tx: Connection, plan: CampaignPlan) -> str | None:
+def _shut(plan: CampaignPlan, state: Mapping[str, Any] | None) -> str | None:
     """Why nothing of the campaign may pass, or None."""
-    state = await store.gate_state(tx, plan.workspace_id, plan.campaign_id)
     if state is None or state["status"] != CampaignState.RUNNING:
         return f"campaign_{state['status']}" if state else "campaign_gone"
     if state["archived"]:
@@ -148,10 +150,10 @@ def _blocked_by(one: Wanted, found: Mapping[str, set[str]]) -> Reason | None:
 
 
 async def _within_quota(
-    tx: Connection, plan: CampaignPlan, wanted: list[Wanted], now: datetime
+    tx: Connection, plan: CampaignPlan, limits: CampaignLimits, wanted: list[Wanted], now: datetime
 ) -> tuple[list[Wanted], list[tuple[int, str]]]:
     """Those that the campaign's own window and quotas have room for, follow-ups first."""
-    room = await campaign_room(tx, plan, now, lock=True)
+    room = await campaign_room(tx, plan, limits, now, lock=True)
     if isinstance(room, WaitUntil):
         return [], [(one.claimed.enrollment_id, room.reason) for one in wanted]
     allowed: list[Wanted] = []

@@ -135,7 +135,7 @@ returning e.id, e.lead_id, e.state
 
 -- name: gate_state
 -- What a mark needs to know of the campaign, behind the gate.
-select c.status, c.version, c.archived,
+select c.status, c.version, c.archived, c.started_at, c.clock_offset,
   exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'workspace') as workspace_held,
   exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'campaign'
     and h.subject = $2::bigint::text) as campaign_held

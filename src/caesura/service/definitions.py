@@ -1,0 +1,263 @@
+"""Creating and editing campaigns, and starting them once a preflight finds nothing in the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from caesura.domain.definition import CampaignDefinition
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
+from caesura.service.campaigns import Status, begin
+from caesura.service.plans import compile_steps, definition_of
+from caesura.store import campaigns as store
+from caesura.store import events, mailboxes, preflight
+from caesura.store import sending as gate
+from caesura.store.campaigns import CampaignRow
+from caesura.store.database import Connection, Database
+
+# Leads looked at by the check that runs at every start; the preflight itself looks at all.
+START_SAMPLE = 10_000
+EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a preflight found. `blocks` keeps the campaign from starting; else it only tells."""
+
+    code: str
+    detail: str
+    blocks: bool
+    pointer: str | None = None
+    count: int | None = None
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign with its definition."""
+
+    row: CampaignRow
+    definition: CampaignDefinition
+
+
+def _stored(definition: CampaignDefinition) -> dict[str, Any]:
+    """What of a definition has no column or table of its own."""
+    return definition.model_dump(mode="json", exclude={"name", "steps", "pool", "starts_at"})
+
+
+def _steps(definition: CampaignDefinition) -> list[dict[str, Any]]:
+    return [step.model_dump(mode="json", exclude_none=True) for step in definition.steps]
+
+
+async def create(
+    database: Database, workspace_id: int, definition: CampaignDefinition, actor: str, now: datetime
+) -> int:
+    """A new draft; answers its id. Raises Invalid for templates, conditions and pools that are wrong."""
+    compile_steps(definition.steps)
+
+    async def work(tx: Connection) -> int:
+        pool_id = await _pool(tx, workspace_id, definition.pool)
+        stored, steps = _stored(definition), _steps(definition)
+        campaign_id = await store.insert(
+            tx, workspace_id, definition.name, pool_id, stored, definition.starts_at, actor, now
+        )
+        await store.replace_steps(tx, workspace_id, campaign_id, steps)
+        entry = events.Entry("campaign.created", campaign_id, data={"name": definition.name})
+        await events.append(tx, workspace_id, now, actor, [entry])
+        return campaign_id
+
+    return await database.run(work)
+
+
+async def edit(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    definition: CampaignDefinition,
+    version: int | None,
+    actor: str,
+    now: datetime,
+) -> Campaign:
+    """Replaces the content of a campaign, running or not: only messages that are not marked yet are affected.
+
+    `version` must be the present one unless None. Raises NotFound, Invalid (`step_in_use` where a step would go of
+    which there are messages) and Conflict (`version_mismatch`, or a stopped campaign).
+    """
+    compile_steps(definition.steps)
+
+    async def work(tx: Connection) -> Campaign:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.STOPPED or before.archived:
+            state = "archived" if before.archived else before.status
+            raise Conflict(f"campaign_{state}", f"a campaign that is {state} cannot be edited", state)
+        if version is not None and version != before.version:
+            detail = f"the campaign is at version {before.version}, not {version}: read it again"
+            raise Conflict("version_mismatch", detail, before.status, campaign_verbs(before.status))
+        used = await store.highest_used_step(tx, workspace_id, campaign_id)
+        if used > len(definition.steps):
+            detail = f"messages of step {used} exist, so at least {used} steps must stay"
+            raise Invalid.of(Problem("step_in_use", detail, "/steps"))
+        pool_id = await _pool(tx, workspace_id, definition.pool)
+        await store.update_definition(
+            tx, workspace_id, campaign_id, definition.name, pool_id, _stored(definition), definition.starts_at, now
+        )
+        await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition))
+        await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id)])
+        await store.notify(tx, workspace_id, "campaign.edited", campaign_id)
+        return await _campaign(tx, await _get(tx, workspace_id, campaign_id))
+
+    return await database.run(work)
+
+
+async def get(database: Database, workspace_id: int, campaign_id: int) -> Campaign:
+    """The campaign with its definition. Raises NotFound."""
+    async with database.connection() as connection:
+        return await _campaign(connection, await _get(connection, workspace_id, campaign_id))
+
+
+async def find(database: Database, workspace_id: int, name: str) -> CampaignRow | None:
+    """The one campaign of this name that is not archived, or None. Raises Conflict `name_ambiguous` for several."""
+    async with database.connection() as connection:
+        rows = await store.find(connection, workspace_id, name)
+    if len(rows) > 1:
+        raise Conflict("name_ambiguous", f"several campaigns are named {name!r}: use the id")
+    return rows[0] if rows else None
+
+
+async def page(
+    database: Database, workspace_id: int, below: int | None, status: str | None, archived: bool | None, limit: int
+) -> list[CampaignRow]:
+    """A page of campaigns with ids under `below`, newest first; `archived` None: both."""
+    async with database.connection() as connection:
+        return await store.page(connection, workspace_id, below, status, archived, limit)
+
+
+async def delete(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> None:
+    """Deletes a draft without leads. Raises NotFound, and Conflict for any other: archive that instead."""
+
+    async def work(tx: Connection) -> None:
+        row = await _get(tx, workspace_id, campaign_id, lock=True)
+        counters = await store.counters(tx, workspace_id, campaign_id)
+        if row.status is not CampaignState.DRAFT or counters.enrolled:
+            detail = "only a draft without leads can be deleted; archive this one instead"
+            raise Conflict(f"campaign_{row.status}", detail, row.status, ("archive",))
+        await store.delete(tx, workspace_id, campaign_id)
+        entry = events.Entry("campaign.deleted", campaign_id, data={"name": row.name})
+        await events.append(tx, workspace_id, now, actor, [entry])
+
+    await database.run(work)
+
+
+async def check(database: Database, workspace_id: int, campaign_id: int) -> list[Finding]:
+    """The preflight: everything that would keep the campaign from starting, or hold some of its leads."""
+    async with database.connection() as connection:
+        row = await _get(connection, workspace_id, campaign_id)
+        return await _findings(connection, await _campaign(connection, row), None)
+
+
+async def start(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    actor: str,
+    now: datetime,
+    verb: CampaignVerb = CampaignVerb.START,
+    cause: str = "manual",
+) -> tuple[Status, list[Finding]]:
+    """Sets a campaign running, and answers what the preflight found that does not block.
+
+    On a running campaign it changes nothing. Raises NotFound, Conflict for a status that does not allow it, and
+    Invalid with every finding that blocks.
+    """
+
+    async def work(tx: Connection) -> tuple[Status, list[Finding]]:
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.RUNNING and verb is CampaignVerb.START:
+            return Status(before, await store.counters(tx, workspace_id, campaign_id)), []
+        campaign_after(before.status, verb)
+        if before.archived:
+            raise Conflict(
+                "campaign_archived", "an archived campaign cannot be started: unarchive it first", "archived"
+            )
+        found = await _findings(tx, await _campaign(tx, before), START_SAMPLE)
+        blocking = [Problem(one.code, one.detail, one.pointer) for one in found if one.blocks]
+        if blocking:
+            raise Invalid.of(*blocking)
+        row = await begin(tx, before, verb, actor, now, cause)
+        return Status(row, await store.counters(tx, workspace_id, campaign_id)), found
+
+    return await database.run(work)
+
+
+async def _findings(tx: Connection, campaign: Campaign, sample: int | None) -> list[Finding]:
+    found = [*_content_findings(campaign.definition), *await _mailbox_findings(tx, campaign.row)]
+    found += await _lead_findings(tx, campaign, sample)
+    return found
+
+
+def _content_findings(definition: CampaignDefinition) -> list[Finding]:
+    if not definition.steps:
+        return [Finding("no_steps", "the campaign has no steps", True, "/steps")]
+    try:
+        compile_steps(definition.steps)
+    except Invalid as error:
+        return [Finding(one.code, one.detail, True, one.pointer) for one in error.problems]
+    return []
+
+
+async def _mailbox_findings(tx: Connection, row: CampaignRow) -> list[Finding]:
+    if row.pool_id is None:
+        return [Finding("no_pool", "the campaign has no pool of mailboxes", True, "/pool")]
+    if not await mailboxes.usable(tx, row.workspace_id, row.pool_id):
+        detail = "no mailbox of the pool can send: it is empty, or all are archived or held"
+        return [Finding("no_usable_mailbox", detail, True, "/pool")]
+    return []
+
+
+async def _lead_findings(tx: Connection, campaign: Campaign, sample: int | None) -> list[Finding]:
+    row = campaign.row
+    counters = await store.counters(tx, row.workspace_id, row.id)
+    if not counters.enrolled:
+        return [Finding("no_leads", "no lead is enrolled yet", False)]
+    needed = _required(campaign.definition)
+    if not needed:
+        return []
+    missing, examples = await preflight.leads_missing(tx, row.workspace_id, row.id, sorted(needed), sample, EXAMPLES)
+    if not missing:
+        return []
+    detail = f"{missing} leads have no value for a variable that a step needs; they will be held, not sent to"
+    return [Finding("missing_variable", detail, False, None, missing, tuple(examples))]
+
+
+def _required(definition: CampaignDefinition) -> set[str]:
+    """The variables that some variant needs and that have no default."""
+    try:
+        steps = compile_steps(definition.steps)
+    except Invalid:
+        return set()
+    names = {name for step in steps for variant in step.variants for name in variant.required}
+    return {name for name in names if not definition.defaults.get(name, "").strip()} - {"email", "unsubscribe_url"}
+
+
+async def _pool(tx: Connection, workspace_id: int, name: str | None) -> int | None:
+    if name is None:
+        return None
+    pool = await mailboxes.pool_by_name(tx, workspace_id, name)
+    if pool is None:
+        raise Invalid.of(Problem("unknown_pool", f"there is no pool named {name!r}", "/pool"))
+    return pool.id
+
+
+async def _get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> CampaignRow:
+    row = await store.get(tx, workspace_id, campaign_id, lock)
+    if row is None:
+        raise NotFound("campaign_not_found", "there is no such campaign")
+    return row
+
+
+async def _campaign(tx: Connection, row: CampaignRow) -> Campaign:
+    pool = await mailboxes.get_pool(tx, row.workspace_id, row.pool_id) if row.pool_id is not None else None
+    steps: Sequence[Any] = await store.steps(tx, row.workspace_id, row.id)
+    return Campaign(row, definition_of(row, steps, pool.name if pool else None))

@@ -1,0 +1,224 @@
+"""Mailboxes and pools: create, edit, archive."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
+from caesura.domain.windows import local_day
+from caesura.store import events
+from caesura.store import mailboxes as store
+from caesura.store.campaigns import notify
+from caesura.store.database import Connection, Database
+from caesura.store.mailboxes import MailboxRow, PoolRow
+
+# Seals the secret of (workspace, mailbox name).
+Sealer = Callable[[int, str, str], bytes]
+
+
+def _stored(definition: MailboxDefinition, now: datetime, before: dict[str, Any] | None) -> dict[str, Any]:
+    """The definition without its password; a ramp that was there already goes on from the day it began."""
+    stored = definition.model_dump(mode="json", exclude={"transport": {"password"}})
+    if definition.limits.ramp is not None:
+        began = (before or {}).get("ramp_started_on")
+        stored["ramp_started_on"] = began or local_day(ZoneInfo(definition.zone), now).isoformat()
+    return stored
+
+
+def _sealed(workspace_id: int, definition: MailboxDefinition, seal: Sealer) -> bytes | None:
+    password = definition.transport.password
+    return seal(workspace_id, definition.name, password.get_secret_value()) if password is not None else None
+
+
+async def create(
+    database: Database, workspace_id: int, definition: MailboxDefinition, seal: Sealer, actor: str, now: datetime
+) -> MailboxRow:
+    """A new mailbox; its password is kept sealed. Raises Conflict `name_taken`."""
+
+    async def work(tx: Connection) -> MailboxRow:
+        mailbox_id = await store.insert(
+            tx,
+            workspace_id,
+            definition.name,
+            definition.address,
+            _stored(definition, now, None),
+            _sealed(workspace_id, definition, seal),
+            now,
+        )
+        if mailbox_id is None:
+            raise Conflict("name_taken", f"there is a mailbox named {definition.name!r} already")
+        await events.append(tx, workspace_id, now, actor, [events.Entry("mailbox.created", mailbox_id=mailbox_id)])
+        return await _get(tx, workspace_id, mailbox_id)
+
+    return await database.run(work)
+
+
+async def edit(
+    database: Database,
+    workspace_id: int,
+    mailbox_id: int,
+    definition: MailboxDefinition,
+    version: int | None,
+    seal: Sealer,
+    actor: str,
+    now: datetime,
+) -> MailboxRow:
+    """Replaces a mailbox's definition. The name cannot change: its secret is sealed under it.
+
+    Raises NotFound, Invalid, and Conflict `version_mismatch` unless `version` is None or the present one.
+    """
+
+    async def work(tx: Connection) -> MailboxRow:
+        before = await _get(tx, workspace_id, mailbox_id)
+        if version is not None and version != before.version:
+            raise Conflict("version_mismatch", f"the mailbox is at version {before.version}, not {version}")
+        if definition.name != before.name:
+            raise Invalid.of(Problem("name_fixed", "a mailbox keeps its name", "/name"))
+        row = await store.update(
+            tx,
+            workspace_id,
+            mailbox_id,
+            definition.address,
+            _stored(definition, now, dict(before.definition)),
+            _sealed(workspace_id, definition, seal),
+            before.archived,
+            now,
+        )
+        assert row is not None
+        await events.append(tx, workspace_id, now, actor, [events.Entry("mailbox.edited", mailbox_id=mailbox_id)])
+        await notify(tx, workspace_id, "mailbox.edited")
+        return row
+
+    return await database.run(work)
+
+
+async def archive(
+    database: Database, workspace_id: int, mailbox_id: int, archived: bool, actor: str, now: datetime
+) -> MailboxRow:
+    """Takes a mailbox out of use, or back into it. Raises NotFound."""
+
+    async def work(tx: Connection) -> MailboxRow:
+        before = await _get(tx, workspace_id, mailbox_id)
+        row = await store.update(
+            tx, workspace_id, mailbox_id, before.address, before.definition, before.secret, archived, now
+        )
+        assert row is not None
+        kind = "mailbox.archived" if archived else "mailbox.unarchived"
+        await events.append(tx, workspace_id, now, actor, [events.Entry(kind, mailbox_id=mailbox_id)])
+        await notify(tx, workspace_id, kind)
+        return row
+
+    return await database.run(work)
+
+
+async def get(database: Database, workspace_id: int, mailbox_id: int) -> MailboxRow:
+    """One mailbox. Raises NotFound."""
+    async with database.connection() as connection:
+        return await _get(connection, workspace_id, mailbox_id)
+
+
+async def find(database: Database, workspace_id: int, name: str) -> MailboxRow | None:
+    """The mailbox of this name, or None."""
+    async with database.connection() as connection:
+        return await store.by_name(connection, workspace_id, name)
+
+
+async def page(database: Database, workspace_id: int, below: int | None, limit: int) -> list[MailboxRow]:
+    """A page of mailboxes with ids under `below`, newest first."""
+    async with database.connection() as connection:
+        return await store.page(connection, workspace_id, below, limit)
+
+
+async def create_pool(
+    database: Database, workspace_id: int, definition: PoolDefinition, actor: str, now: datetime
+) -> PoolRow:
+    """A new pool. Raises Conflict `name_taken`, and Invalid `unknown_mailbox` with the place."""
+
+    async def work(tx: Connection) -> PoolRow:
+        pool_id = await store.insert_pool(tx, workspace_id, definition.name, now)
+        if pool_id is None:
+            raise Conflict("name_taken", f"there is a pool named {definition.name!r} already")
+        return await _fill(tx, workspace_id, pool_id, definition.mailboxes, "pool.created", actor, now)
+
+    return await database.run(work)
+
+
+async def edit_pool(
+    database: Database, workspace_id: int, pool_id: int, definition: PoolDefinition, actor: str, now: datetime
+) -> PoolRow:
+    """Replaces a pool's name and mailboxes. Raises NotFound, Conflict, Invalid."""
+
+    async def work(tx: Connection) -> PoolRow:
+        await _get_pool(tx, workspace_id, pool_id)
+        try:
+            await store.rename_pool(tx, workspace_id, pool_id, definition.name)
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict("name_taken", f"there is a pool named {definition.name!r} already") from error
+        return await _fill(tx, workspace_id, pool_id, definition.mailboxes, "pool.edited", actor, now)
+
+    return await database.run(work)
+
+
+async def delete_pool(database: Database, workspace_id: int, pool_id: int, actor: str, now: datetime) -> None:
+    """Deletes a pool that no campaign uses. Raises NotFound, Conflict `pool_in_use`."""
+
+    async def work(tx: Connection) -> None:
+        await _get_pool(tx, workspace_id, pool_id)
+        try:
+            await store.delete_pool(tx, workspace_id, pool_id)
+        except asyncpg.ForeignKeyViolationError as error:
+            raise Conflict("pool_in_use", "a campaign uses this pool") from error
+        await events.append(tx, workspace_id, now, actor, [events.Entry("pool.deleted", data={"pool": pool_id})])
+
+    await database.run(work)
+
+
+async def get_pool(database: Database, workspace_id: int, pool_id: int) -> PoolRow:
+    """One pool. Raises NotFound."""
+    async with database.connection() as connection:
+        return await _get_pool(connection, workspace_id, pool_id)
+
+
+async def find_pool(database: Database, workspace_id: int, name: str) -> PoolRow | None:
+    """The pool of this name, or None."""
+    async with database.connection() as connection:
+        return await store.pool_by_name(connection, workspace_id, name)
+
+
+async def page_of_pools(database: Database, workspace_id: int, below: int | None, limit: int) -> list[PoolRow]:
+    """A page of pools with ids under `below`, newest first."""
+    async with database.connection() as connection:
+        return await store.page_of_pools(connection, workspace_id, below, limit)
+
+
+async def _fill(
+    tx: Connection, workspace_id: int, pool_id: int, names: Sequence[str], kind: str, actor: str, now: datetime
+) -> PoolRow:
+    ids = []
+    for place, name in enumerate(names):
+        row = await store.by_name(tx, workspace_id, name)
+        if row is None or row.archived:
+            raise Invalid.of(Problem("unknown_mailbox", f"there is no mailbox named {name!r}", f"/mailboxes/{place}"))
+        ids.append(row.id)
+    await store.fill_pool(tx, workspace_id, pool_id, ids)
+    await events.append(tx, workspace_id, now, actor, [events.Entry(kind, data={"pool": pool_id})])
+    await notify(tx, workspace_id, kind)
+    return await _get_pool(tx, workspace_id, pool_id)
+
+
+async def _get(tx: Connection, workspace_id: int, mailbox_id: int) -> MailboxRow:
+    row = await store.get(tx, workspace_id, mailbox_id)
+    if row is None:
+        raise NotFound("mailbox_not_found", "there is no such mailbox")
+    return row
+
+
+async def _get_pool(tx: Connection, workspace_id: int, pool_id: int) -> PoolRow:
+    row = await store.get_pool(tx, workspace_id, pool_id)
+    if row is None:
+        raise NotFound("pool_not_found", "there is no such pool")
+    return row
