@@ -39,6 +39,7 @@ rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 def guarded_directory() -> Iterator[Path]:
     """A directory with a short path. It goes, and any server in it, even when this process is killed."""
     path = Path(tempfile.mkdtemp(prefix="caesura-test-"))
+    path.chmod(0o711)  # root's server is another user
     guard = subprocess.Popen(
         ["/bin/sh", "-c", _GUARD, "guard", path],
         stdin=subprocess.PIPE,
@@ -150,6 +151,13 @@ def dsn15(databases15: Databases) -> Iterator[str]:
     """As `dsn`, on the oldest PostgreSQL that is supported; the test is skipped where it is not installed."""
     with databases15.fresh("template_migrated") as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def session_directory() -> Iterator[Path]:
+    """As `data_directory`, for what is made once and copied."""
+    with guarded_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

@@ -30,7 +30,15 @@ class Account:
     def own(self, path: Path) -> None:
         """Makes `path` the account's."""
         if self.is_other:
-            os.chown(path, self.user, self.group)
+            os.chown(path, self.user, self.group, follow_symlinks=False)
+
+    def open(self, path: Path, flags: int) -> int:
+        """Opens or makes a private file that is the account's. Raises OSError, also for a symbolic link: root does not
+        write where another user points."""
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if self.is_other:
+            os.fchown(descriptor, self.user, self.group)
+        return descriptor
 
     def spawn(self, command: Sequence[str | Path], output: BinaryIO) -> "subprocess.Popen[bytes]":
         """Starts a program as the account, in a session of its own: Ctrl-C in our terminal does not reach it."""

@@ -1,6 +1,7 @@
 """The database directory: made whole or not at all, and never opened by programs of another version."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ def ensure_cluster(layout: Layout, programs: Programs, account: Account, durable
         _initialise(layout, programs, account, durable)
         return
     try:
-        version = (layout.database / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()
+        version = (layout.database / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         detail = f"{layout.database} is not a database: there is no PG_VERSION in it. Restore it, or move it away"
         raise Invalid("data_directory_damaged", detail) from None
@@ -129,7 +130,8 @@ def reason_of_failure(layout: Layout) -> str:
     for text in texts:
         lines = text.splitlines()
         for index in range(len(lines) - 1, -1, -1):
-            if "FATAL:" in lines[index] or "PANIC:" in lines[index]:
+            # Our own asking is refused with a FATAL too, until the server is ready.
+            if re.search("(FATAL|PANIC):(?!  the database system is)", lines[index]):
                 return " ".join(line.strip() for line in lines[index : index + 4])
     return " ".join(texts[0].split()[-60:]) or "it said nothing"
 

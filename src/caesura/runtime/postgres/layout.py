@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -78,18 +79,20 @@ def make_home(layout: Layout, account: Account) -> None:
 
     Raises Invalid `data_directory_of_another_user` or `data_directory_unreachable`, and OSError.
     """
-    mode = 0o711 if account.is_other else 0o700
+    for path in (layout.home, *layout.home.parents):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    _refuse_another_user(layout)
     is_new = not layout.home.exists()
-    was_empty = not layout.data_directory.exists() or not any(layout.data_directory.iterdir())
+    is_ours = not is_new or not layout.data_directory.exists() or not any(layout.data_directory.iterdir())
+    _open_the_way(layout, account, is_ours)
     for directory in reversed((layout.home, layout.data_directory, *layout.data_directory.parents)):
         if not directory.exists():
             directory.mkdir()
-            directory.chmod(mode)
+            directory.chmod(0o711 if account.is_other else 0o700)
     if os.geteuid() == 0 and is_new:
         owner = layout.data_directory.stat()
-        os.chown(layout.home, owner.st_uid, owner.st_gid)
-    _refuse_another_user(layout)
-    _open_the_way(layout, account, ours=was_empty or not is_new)
+        os.chown(layout.home, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _refuse_another_user(layout: Layout) -> None:
@@ -103,12 +106,12 @@ def _refuse_another_user(layout: Layout) -> None:
             raise Invalid("data_directory_of_another_user", detail)
 
 
-def _open_the_way(layout: Layout, account: Account, ours: bool) -> None:
+def _open_the_way(layout: Layout, account: Account, is_ours: bool) -> None:
     """Lets the account pass through the data directory if that is ours; any other closed door is an error."""
-    way = tuple(reversed((layout.home, *layout.home.parents)))
+    way = [path for path in reversed((layout.home, *layout.home.parents)) if path.exists()]
     blocked = account.first_out_of_reach(way)
     for directory in (layout.data_directory, layout.home):
-        if blocked == directory and account.is_other and ours:
+        if blocked == directory and account.is_other and is_ours:
             directory.chmod(directory.stat().st_mode & 0o7777 | 0o011)  # to pass, not to list
             blocked = account.first_out_of_reach(way)
     if blocked is None:
@@ -128,13 +131,16 @@ def make_socket_directory(layout: Layout, account: Account) -> None:
         directory.mkdir(mode=0o700)
         account.own(directory)
     except FileExistsError:
-        found = directory.lstat()
         # In /tmp anyone may have made it, or a link by that name, to listen in our place.
-        if found.st_uid not in (account.user, os.geteuid()) or not directory.is_dir() or directory.is_symlink():
-            detail = f"{directory} is needed for the database's socket and belongs to somebody else: remove it"
-            raise Unavailable("socket_directory_taken", detail) from None
-        account.own(directory)
-        directory.chmod(0o700)
+        found = directory.lstat()
+        if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077:
+            if found.st_uid == account.user:
+                return
+            if found.st_uid == os.geteuid():
+                account.own(directory)
+                return
+        detail = f"{directory} is needed for the database's socket, and somebody else has made it: remove it"
+        raise Unavailable("socket_directory_taken", detail) from None
 
 
 def of_os_error(error: OSError, layout: Layout) -> CaesuraError:

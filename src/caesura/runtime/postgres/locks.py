@@ -16,10 +16,8 @@ class FileLock:
 
     def __init__(self, path: Path, account: Account) -> None:
         """Opens the file, which is made when missing. Raises OSError."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # The next to come may be the account itself, rather than root.
-        if account.is_other:
-            os.fchown(self._descriptor, account.user, account.group)
+        # The account's, since the next to come may be that user rather than root.
+        self._descriptor = account.open(path, os.O_RDWR)
 
     def try_exclusive(self) -> bool:
         """Takes the lock for this program alone, if no other holds it in any way; turns a shared hold into that."""

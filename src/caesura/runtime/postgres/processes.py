@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from caesura.domain.errors import Unavailable
+from caesura.runtime.postgres.account import Account
 from caesura.runtime.postgres.layout import Layout
 
 _PROC = Path("/proc")
@@ -84,7 +86,7 @@ def end_leftovers(layout: Layout, seconds: float) -> None:
         time.sleep(0.01)
 
 
-def forget_dead_server(layout: Layout) -> None:
+def forget_dead_server(layout: Layout, account: Account) -> None:
     """Clears the marks of a server that is known to be dead, where its process number now belongs to another program.
 
     PostgreSQL would take that one for the server. The lock file stays, with a number that nobody has: its other lines
@@ -93,16 +95,17 @@ def forget_dead_server(layout: Layout) -> None:
     lock_file = read_lock_file(layout)
     if lock_file is not None and _exists(lock_file.process):
         rest = lock_file.text.split("\n", 1)[1]
-        (layout.database / "postmaster.pid").write_text(f"{_NO_PROCESS}\n{rest}", encoding="utf-8")
+        with open(account.open(layout.database / "postmaster.pid", os.O_WRONLY | os.O_TRUNC), "w") as file:
+            file.write(f"{_NO_PROCESS}\n{rest}")
     for path in layout.socket_files:
         path.unlink(missing_ok=True)
 
 
-def interrupt(process: int, way: signal.Signals, layout: Layout, seconds: float) -> bool:
+def end(process: int, way: signal.Signals, lives: Callable[[], bool], seconds: float) -> bool:
     """Sends a signal to the server and waits for its end; answers whether it has ended."""
     _send(process, way)
     deadline = time.monotonic() + seconds
-    while is_server(process, layout):
+    while lives():
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.005)

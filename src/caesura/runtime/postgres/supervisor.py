@@ -1,10 +1,11 @@
 """Starts, joins and stops the one server of a data directory, on behalf of all programs that use it."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
@@ -20,17 +21,17 @@ from caesura.runtime.postgres.locks import FileLock
 from caesura.runtime.postgres.processes import (
     LockFile,
     adopt,
+    end,
     end_leftovers,
     forget_dead_server,
-    interrupt,
     is_server,
     read_lock_file,
 )
 from caesura.runtime.postgres.programs import find_programs, within_reach
 from caesura.store.server import create_database, lock_file_of
 
-# A fast stop writes all changed pages first; after that long it is cut short, and the next start recovers.
-_STOP_SECONDS = 60.0
+# A fast stop writes all changed pages first; after that many seconds it is cut short, and the next start recovers.
+_STOP = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 _LEFTOVER_SECONDS = 20.0
 
 
@@ -170,7 +171,7 @@ class EmbeddedPostgres:
 
     def _bring_up(self) -> bool:
         """Answers whether the server had to be started."""
-        if _run(lambda: _ask(self._layout)) is _Answer.READY:
+        if self._ask() is _Answer.READY:
             return False
         # Left by a killed supervisor, perhaps in the middle of its start or stop: it gets ready, or it ends.
         found = self._living()
@@ -179,7 +180,7 @@ class EmbeddedPostgres:
         programs = within_reach(find_programs(self._bin_dir), self._account, self._layout.home)
         ensure_cluster(self._layout, programs, self._account, durable=self._settings.get("fsync") != "off")
         end_leftovers(self._layout, _LEFTOVER_SECONDS)
-        forget_dead_server(self._layout)
+        forget_dead_server(self._layout, self._account)
         make_socket_directory(self._layout, self._account)
         child = self._launch(programs.postgres)
         if not self._wait(lambda: child.poll() is None):
@@ -190,10 +191,8 @@ class EmbeddedPostgres:
 
     def _launch(self, program: Path) -> "subprocess.Popen[bytes]":
         options = [f"--{name}={value}" for name, value in settings_for(self._layout, self._settings).items()]
-        with self._layout.start_log.open("wb") as log:
-            self._layout.start_log.chmod(0o600)
+        with open(self._account.open(self._layout.start_log, os.O_WRONLY | os.O_TRUNC), "wb") as log:
             child = self._account.spawn([program, "-D", self._layout.database, *options], log)
-        self._account.own(self._layout.start_log)
         self._child = child
         adopt(child)
         return child
@@ -203,7 +202,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + self._timeout
         while True:
             was_alive = lives()
-            answer = _run(lambda: _ask(self._layout))
+            answer = self._ask()
             if answer is _Answer.READY:
                 return True
             if not was_alive:
@@ -215,21 +214,26 @@ class EmbeddedPostgres:
                 raise Unavailable("postgres_start_timeout", detail)
             time.sleep(0.005)
 
+    def _ask(self) -> _Answer:
+        # On a thread, so that it works where a loop runs already.
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(lambda: asyncio.run(_ask(self._layout, min(2.0, self._timeout)))).result()
+
     def _living(self) -> LockFile | None:
         lock_file = read_lock_file(self._layout)
         return lock_file if lock_file and is_server(lock_file.process, self._layout) else None
 
     def _shut_down(self) -> None:
         lock_file = self._living()
+        child = self._child
         if lock_file is not None:
             process = lock_file.process
-        elif self._child is not None and self._child.poll() is None:
-            process = self._child.pid  # so young that it has no lock file
+            _end(process, lambda: is_server(process, self._layout), _STOP)
+        elif child is not None and child.poll() is None:
+            # So young that it has no lock file, and may not hear SIGINT yet.
+            _end(child.pid, lambda: child.poll() is None, _STOP[1:])
         else:
             return
-        for way, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
-            if interrupt(process, way, self._layout, seconds):
-                break
         if self._layout.socket_directory.parent != self._layout.home:
             try:
                 self._layout.socket_directory.rmdir()
@@ -237,18 +241,18 @@ class EmbeddedPostgres:
                 return  # not empty after a hard end; the next start clears it
 
 
-def _run(ask: "Callable[[], Coroutine[object, object, _Answer]]") -> _Answer:
-    # On a thread, so that it works where a loop runs already.
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(lambda: asyncio.run(ask())).result()
+def _end(process: int, lives: Callable[[], bool], ways: Sequence[tuple[signal.Signals, float]]) -> None:
+    for way, seconds in ways:
+        if end(process, way, lives, seconds):
+            return
 
 
-async def _ask(layout: Layout) -> _Answer:
+async def _ask(layout: Layout, seconds: float) -> _Answer:
     """Asks by connecting: a process number proves nothing."""
     if not layout.socket_files[0].exists():
         return _Answer.NOTHING
     try:
-        connection = await asyncpg.connect(layout.dsn("postgres"), timeout=2)
+        connection = await asyncpg.connect(layout.dsn("postgres"), timeout=seconds)
         try:
             # Only this directory's server sees in its own directory the lock file that we see.
             lock_file = read_lock_file(layout)
