@@ -443,6 +443,18 @@ def test_the_rate_moves_the_arrival_time_by_one_interval_a_message() -> None:
     assert spend(NOON + 9 * SECOND, mailbox, load, 1).ready_at == NOON + 9.01 * SECOND
 
 
+@pytest.mark.parametrize(
+    ("gap", "rate", "count", "seconds"),
+    [(60.0, 1.0, 1, 60), (0.5, 0.1, 1, 10), (60.0, None, 3, 180), (2.0, 0.1, 3, 30)],
+)
+def test_with_a_gap_and_a_rate_the_slower_one_counts(gap: float, rate: float, count: int, seconds: int) -> None:
+    mailbox = limits(gap_seconds=gap, rate_per_second=rate)
+    ready_at = spend(NOON, mailbox, Load(), count).ready_at
+    assert ready_at is not None
+    # The float 0.1 is a little more than a tenth: rounding up hides it.
+    assert ready_at == NOON + seconds * SECOND
+
+
 def test_a_negative_count_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         spend(NOON, limits(), Load(), -1)
