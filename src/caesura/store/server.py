@@ -1,5 +1,6 @@
 """What the database server itself must be: reachable, writable, in UTF-8 and not too old."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,13 +69,14 @@ async def check_server(dsn: str, seconds: float = 10.0) -> Server:
     finally:
         connection.terminate()
     assert row is not None
-    if problem := _problem(row):
+    if problem := problem_with(dict(row)):
         raise problem
     risky = [name for name in _WARNINGS if row[name] == "off"]
     return Server(row["version"], tuple(Problem(f"database_{name}_off", _WARNINGS[name]) for name in risky))
 
 
-def _problem(row: Any) -> CaesuraError | None:
+def problem_with(row: Mapping[str, Any]) -> CaesuraError | None:
+    """The first thing that is wrong with a server, out of what it said of itself; public for tests of old versions."""
     name, role = row["name"], row["role"]
     if row["version"] < OLDEST * 10_000:
         return Invalid("database_too_old", f"the server is PostgreSQL {row['version_text']}: {OLDEST} is the oldest")

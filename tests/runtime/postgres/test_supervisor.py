@@ -357,6 +357,20 @@ def test_a_socket_directory_that_somebody_else_made_is_refused(long_path: Path, 
             socket.unlink()
 
 
+def test_a_server_whose_directory_was_replaced_is_ended_and_never_joined(
+    long_path: Path, populate: Callable[[Path], Path]
+) -> None:
+    old = EmbeddedPostgres.start(long_path, settings=FAST)
+    number = old.process or 0
+    ask(old, "CREATE TABLE old ()")
+    Layout.of(long_path).home.rename(long_path / "moved")
+    old.stop()
+    assert running(number), "it listens on, at the address of this directory"
+    with EmbeddedPostgres.start(populate(long_path), settings=FAST) as new:
+        assert ask(new, "SELECT to_regclass('old')") is None
+        assert not running(number)
+
+
 @pytest.mark.parametrize("name", ["with space & ünï=?#%41", "comma, 'quote'"])
 def test_a_path_may_have_any_characters(data_directory: Path, populate: Callable[[Path], Path], name: str) -> None:
     with EmbeddedPostgres.start(populate(data_directory / name), settings=FAST) as server:

@@ -12,6 +12,9 @@ from caesura.runtime.postgres.account import Account
 from caesura.runtime.postgres.layout import PORT, ROLE, Layout
 from caesura.runtime.postgres.programs import Programs
 
+# Bytes; below that a start cannot go well.
+_LITTLE_SPACE = 1_000_000
+
 # Given on the command line at each start, so that a newer Caesura's choices count for an old directory too.
 _SETTINGS = {
     "max_connections": "200",
@@ -78,7 +81,7 @@ def _initialise(layout: Layout, programs: Programs, account: Account, durable: b
         account.own(new)
         message = _run_initdb(new, programs, account, durable)
         if message is not None:
-            code = "data_directory_full" if "No space left" in message else "postgres_initialisation_failed"
+            code = "data_directory_full" if is_full(message, layout) else "postgres_initialisation_failed"
             raise Unavailable(code, f"the database could not be made in {layout.home}: {message}")
         new.rename(layout.database)
     except BaseException:
@@ -119,21 +122,40 @@ def _run_initdb(directory: Path, programs: Programs, account: Account, durable: 
             return None
         if "invalid locale" not in said:
             break
-    return said or "initdb ended without a word"
+    complaints = [line for line in said.splitlines() if re.search("error:|FATAL:|hint:", line)]
+    return " ".join(complaints) or said or "initdb ended without a word"
 
 
-def reason_of_failure(layout: Layout) -> str:
-    """What the server said last, out of its first messages or its log; at most a few lines."""
-    texts = [layout.start_log.read_text(encoding="utf-8", errors="replace")]
-    logs = sorted((layout.database / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
-    texts += [path.read_text(encoding="utf-8", errors="replace") for path in logs[-1:]]
+def is_full(message: str, layout: Layout) -> bool:
+    """Whether a failure, of which a program said `message`, is for want of space."""
+    # Without any space the server cannot even say so: its log is in there too.
+    system = os.statvfs(layout.home)
+    return "No space left" in message or system.f_bavail * system.f_frsize < _LITTLE_SPACE
+
+
+def log_sizes(layout: Layout) -> dict[Path, int]:
+    """The server's logs, and how many bytes each has."""
+    return {path: path.stat().st_size for path in (layout.database / "log").glob("*.log")}
+
+
+def reason_of_failure(layout: Layout, before: Mapping[Path, int]) -> str:
+    """What the server said last, out of its first messages or of what its logs have beyond the sizes `before`."""
+    texts = [_end_of(layout.start_log, 0)]
+    texts += [_end_of(path, before.get(path, 0)) for path in log_sizes(layout)]
     for text in texts:
         lines = text.splitlines()
         for index in range(len(lines) - 1, -1, -1):
             # Our own asking is refused with a FATAL too, until the server is ready.
             if re.search("(FATAL|PANIC):(?!  the database system is)", lines[index]):
                 return " ".join(line.strip() for line in lines[index : index + 4])
-    return " ".join(texts[0].split()[-60:]) or "it said nothing"
+    return " ".join(texts[0].split()) or "it said nothing"
+
+
+def _end_of(path: Path, begin: int) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(begin if begin <= size else 0, size - 20_000))
+        return file.read().decode("utf-8", "replace")
 
 
 def _sync_directory(directory: Path) -> None:

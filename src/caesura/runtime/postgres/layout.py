@@ -155,5 +155,7 @@ def of_os_error(error: OSError, layout: Layout) -> CaesuraError:
             )
         case errno.ENOTDIR | errno.EEXIST:
             return Invalid("data_directory_not_a_directory", f"the data directory is not a directory: {place}")
+        case None if "No space left" in str(error):  # many at once, of copying a tree
+            return Unavailable("data_directory_full", f"no space left for the database: {layout.data_directory}")
         case _:
             return Unavailable("data_directory_unusable", f"the data directory cannot be used: {error}")

@@ -111,7 +111,13 @@ def within_reach(programs: Programs, account: Account, home: Path) -> Programs:
         for old in home.glob("programs-*"):
             shutil.rmtree(old, ignore_errors=True)
         _copy(programs, place)
-    return Programs(directory, programs.major, programs.version)
+    copy = Programs(directory, programs.major, programs.version)
+    if blocked := account.first_out_of_reach((*reversed(directory.parents), copy.postgres, copy.initdb)):
+        detail = (
+            f"user {account.name} cannot run the copy of PostgreSQL's programs: see the rights and mount of {blocked}"
+        )
+        raise Unavailable("postgres_binaries_unreachable", detail)
+    return copy
 
 
 def _copy(programs: Programs, place: Path) -> None:

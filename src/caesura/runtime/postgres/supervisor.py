@@ -15,7 +15,7 @@ import asyncpg
 
 from caesura.domain.errors import Unavailable
 from caesura.runtime.postgres.account import Account, choose_account
-from caesura.runtime.postgres.cluster import ensure_cluster, reason_of_failure, settings_for
+from caesura.runtime.postgres.cluster import ensure_cluster, is_full, log_sizes, reason_of_failure, settings_for
 from caesura.runtime.postgres.layout import DATABASE, Layout, make_home, make_socket_directory, of_os_error
 from caesura.runtime.postgres.locks import FileLock
 from caesura.runtime.postgres.processes import (
@@ -182,10 +182,11 @@ class EmbeddedPostgres:
         end_leftovers(self._layout, _LEFTOVER_SECONDS)
         forget_dead_server(self._layout, self._account)
         make_socket_directory(self._layout, self._account)
+        logs = log_sizes(self._layout)
         child = self._launch(programs.postgres)
         if not self._wait(lambda: child.poll() is None):
-            reason = reason_of_failure(self._layout)
-            code = "data_directory_full" if "No space left" in reason else "postgres_start_failed"
+            reason = reason_of_failure(self._layout, logs)
+            code = "data_directory_full" if is_full(reason, self._layout) else "postgres_start_failed"
             raise Unavailable(code, f"the database does not start: {reason}")
         return True
 

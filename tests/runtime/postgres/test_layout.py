@@ -1,0 +1,37 @@
+"""The server's address and the socket's place."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from caesura.runtime.postgres.layout import Layout
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=60)
+
+
+@given(NAMES)
+def test_the_address_means_the_same_to_both_drivers_and_the_socket_fits(name: str) -> None:
+    layout = Layout(Path("/data") / name)
+    url = make_url(layout.dsn("other")).set(drivername="postgresql+asyncpg")
+    _, options = PGDialect_asyncpg().create_connect_args(url)
+    directory = layout.socket_directory
+    assert options == {"database": "other", "user": "caesura", "host": str(directory), "port": 5432}
+    assert all(len(bytes(path)) < 108 for path in layout.socket_files)
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "a,b", "it's", 'a"b', "a\\b"])
+def test_a_socket_that_has_no_room_is_elsewhere_always_in_the_same_place(name: str) -> None:
+    layout = Layout(Path("/data") / name)
+    assert layout.socket_directory.parent == Path("/tmp")
+    assert layout.socket_directory == Layout(Path("/data") / name).socket_directory
+    assert layout.socket_directory != Layout(Path("/other") / name).socket_directory
+
+
+def test_two_names_of_one_directory_are_one_place(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert Layout.of(tmp_path / "link") == Layout.of(tmp_path / "real" / ".." / "real")
