@@ -106,11 +106,9 @@ def plan_step(
             return SetAside(EnrollmentState.HELD, "overdue_review")
     if step.condition is not None and not step.condition.holds(fields):
         return PassOver("condition")
-    if not window.intervals:
-        return Go()
     period = opening(window, zone, now)
     if period is None:
-        return SetAside(EnrollmentState.HELD, "window_never_opens")
+        return Go()
     if period[0] > now:
         return Park(period[0], Reason.OUTSIDE_WINDOW)
     return Go(until=period[1])

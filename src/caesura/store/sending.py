@@ -1,4 +1,4 @@
-"""The rows of the sending path. Order of locks: gate, paces, enrollments, messages, counters."""
+"""The rows of the sending path. Order of locks in a mark: gate, paces, enrollments, messages, counters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

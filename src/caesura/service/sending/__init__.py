@@ -2,7 +2,7 @@
 
 from caesura.service.sending.claim import Claim, Work, claim, give_back, runnable, set_aside
 from caesura.service.sending.mark import MarkAnswer, mark
-from caesura.service.sending.record import put_off_mailbox, record, renew
+from caesura.service.sending.record import mailboxes_to_hold, put_off_mailbox, record, renew
 
 __all__ = [
     "Claim",
@@ -10,6 +10,7 @@ __all__ = [
     "Work",
     "claim",
     "give_back",
+    "mailboxes_to_hold",
     "mark",
     "put_off_mailbox",
     "record",

@@ -25,8 +25,8 @@ async def record(
     deliveries: Sequence[Delivery],
     worker: str,
     now: datetime,
-) -> dict[int, str]:
-    """Writes what became of marked messages and moves their leads on; answers mailboxes to hold, with the cause.
+) -> None:
+    """Writes what became of marked messages and moves their leads on.
 
     An outcome of an attempt that is no longer this worker's changes nothing, but for one case: an unknown message is
     settled by the late word of the very worker that sent it.
@@ -34,12 +34,12 @@ async def record(
     judged = {(one.enrollment_id, one.step): (one, judge(one, plan.hold_unknown, now)) for one in deliveries}
 
     async def work(tx: Connection) -> None:
-        await _refund(tx, plans, plan, list(judged.values()), now)
         rows = await store.settle(
             tx, plan.workspace_id, [_settlement(one, judgement) for one, judgement in judged.values()], worker, now
         )
         taken = [judged[(row["enrollment_id"], row["step"])] for row in rows]
         await _follow(tx, plan, taken, worker, now)
+        await _refund(tx, plans, plan, taken, now)
         entries = [
             events.Entry(
                 f"message.{row['state']}",
@@ -56,7 +56,18 @@ async def record(
 
     if judged:
         await database.run(work)
-    return {one.mailbox_id: judgement.mailbox_hold for one, judgement in judged.values() if judgement.mailbox_hold}
+
+
+def mailboxes_to_hold(
+    plan: CampaignPlan, deliveries: Sequence[Delivery], now: datetime
+) -> dict[int, tuple[str, Delivery]]:
+    """The mailboxes that these outcomes blame, with the cause. Hold them before recording: it fails closed."""
+    blamed: dict[int, tuple[str, Delivery]] = {}
+    for one in deliveries:
+        cause = judge(one, plan.hold_unknown, now).mailbox_hold
+        if cause:
+            blamed.setdefault(one.mailbox_id, (cause, one))
+    return blamed
 
 
 def _settlement(one: Delivery, judgement: Judgement) -> Settlement:

@@ -1,0 +1,119 @@
+"""What belongs to this installation and process: its secret key, the clock, entropy, and its name among workers."""
+
+import os
+import secrets as system_entropy
+import socket
+import zoneinfo
+from datetime import UTC, datetime
+from pathlib import Path
+
+from caesura.domain.errors import Invalid, Problem, Unavailable
+from caesura.domain.secrets import KEY_BYTES, NONCE_BYTES, Secrets, digest, open_sealed, seal
+from caesura.runtime.settings import Settings
+from caesura.worker.letters import Identity
+from caesura.worker.loop import WorkerIdentity
+
+KEY_FILE = "secret.key"
+
+
+def now() -> datetime:
+    """The time: aware UTC. The one place where the clock is read."""
+    return datetime.now(UTC)
+
+
+def use_own_zones() -> None:
+    """Reads time zones from the tzdata package alone, so that two machines never disagree. Call it at the start."""
+    zoneinfo.reset_tzpath(to=())
+
+
+def entropy(count: int) -> bytes:
+    """Random bytes from the system."""
+    return system_entropy.token_bytes(count)
+
+
+class Keyring:
+    """The installation's secrets, and the sealing of mailbox passwords under them."""
+
+    def __init__(self, key: bytes) -> None:
+        self.secrets = Secrets(pepper=digest(key, b"pepper"), sealing=(digest(key, b"sealing"),))
+        self.message_secret = digest(key, b"message ids")
+
+    def identity(self, public_url: str | None) -> Identity:
+        """What this installation's messages are known by."""
+        return Identity(self.message_secret, public_url.rstrip("/") if public_url else None)
+
+    def seal(self, workspace_id: int, name: str, plain: str) -> bytes:
+        """Seals the password of mailbox `name`."""
+        key = self.secrets.sealing[0]
+        return seal(key, entropy(NONCE_BYTES), plain.encode(), self._context(workspace_id, name))
+
+    def open(self, workspace_id: int, name: str, sealed: bytes) -> str:
+        """Opens it again. Raises Unavailable when it was sealed elsewhere or damaged."""
+        return open_sealed(self.secrets.sealing, sealed, self._context(workspace_id, name)).decode()
+
+    @staticmethod
+    def _context(workspace_id: int, name: str) -> bytes:
+        return f"mailbox\0{workspace_id}\0{name}".encode()
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The installation's keyring, from the setting or the file in the data directory, which is made the first time."""
+    if settings.secret_key is not None:
+        return Keyring(_parse(settings.secret_key, "CAESURA_SECRET_KEY"))
+    file = settings.data_dir / KEY_FILE
+    try:
+        if not file.exists():
+            _create(file)
+        return Keyring(_parse(file.read_text(encoding="ascii"), str(file)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable("secret_key_unreadable", f"the secret key {file} cannot be read or made: {error}") from error
+
+
+def _parse(text: str, place: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise Invalid.of(Problem("bad_secret_key", "the secret key must be 64 hex digits", file=place))
+    return key
+
+
+def _create(file: Path) -> None:
+    """Makes the key file, whole or not at all, even when two programs make it at once."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{KEY_FILE}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(entropy(KEY_BYTES).hex() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+
+
+def worker_identity() -> WorkerIdentity:
+    """This process as a worker. The name holds when the process began, since process ids come again."""
+    host, process = socket.gethostname(), os.getpid()
+    return WorkerIdentity(f"{host}/{process}/{_birth(process)}", host, process)
+
+
+def is_alive(name: str, process_id: int) -> bool:
+    """Whether the worker process of this machine that is known as `name` still runs."""
+    return _birth(process_id) == name.rpartition("/")[2]
+
+
+def _birth(process_id: int) -> str | None:
+    """When a process began, in words that no other process of this machine shares; None when it is gone."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+    except OSError:
+        return None
+    # The third field of proc(5) stat, the first here, is the state; a zombie has ended. The 22nd is the start.
+    return None if fields[0] in "ZX" else f"{boot}-{fields[19]}"

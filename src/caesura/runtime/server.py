@@ -1,0 +1,125 @@
+"""`caesura serve`: the database, the API and the workers under one roof."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from caesura.domain.errors import CaesuraError, Unavailable
+from caesura.http.application import create_application
+from caesura.http.context import ApiContext
+from caesura.runtime.crew import Crew
+from caesura.runtime.instance import entropy, now
+from caesura.runtime.local import Engine, Reached, open_engine, reach_database
+from caesura.runtime.settings import Settings
+from caesura.service import workers
+
+log = structlog.get_logger()
+
+# How often the embedded database is looked after.
+_WATCH_SECONDS = 2.0
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT. Prints `ready http://HOST:PORT` when it answers.
+
+    Raises Unavailable and Invalid, before anything is started, for what keeps it from serving.
+    """
+    listener = _listener(settings.host, settings.port)
+    with contextlib.closing(listener), reach_database(settings) as reached:
+        uvloop.run(_serve(settings, reached, listener))
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable("address_in_use", f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+    return listener
+
+
+async def _serve(settings: Settings, reached: Reached, listener: socket.socket) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_engine(reached.dsn, settings) as engine:
+        crew = Crew(engine, settings.workers, socket.gethostname(), _environment(settings, reached.dsn))
+        await crew.bury()
+        server = _web_server(settings, engine)
+        web = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not web.done():
+            await asyncio.sleep(0.01)
+        keeping = [asyncio.create_task(crew.run()), asyncio.create_task(_watch(reached))]
+        host, port = listener.getsockname()[:2]
+        sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{port}\n")
+        sys.stdout.flush()
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([web, stop], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*keeping, stop):
+            task.cancel()
+        await asyncio.gather(*keeping, stop, return_exceptions=True)
+        await crew.stop(settings.stop_seconds)
+        server.should_exit = True
+        await web
+
+
+def _web_server(settings: Settings, engine: Engine) -> uvicorn.Server:
+    async def gauges() -> Iterable[Metric]:
+        rows = await workers.listed(engine.database)
+        gauge = GaugeMetricFamily("caesura_workers", "Worker processes known to the database.")
+        gauge.add_metric([], len(rows))
+        return [gauge]
+
+    context = ApiContext(engine.database, now, entropy, engine.keyring.secrets, gauges=gauges)
+    config = uvicorn.Config(
+        create_application(context),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+    )
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its signal handlers: workers must finish before the API goes, so signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+def _environment(settings: Settings, dsn: str) -> dict[str, str]:
+    """The environment of worker processes: ours, with every setting spelled out."""
+    environment = dict(os.environ)
+    for name, value in settings.model_dump(mode="json", exclude={"host", "port", "workers"}).items():
+        if value is not None:
+            environment[f"CAESURA_{name.upper()}"] = str(value)
+    return environment | {"CAESURA_DATABASE_URL": dsn}
+
+
+async def _watch(reached: Reached) -> None:
+    """Starts the embedded database again if it has died."""
+    while reached.embedded is not None:
+        await asyncio.sleep(_WATCH_SECONDS)
+        try:
+            if await asyncio.to_thread(reached.embedded.ensure_running):
+                log.warning("database_started_again")
+        except CaesuraError as error:
+            log.error("database_down", code=error.code, error=error.detail)

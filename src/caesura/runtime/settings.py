@@ -1,0 +1,90 @@
+"""Settings: `CAESURA_*` in the environment, then `caesura.toml`, then the defaults here."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from caesura.domain.errors import Invalid, Problem
+
+
+def default_data_dir() -> Path:
+    """Where data lies unless told: /var/lib/caesura for root, else the user's own data directory (XDG)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/caesura")
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "caesura"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. An option of a command goes before all of these."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CAESURA_", toml_file="caesura.toml", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="The folder of the embedded database and the secret key. Default: /var/lib/caesura for root, "
+        "else ~/.local/share/caesura.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="A PostgreSQL 15 or newer, as postgresql://user:password@host/name. Default: the embedded one.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address that the server listens at.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    workers: int = Field(default=1, ge=0, le=64, description="Worker processes that `caesura serve` keeps.")
+    slots: int = Field(default=200, ge=1, le=5000, description="Messages in transit in one worker process, at most.")
+    lease_seconds: float = Field(
+        default=60.0, ge=5, le=3600, description="How long a worker without a sign of life keeps what it has claimed."
+    )
+    stop_seconds: float = Field(
+        default=30.0, ge=1, le=600, description="How long a stopping server waits for messages in transit."
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="How the world reaches this server, such as https://mail.example.com: makes unsubscribe links.",
+    )
+    helo_name: str | None = Field(
+        default=None, description="The name given in EHLO. Default: the address of the connection."
+    )
+    ca_file: str | None = Field(
+        default=None, description="A PEM file of certificate authorities for SMTP. Default: the system's."
+    )
+    secret_key: str | None = Field(
+        default=None,
+        description="64 hex digits that seal the mailboxes' passwords; the same on every machine. "
+        "Default: made once, in the data directory.",
+    )
+    postgres_bin_dir: Path | None = Field(
+        default=None, description="The folder of PostgreSQL's programs. Default: those that came with Caesura."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**options: Any) -> Settings:
+    """The settings, with the command's own `options` (None: not given) before them. Raises Invalid."""
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = [
+            Problem("bad_setting", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") for fault in error.errors()
+        ]
+        raise Invalid.of(*problems) from error
+    except ValueError as error:
+        raise Invalid.of(Problem("bad_setting", str(error), file="caesura.toml")) from error

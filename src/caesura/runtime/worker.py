@@ -1,0 +1,50 @@
+"""A worker process: opens the database, works until SIGTERM or until its parent is gone, and leaves nothing behind."""
+
+import asyncio
+import os
+import signal
+from functools import partial
+
+import uvloop
+
+from caesura.runtime.instance import now, worker_identity
+from caesura.runtime.local import open_engine
+from caesura.runtime.settings import Settings
+from caesura.service import workers
+from caesura.store.migrations import check_schema
+from caesura.worker.carrier import Carrier
+from caesura.worker.loop import Worker, WorkerSettings
+
+
+def work(dsn: str, settings: Settings, leash: int | None = None) -> None:
+    """Runs one worker to its end. `leash` is a pipe that closes when the parent ends, however it ends."""
+    uvloop.run(_work(dsn, settings, leash))
+
+
+async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
+    await check_schema(dsn)
+    loop = asyncio.get_running_loop()
+    async with open_engine(dsn, settings) as engine:
+        me = worker_identity()
+        await workers.see(engine.database, me.name, me.host, me.process_id, settings.slots, now())
+        worker = Worker(
+            me,
+            engine.database,
+            engine.plans,
+            engine.keyring.identity(settings.public_url),
+            now,
+            WorkerSettings(slots=settings.slots, lease=settings.lease_seconds),
+            partial(Carrier, helo_name=settings.helo_name, ca_file=settings.ca_file),
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        if leash is not None:
+            loop.add_reader(leash, _let_go, loop, leash, worker)
+        await worker.run()
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, leash: int, worker: Worker) -> None:
+    """The parent is gone: nothing is written to the leash, so that it is readable means its end."""
+    loop.remove_reader(leash)
+    os.close(leash)
+    worker.stop()

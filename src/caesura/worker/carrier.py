@@ -1,0 +1,140 @@
+"""Carries marked messages to their servers: a lane for each mailbox, over at most so many connections."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from caesura.domain.plan import MailboxPlan, Transport
+from caesura.protocol.smtp import Credentials, Envelope, Kind, Mechanism, Outcome, SessionFailure, Stage, TlsMode
+from caesura.worker.connections import ConnectionPool
+from caesura.worker.transport import Connection, ConnectionSettings, SessionFailed, Timeouts
+
+# Messages handed to one connection at a time: the one being written and the one whose envelope rides behind it.
+DEPTH = 2
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One marked message on its way. `finished` is called once, with its outcome."""
+
+    workspace_id: int
+    mailbox: MailboxPlan
+    envelope: Envelope
+    finished: Callable[["Job", Outcome], None]
+    connection: Connection | None = None
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The jobs of one mailbox that no connection has taken yet, and the tasks that serve them."""
+
+    jobs: deque[Job] = field(default_factory=deque)
+    runners: set["asyncio.Task[None]"] = field(default_factory=set)
+
+
+class Carrier:
+    """Sends jobs; `failed` is told of each session that could not be had. For one event loop."""
+
+    def __init__(
+        self,
+        failed: Callable[[int, MailboxPlan, SessionFailure], None],
+        helo_name: str | None = None,
+        ca_file: str | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._failed = failed
+        self._helo_name = helo_name
+        self._ca_file = ca_file
+        self._timeouts = timeouts or Timeouts()
+        self._pool = ConnectionPool()
+        self._lanes: dict[tuple[int, int], _Lane] = {}
+
+    def submit(self, job: Job) -> None:
+        """Queues a job on its mailbox's lane and opens a connection for it if the mailbox may have one more."""
+        key = (job.workspace_id, job.mailbox.mailbox_id)
+        lane = self._lanes.setdefault(key, _Lane())
+        lane.jobs.append(job)
+        if len(lane.runners) < min(job.mailbox.limits.connections, len(lane.jobs)):
+            runner = asyncio.get_running_loop().create_task(self._serve(key, lane, job.mailbox))
+            lane.runners.add(runner)
+            runner.add_done_callback(lambda done: self._retire(key, lane, done))
+
+    def withdraw(self, jobs: Iterable[Job]) -> int:
+        """Drops those of the jobs that have not been begun: their outcome is NOT_SENT. Answers how many."""
+        count = 0
+        for job in list(jobs):
+            if job.connection is not None:
+                count += job.connection.withdraw(job.envelope)
+                continue
+            lane = self._lanes.get((job.workspace_id, job.mailbox.mailbox_id))
+            if lane is not None and job in lane.jobs:
+                lane.jobs.remove(job)
+                job.finished(job, Outcome(Kind.NOT_SENT, Stage.QUEUE, detail="withdrawn"))
+                count += 1
+        return count
+
+    async def close(self) -> None:
+        """Finishes what is begun and closes every connection. Withdraw the rest first."""
+        while runners := [runner for lane in self._lanes.values() for runner in lane.runners]:
+            await asyncio.wait(runners)
+        await self._pool.close()
+
+    def _retire(self, key: tuple[int, int], lane: _Lane, runner: "asyncio.Task[None]") -> None:
+        lane.runners.discard(runner)
+        if not runner.cancelled() and (error := runner.exception()) is not None:
+            self._give_up(lane, f"a fault of ours: {error!r}")
+            asyncio.get_running_loop().call_exception_handler({"message": "a lane failed", "exception": error})
+        if lane.jobs and not lane.runners:
+            self.submit(lane.jobs.pop())
+        elif not lane.jobs and not lane.runners:
+            self._lanes.pop(key, None)
+
+    async def _serve(self, key: tuple[int, int], lane: _Lane, mailbox: MailboxPlan) -> None:
+        settings = self._settings(mailbox.transport)
+        while lane.jobs:
+            try:
+                async with self._pool.lend(key, settings, mailbox.limits.connections) as connection:
+                    await self._drain(lane, connection)
+            except SessionFailed as error:
+                self._failed(key[0], mailbox, error.failure)
+                self._give_up(lane, error.failure.detail)
+                return
+
+    async def _drain(self, lane: _Lane, connection: Connection) -> None:
+        """Hands jobs over one connection until there are none, or it takes no more."""
+        under_way: deque[asyncio.Future[Outcome]] = deque()
+        while True:
+            while lane.jobs and len(under_way) < DEPTH and connection.is_usable:
+                under_way.append(self._begin(lane.jobs.popleft(), connection))
+            if not under_way:
+                return
+            await under_way.popleft()
+
+    def _begin(self, job: Job, connection: Connection) -> "asyncio.Future[Outcome]":
+        job.connection = connection
+        outcome = connection.submit(job.envelope)
+        outcome.add_done_callback(lambda done: job.finished(job, done.result()))
+        return outcome
+
+    def _give_up(self, lane: _Lane, detail: str) -> None:
+        while lane.jobs:
+            job = lane.jobs.popleft()
+            job.finished(job, Outcome(Kind.NOT_SENT, Stage.CONNECT, detail=detail))
+
+    def _settings(self, transport: Transport) -> ConnectionSettings:
+        credentials = None
+        if transport.username is not None and transport.secret is not None:
+            mechanism = Mechanism(transport.auth.upper()) if transport.auth else None
+            credentials = Credentials(transport.username, transport.secret, mechanism)
+        return ConnectionSettings(
+            transport.host,
+            transport.port,
+            TlsMode(transport.tls),
+            credentials,
+            ca_file=self._ca_file,
+            helo_name=self._helo_name,
+            # With tls "none" the definition has made sure that the host is near, or that the owner allows it.
+            allow_unencrypted_login=transport.tls == "none",
+            timeouts=self._timeouts,
+        )

@@ -1,0 +1,94 @@
+"""From a claimed enrollment to a message ready for the gate and the wire. Pure: worker and simulator share it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from caesura.domain.compose import Letter, compose, message_id
+from caesura.domain.delivery import Delivery, Kind
+from caesura.domain.plan import CampaignPlan, MailboxPlan
+from caesura.domain.sequence import choose_variant
+from caesura.domain.tokens import unsubscribe_token
+from caesura.protocol.smtp import Envelope, Outcome
+from caesura.service.sending import Work
+from caesura.store.sending import Marked, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A composed message: what the gate is asked for, and what goes to the wire once it passed."""
+
+    wanted: Wanted
+    mailbox: MailboxPlan
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What messages of this installation are known by: the secret of its ids, and its public address, if any."""
+
+    secret: bytes
+    public_url: str | None = None
+
+
+def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: datetime) -> Ready:
+    """Composes the message of a claimed enrollment. Raises a kind of Unsendable, by which the lead is held."""
+    claimed, mailbox = work.claimed, work.mailbox
+    step = plan.steps[claimed.step - 1]
+    variant = choose_variant(step.rule.weights, plan.campaign_id, claimed.enrollment_id, claimed.step)
+    domain = mailbox.address.rpartition("@")[2]
+    own_id = message_id(identity.secret, plan.workspace_id, claimed.enrollment_id, claimed.step, domain)
+    fields = {**plan.defaults, **claimed.fields, "email": claimed.address}
+    is_reply = step.thread and bool(claimed.message_ids)
+    subjects = [subject for subject in claimed.subjects if subject]
+    letter = Letter(
+        sender_name=mailbox.from_name,
+        sender_address=mailbox.address,
+        recipient_name=None,
+        recipient_address=claimed.address,
+        message_id=own_id,
+        date=now,
+        fields=fields,
+        seed=(plan.campaign_id, claimed.enrollment_id, claimed.step),
+        reply_to=mailbox.reply_to,
+        in_reply_to=claimed.message_ids[-1] if is_reply else None,
+        references=claimed.message_ids if is_reply else (),
+        thread_subject=subjects[0] if subjects else None,
+        unsubscribe_url=_unsubscribe_url(plan, identity, claimed.lead_id, fields),
+        unsubscribe_mailto=plan.unsubscribe_mailto,
+    )
+    composed = compose(step.variants[variant], letter)
+    wanted = Wanted(claimed, mailbox.mailbox_id, variant, own_id, composed.subject, work.closes_at)
+    envelope = Envelope(mailbox.address, claimed.address, composed.content, composed.smtputf8)
+    return Ready(wanted, mailbox, envelope)
+
+
+def _unsubscribe_url(plan: CampaignPlan, identity: Identity, lead_id: int, fields: Mapping[str, object]) -> str | None:
+    """The campaign's own address, with `{{ email }}` and `{{ unsubscribe_token }}` filled in, or else ours."""
+    token = unsubscribe_token(identity.secret, plan.workspace_id, lead_id)
+    url = plan.unsubscribe_url
+    if url is None:
+        return f"{identity.public_url}/unsubscribe/{token}" if identity.public_url else None
+    values = {"unsubscribe_token": token, "email": quote(str(fields["email"]), safe="")}
+    for name, value in values.items():
+        url = url.replace("{{ " + name + " }}", value).replace("{{" + name + "}}", value)
+    return url
+
+
+def delivery(marked: Marked, mailbox_id: int, outcome: Outcome) -> Delivery:
+    """A wire outcome in the words of the domain."""
+    reply = outcome.reply
+    kind = Kind(outcome.kind.value)
+    return Delivery(
+        marked.enrollment_id,
+        marked.step,
+        marked.attempt,
+        marked.refusals,
+        mailbox_id,
+        kind,
+        outcome.stage.value,
+        reply.code if reply else None,
+        reply.enhanced if reply else None,
+        reply.text if reply else outcome.detail or None,
+    )

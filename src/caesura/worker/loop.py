@@ -1,0 +1,216 @@
+"""The worker: claims, composes, marks, submits, records. One in each process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from caesura.domain.errors import CaesuraError, Invalid, NotFound, Unavailable
+from caesura.domain.plan import CampaignPlan, MailboxPlan
+from caesura.domain.unsendable import Unsendable
+from caesura.protocol.smtp import SessionFailure
+from caesura.service import recovery, sending, timers, workers
+from caesura.service.plans import Plans
+from caesura.store.database import Database
+from caesura.store.sending import Claimed, Runnable
+from caesura.worker.carrier import Carrier, Job
+from caesura.worker.hints import Hint, listen
+from caesura.worker.letters import Identity, Ready, write_letter
+from caesura.worker.recorder import InTransit, Recorder
+
+log = structlog.get_logger()
+
+# What a hint must say for messages that have not been begun to be dropped.
+_WITHDRAWING = frozenset({"campaign.paused", "campaign.stopped", "campaign.edited", "hold.placed"})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker works. Times in seconds.
+
+    `slots` bounds the messages in transit in this process, and so what a pause has to wait for; `group` is how many
+    are claimed or marked at once. `lease` is how long claims and messages in transit stay this worker's without a
+    sign of life, which it gives every third of that. `gather` is how long outcomes gather before they are written.
+    """
+
+    slots: int = 200
+    group: int = 100
+    lease: float = 60.0
+    poll: float = 0.5
+    tick: float = 1.0
+    gather: float = 0.005
+    outage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """Which worker this is: `name` is unique among all that ever ran, `process_id` is on `host`."""
+
+    name: str
+    host: str
+    process_id: int
+
+
+class Worker:
+    """One worker. `run` works until `stop`, and returns with everything finished, recorded or given back."""
+
+    def __init__(
+        self,
+        identity: WorkerIdentity,
+        database: Database,
+        plans: Plans,
+        letters: Identity,
+        clock: Callable[[], datetime],
+        settings: WorkerSettings | None = None,
+        make_carrier: Callable[[Callable[[int, MailboxPlan, SessionFailure], None]], Carrier] = Carrier,
+    ) -> None:
+        self._identity = identity
+        self._name = identity.name
+        self._database = database
+        self._plans = plans
+        self._letters = letters
+        self._clock = clock
+        self._settings = settings or WorkerSettings()
+        self._recorder = Recorder(identity.name, database, plans, clock, self._settings.gather, self._settings.outage)
+        self._carrier = make_carrier(self._recorder.session_failed)
+        self._stopping = asyncio.Event()
+        self._hint = asyncio.Event()
+
+    def stop(self) -> None:
+        """Asks the worker to finish: nothing new is marked, what is begun is finished, the rest is given back."""
+        self._stopping.set()
+        self._hint.set()
+
+    @property
+    def in_transit(self) -> int:
+        """How many messages are marked by this worker and not recorded yet; at most `slots`."""
+        return len(self._recorder.in_transit)
+
+    async def run(self) -> None:
+        """Works until `stop`. A lost database is waited for; nothing is sent that cannot be recorded."""
+        settings = self._settings
+        background = [
+            asyncio.create_task(self._recorder.run()),
+            asyncio.create_task(self._every(settings.lease / 3, self._renew)),
+            asyncio.create_task(self._every(settings.tick, self._tick)),
+            asyncio.create_task(listen(self._database.dsn, self._on_hint, settings.outage)),
+        ]
+        try:
+            await self._feed()
+            self._carrier.withdraw(list(self._recorder.in_transit))
+            await self._carrier.close()
+            await self._recorder.drain()
+            await workers.forget(self._database, self._name)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    # Feeding
+
+    async def _feed(self) -> None:
+        while not self._stopping.is_set():
+            self._hint.clear()
+            try:
+                moved = await self._round()
+            except Unavailable as error:
+                log.warning("database_unavailable", error=error.detail)
+                await _wait(self._stopping, self._settings.outage)
+                continue
+            if not moved:
+                await _wait(self._hint, self._settings.poll)
+
+    async def _round(self) -> bool:
+        """Serves each running campaign once, each its share of the slots; whether anything moved."""
+        moved = False
+        campaigns = await sending.runnable(self._database)
+        for campaign in campaigns:
+            await self._recorder.wait_below(self._settings.slots, self._stopping)
+            if self._stopping.is_set():
+                return True
+            free = self._settings.slots - self.in_transit
+            share = max(1, self._settings.slots // len(campaigns))
+            moved |= await self._serve(campaign, min(free, share, self._settings.group))
+        return moved
+
+    async def _serve(self, campaign: Runnable, limit: int) -> bool:
+        try:
+            async with self._database.connection() as connection:
+                plan = await self._plans.campaign(connection, campaign.workspace_id, campaign.campaign_id)
+        except (Invalid, NotFound) as error:
+            log.error("campaign_unusable", campaign=campaign.campaign_id, error=error.detail)
+            return False
+        lease, now = self._settings.lease, self._clock()
+        claim = await sending.claim(self._database, self._plans, plan, self._name, limit, lease, now)
+        if not claim.work:
+            return claim.is_stale or claim.settled > 0
+        await self._mark(plan, await self._compose(plan, claim.work))
+        return True
+
+    async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
+        ready: list[Ready] = []
+        failed: list[tuple[Claimed, str]] = []
+        for one in work:
+            try:
+                ready.append(write_letter(plan, one, self._letters, self._clock()))
+            except Unsendable as error:
+                failed.append((one.claimed, error.code))
+            except CaesuraError as error:
+                log.error("letter_failed", enrollment=one.claimed.enrollment_id, error=error.detail)
+                failed.append((one.claimed, "render_failed"))
+        if failed:
+            await sending.set_aside(self._database, plan, failed, self._name, self._clock())
+        return ready
+
+    async def _mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
+        wanted = [one.wanted for one in ready]
+        lease, now = self._settings.lease, self._clock()
+        answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
+        by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
+        for marked in answer.marked:
+            one = by_enrollment[marked.enrollment_id]
+            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._recorder.finished)
+            self._recorder.in_transit[job] = InTransit(plan, marked, one.mailbox.mailbox_id)
+            self._carrier.submit(job)
+
+    # Beside
+
+    def _on_hint(self, hint: Hint) -> None:
+        if hint.kind in _WITHDRAWING:
+            of_it = [
+                job
+                for job, one in self._recorder.in_transit.items()
+                if job.workspace_id == hint.workspace and hint.campaign in (None, one.plan.campaign_id)
+            ]
+            self._carrier.withdraw(of_it)
+        self._hint.set()
+
+    async def _renew(self) -> None:
+        await sending.renew(self._database, self._name, self._settings.lease, self._clock())
+
+    async def _tick(self) -> None:
+        now = self._clock()
+        me = self._identity
+        await workers.see(self._database, me.name, me.host, me.process_id, self._settings.slots, now)
+        await recovery.recover(self._database, self._plans, now)
+        await timers.tick(self._database, now)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except CaesuraError as error:
+                log.warning("background_work_failed", work=work.__name__, error=error.detail)
+            except Exception:
+                log.exception("background_work_broke", work=work.__name__)
+            await asyncio.sleep(seconds)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
