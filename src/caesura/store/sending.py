@@ -388,10 +388,23 @@ async def refund_campaign(tx: Connection, workspace_id: int, campaign_id: int, d
     await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count)
 
 
-async def renew(tx: Connection, worker: str, lease_until: datetime, now: datetime) -> None:
-    """Prolongs what the worker has and has not lost."""
-    await tx.execute(SQL["renew_claims"], worker, lease_until, now)
-    await tx.execute(SQL["renew_messages"], worker, lease_until, now)
+async def renew(
+    tx: Connection, worker: str, keys: Sequence[tuple[int, int, int]], lease_until: datetime, now: datetime
+) -> set[tuple[int, int, int]]:
+    """Prolongs messages in transit, each as (workspace, enrollment, step); answers those that are not lost."""
+    if not keys:
+        return set()
+    workspaces, enrollments, steps = (list(column) for column in zip(*keys, strict=True))
+    rows = await tx.fetch(SQL["renew"], worker, workspaces, enrollments, steps, lease_until, now)
+    return {(row["workspace_id"], row["enrollment_id"], row["step"]) for row in rows}
+
+
+async def disown(
+    tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], worker: str, marked_at: datetime, now: datetime
+) -> list[int]:
+    """Cancels what a mark of `marked_at` put into `sending` for this worker; answers the enrollments."""
+    rows = await tx.fetch(SQL["disown"], workspace_id, list(enrollment_ids), worker, marked_at, now)
+    return [row["enrollment_id"] for row in rows]
 
 
 async def overdue_messages(tx: Connection, now: datetime, limit: int, dead_worker: str | None) -> list[dict[str, Any]]:

@@ -16,12 +16,16 @@ DEPTH = 2
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One marked message on its way. `finished` is called once, with its outcome."""
+    """One marked message on its way. `finished` is called once, with its outcome.
+
+    After `deadline` (the loop's time) its lease is lost, and with it the right to begin it.
+    """
 
     workspace_id: int
     mailbox: MailboxPlan
     envelope: Envelope
     finished: Callable[["Job", Outcome], None]
+    deadline: float
     connection: Connection | None = None
 
 
@@ -105,11 +109,19 @@ class Carrier:
         """Hands jobs over one connection until there are none, or it takes no more."""
         under_way: deque[asyncio.Future[Outcome]] = deque()
         while True:
+            self._drop_expired(lane)
             while lane.jobs and len(under_way) < DEPTH and connection.is_usable:
                 under_way.append(self._begin(lane.jobs.popleft(), connection))
             if not under_way:
                 return
             await under_way.popleft()
+
+    def _drop_expired(self, lane: _Lane) -> None:
+        """A process that hung, and came back after its leases had run out, must not send what others took for lost."""
+        now = asyncio.get_running_loop().time()
+        while lane.jobs and lane.jobs[0].deadline < now:
+            job = lane.jobs.popleft()
+            job.finished(job, Outcome(Kind.NOT_SENT, Stage.QUEUE, detail="the lease ran out"))
 
     def _begin(self, job: Job, connection: Connection) -> "asyncio.Future[Outcome]":
         job.connection = connection

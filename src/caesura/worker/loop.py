@@ -167,11 +167,17 @@ class Worker:
     async def _mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
         wanted = [one.wanted for one in ready]
         lease, now = self._settings.lease, self._clock()
-        answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
+        deadline = asyncio.get_running_loop().time() + lease
+        try:
+            answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
+        except Unavailable:
+            # The commit may have come through: nothing is written, and the recorder undoes it once it can.
+            self._recorder.doubt(plan, [one.claimed.enrollment_id for one in wanted], now)
+            raise
         by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
         for marked in answer.marked:
             one = by_enrollment[marked.enrollment_id]
-            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._recorder.finished)
+            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._recorder.finished, deadline)
             self._recorder.in_transit[job] = InTransit(plan, marked, one.mailbox.mailbox_id)
             self._carrier.submit(job)
 
@@ -188,7 +194,13 @@ class Worker:
         self._hint.set()
 
     async def _renew(self) -> None:
-        await sending.renew(self._database, self._name, self._settings.lease, self._clock())
+        deadline = asyncio.get_running_loop().time() + self._settings.lease
+        jobs = dict(self._recorder.in_transit)
+        keys = [(one.plan.workspace_id, one.marked.enrollment_id, one.marked.step) for one in jobs.values()]
+        kept = await sending.renew(self._database, self._name, keys, self._settings.lease, self._clock())
+        for job, key in zip(jobs, keys, strict=True):
+            if key in kept:
+                job.deadline = deadline
 
     async def _tick(self) -> None:
         now = self._clock()

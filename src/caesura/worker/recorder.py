@@ -57,6 +57,7 @@ class Recorder:
         self._outage_seconds = outage_seconds
         self._outcomes: list[tuple[Job, Outcome]] = []
         self._failures: list[tuple[int, MailboxPlan, SessionFailure]] = []
+        self._doubtful: list[tuple[CampaignPlan, Sequence[int], datetime]] = []
         self._failed_in_a_row: dict[tuple[int, int], int] = {}
         self._arrived = asyncio.Event()
         self._recorded = asyncio.Event()
@@ -71,6 +72,11 @@ class Recorder:
         self._failures.append((workspace_id, mailbox, failure))
         self._arrived.set()
 
+    def doubt(self, plan: CampaignPlan, enrollment_ids: Sequence[int], marked_at: datetime) -> None:
+        """For the worker: a mark whose answer was lost, and of which nothing has been written."""
+        self._doubtful.append((plan, enrollment_ids, marked_at))
+        self._arrived.set()
+
     async def wait_below(self, slots: int, stopping: asyncio.Event) -> None:
         """Returns once fewer than `slots` messages are in transit, or on `stopping`."""
         while len(self.in_transit) >= slots and not stopping.is_set():
@@ -79,7 +85,7 @@ class Recorder:
 
     async def drain(self) -> None:
         """Returns once every outcome is recorded."""
-        while self.in_transit:
+        while self.in_transit or self._doubtful:
             self._recorded.clear()
             await self._recorded.wait()
 
@@ -90,9 +96,10 @@ class Recorder:
             await asyncio.sleep(self._gather_seconds)
             try:
                 await self._blame()
+                await self._disown()
                 while self._outcomes:
                     await self._record(self._outcomes[:GROUP])
-                if not self._failures:
+                if not (self._failures or self._doubtful):
                     self._arrived.clear()
             except Unavailable as error:
                 log.warning("cannot_record", waiting=len(self._outcomes), error=error.detail)
@@ -124,6 +131,13 @@ class Recorder:
             reason = f"{blamed.code or ''} {blamed.text or ''}".strip()
             await self._hold(plan.workspace_id, mailbox_id, cause, reason, now)
         await sending.record(self._database, self._plans, plan, deliveries, self._worker, now)
+
+    async def _disown(self) -> None:
+        while self._doubtful:
+            plan, enrollment_ids, marked_at = self._doubtful[0]
+            await sending.disown(self._database, plan, enrollment_ids, self._worker, marked_at, self._clock())
+            self._doubtful.pop(0)
+            self._recorded.set()
 
     async def _hold(self, workspace_id: int, mailbox_id: int, cause: str, reason: str, now: datetime) -> None:
         actor, subject = f"worker:{self._worker}", str(mailbox_id)

@@ -151,6 +151,29 @@ async def put_off_mailbox(database: Database, workspace_id: int, mailbox_id: int
     await database.run(lambda tx: store.mailbox_waits(tx, workspace_id, [(mailbox_id, until, reason)]))
 
 
-async def renew(database: Database, worker: str, lease_seconds: float, now: datetime) -> None:
-    """Prolongs the leases that the worker holds and has not lost."""
-    await database.run(lambda tx: store.renew(tx, worker, now + timedelta(seconds=lease_seconds), now))
+async def renew(
+    database: Database, worker: str, keys: Sequence[tuple[int, int, int]], lease_seconds: float, now: datetime
+) -> set[tuple[int, int, int]]:
+    """Prolongs the leases of messages in transit, each as (workspace, enrollment, step); answers those not lost.
+
+    Only what the worker itself knows of: what it lost the answer to must not stay in transit for ever.
+    """
+    return await database.run(lambda tx: store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds), now))
+
+
+async def disown(
+    database: Database,
+    plan: CampaignPlan,
+    enrollment_ids: Sequence[int],
+    worker: str,
+    marked_at: datetime,
+    now: datetime,
+) -> None:
+    """Undoes a mark whose answer never came: nothing of it was written, so it waits again from the same position."""
+
+    async def work(tx: Connection) -> None:
+        await store.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
+        back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
+        await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)
+
+    await database.run(work)

@@ -245,21 +245,25 @@ set wait_until = n.until, wait_reason = n.reason
 from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until, reason)
 where (p.wait_until is null or p.wait_until < n.until) and p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
--- name: renew_claims
--- A worker at work keeps its claims. Rows that are just being written need no renewal, so none is waited for.
-update enrollment set lease_until = $2
-where state = 'claimed' and (workspace_id, id) in (
-  select workspace_id, id from enrollment
-  where state = 'claimed' and claimed_by = $1 and lease_until > $3
-  for update skip locked)
-
--- name: renew_messages
--- The same for its messages in transit.
-update message set lease_until = $2
+-- name: renew
+-- A worker at work keeps the messages that it knows to be in transit. Rows that are just being written need no renewal,
+-- so none is waited for.
+update message set lease_until = $5
 where state = 'sending' and (workspace_id, enrollment_id, step) in (
-  select workspace_id, enrollment_id, step from message
-  where state = 'sending' and worker = $1 and lease_until > $3
-  for update skip locked)
+  select m.workspace_id, m.enrollment_id, m.step
+  from unnest($2::integer[], $3::bigint[], $4::smallint[]) as k(workspace_id, enrollment_id, step)
+  join message m on m.workspace_id = k.workspace_id and m.enrollment_id = k.enrollment_id and m.step = k.step
+  where m.state = 'sending' and m.worker = $1 and m.lease_until > $6
+  for update of m skip locked)
+returning workspace_id, enrollment_id, step
+
+-- name: disown
+-- Messages of a mark whose answer was lost on the way: the worker has written nothing of them.
+update message m
+set state = 'cancelled', cause = 'not_begun', settled_at = $5, lease_until = null
+where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.worker = $3 and m.marked_at = $4
+  and m.state = 'sending'
+returning m.enrollment_id, m.step
 
 -- name: overdue_messages
 -- Messages in transit whose lease ran out, or whose worker is known to be dead ($3): their fate cannot be known.
