@@ -45,12 +45,13 @@ class Wait(Enum):
 
 
 class _Transaction(Generic[Tag]):
-    __slots__ = ("envelope", "is_end_written", "is_settled", "tag")
+    __slots__ = ("envelope", "has_recipient", "is_end_written", "is_settled", "tag")
 
     def __init__(self, envelope: Envelope, tag: Tag) -> None:
         self.envelope = envelope
         self.tag = tag
         self.is_settled = False
+        self.has_recipient = False
         # From here on nobody but the server's reply can tell whether the message was taken.
         self.is_end_written = False
 
@@ -238,9 +239,7 @@ class Pipeline(Generic[Tag]):
     # Replies in
 
     def on_reply(self, reply: Reply) -> None:
-        """Take the next reply. An unexpected code is an outcome like any other, and may end the session."""
-        if self.is_ended:
-            return
+        """Take the next reply, unless ended. An unexpected code is an outcome too, and may end the session."""
         if not self._expected:
             self._on_unasked(reply)
             return
@@ -259,6 +258,7 @@ class Pipeline(Generic[Tag]):
     def _on_envelope_reply(self, stage: Stage, transaction: _Transaction[Tag], reply: Reply) -> None:
         digit = reply.code // 100
         if digit == 2:
+            transaction.has_recipient = stage is Stage.RCPT
             if not self._pipelining:
                 self._go_deeper(stage, transaction)
             return
@@ -277,17 +277,18 @@ class Pipeline(Generic[Tag]):
 
     def _on_data_reply(self, transaction: _Transaction[Tag], reply: Reply) -> None:
         digit = reply.code // 100
-        if digit == 3:
-            if transaction.is_settled:
-                # Refused, and yet the server waits for content: an empty one ends it (RFC 2920 section 3.1).
-                self._write(b".\r\n", Stage.CONTENT, transaction)
-            else:
-                self._unsent = dotted(transaction.envelope.content)
+        if digit == 3 and not transaction.is_settled:
+            self._unsent = dotted(transaction.envelope.content)
+            return
+        if digit == 3 and not transaction.has_recipient:
+            # Refused, and yet the server waits for content: an empty one ends it (RFC 2920 section 3.1).
+            self._write(b".\r\n", Stage.CONTENT, transaction)
             return
         if not transaction.is_settled:
             self._settle(transaction, _refusal_kind(digit), Stage.DATA, reply)
         self._close(transaction)
         if digit not in (4, 5):
+            # Also a sender refused, a recipient taken and content asked for: an empty one would be delivered.
             self._end_unexpected(Stage.DATA, reply)
 
     def _on_final_reply(self, transaction: _Transaction[Tag], reply: Reply) -> None:
