@@ -174,22 +174,43 @@ async def schedule(
     """Lets a draft start by itself at `starts_at` (UTC, in the future). Raises NotFound, Invalid, Conflict."""
     if starts_at <= now:
         raise Invalid.of(Problem("starts_at_past", "starts_at must be in the future", "/starts_at"))
-
-    async def work(tx: Connection) -> Status:
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
-        after = replace(_moved(before, CampaignVerb.SCHEDULE, "manual", actor, None), starts_at=starts_at)
-        return await _status(tx, await _set(tx, before, after, now, "campaign.scheduled"))
-
-    return await database.run(work)
+    kind = "campaign.scheduled"
+    return await _move(database, workspace_id, campaign_id, CampaignVerb.SCHEDULE, kind, actor, now, starts_at)
 
 
 async def unschedule(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
     """Makes a scheduled campaign a draft again. Raises NotFound, Conflict."""
+    return await _move(
+        database, workspace_id, campaign_id, CampaignVerb.UNSCHEDULE, "campaign.unscheduled", actor, now
+    )
+
+
+async def submit(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
+    """Lays a draft before a person, whose approval starts it (see `definitions.start`). Raises NotFound, Conflict."""
+    return await _move(database, workspace_id, campaign_id, CampaignVerb.SUBMIT, "campaign.submitted", actor, now)
+
+
+async def dismiss(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
+    """Refuses a submitted campaign: it is a draft again. Raises NotFound, Conflict."""
+    return await _move(database, workspace_id, campaign_id, CampaignVerb.DISMISS, "campaign.dismissed", actor, now)
+
+
+async def _move(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    verb: CampaignVerb,
+    kind: str,
+    actor: str,
+    now: datetime,
+    starts_at: datetime | None = None,
+) -> Status:
+    """A change of status that neither gives nor takes the right to send."""
 
     async def work(tx: Connection) -> Status:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
-        after = replace(_moved(before, CampaignVerb.UNSCHEDULE, "manual", actor, None), starts_at=None)
-        return await _status(tx, await _set(tx, before, after, now, "campaign.unscheduled"))
+        after = replace(_moved(before, verb, "manual", actor, None), starts_at=starts_at)
+        return await _status(tx, await _set(tx, before, after, now, kind))
 
     return await database.run(work)
 

@@ -237,6 +237,11 @@ async def due_by_hour(
     return [tuple(row) for row in rows]
 
 
+async def held_by_cause(tx: Connection, workspace_id: int, campaign_id: int) -> list[tuple[str, int]]:
+    """(cause, count) of the enrollments that are set aside, the most first."""
+    return [tuple(row) for row in await tx.fetch(SQL["held_by_cause"], workspace_id, campaign_id)]
+
+
 async def notify(tx: Connection, workspace_id: int, kind: str, campaign_id: int | None = None) -> None:
     """Hints to workers and pages, on commit, that something changed."""
     hint = {"workspace": workspace_id, "kind": kind, "campaign": campaign_id}

@@ -127,6 +127,12 @@ from enrollment
 where workspace_id = $1 and campaign_id = $2 and state = 'waiting' and due_at <= $4
 group by 1 order by 1
 
+-- name: held_by_cause
+-- What is set aside, by cause.
+select cause, count(*) from enrollment
+where workspace_id = $1 and campaign_id = $2 and state = 'held'
+group by cause order by 2 desc, 1
+
 -- name: notify
 -- A hint to whoever listens, never more: nothing hangs on its arrival.
 select pg_notify('caesura', $1)
