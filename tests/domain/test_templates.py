@@ -294,6 +294,7 @@ ATTACKS = [
     "{{ 1e999 }}",
     "{{ 0x" + "f" * 400 + " }}",
     "{{ " + "9" * 5_000 + " }}",
+    "{{ 1.\u0663 }}",
     "{{ '" + "x" * 2_001 + "' }}",
     "{{ '\\x00' }}",
     "{{ '\\x1b' }}",
@@ -470,7 +471,7 @@ def test_whatever_is_let_through_renders_for_any_fields(expression, fields, auto
         assert set(error.names) <= read.required  # noqa: PT017
 
 
-@given(st.text(alphabet=st.sampled_from("{}%#|\\ \nab'\"()-=<>"), max_size=30))
+@given(st.text(alphabet=st.sampled_from("{}%#|\\ \nab'\"()-=<>_.,19xe~\u0663é"), max_size=30))
 def test_any_source_renders_or_is_refused_with_a_code(source):
     for autoescape in (False, True):
         try:

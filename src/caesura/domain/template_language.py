@@ -28,6 +28,8 @@ _BRACKETS = re.compile(r"(?:\(\s*){30}")
 
 # A block tag alone on its line leaves no empty line behind.
 _GRAMMAR = Environment(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+# SyntaxError: Jinja2 takes the digits of any script for a number's, and Python's own reader then does not.
+_UNREADABLE = (TemplateSyntaxError, RecursionError, ValueError, OverflowError, SyntaxError)
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -112,7 +114,7 @@ def read_template(source: str, expressions: Expressions, html: bool) -> tuple[No
     _check_text(source, expressions.pointer)
     try:
         tree = _GRAMMAR.parse(source)
-    except (TemplateSyntaxError, RecursionError, ValueError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise _refusal(error, expressions.pointer) from None
     read = _Body(expressions, html).read(tree.body, _NOTHING)
     _raise(expressions)
@@ -130,7 +132,7 @@ def read_condition(source: str, expressions: Expressions) -> str:
         node = parser.parse_expression()
         if not parser.stream.eos:
             parser.fail("the condition goes on after its end", parser.stream.current.lineno)
-    except (TemplateSyntaxError, RecursionError, ValueError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise _refusal(error, expressions.pointer) from None
     read = expressions.read(node, _NOTHING, asks=True)
     _raise(expressions)
