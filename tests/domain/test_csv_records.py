@@ -139,3 +139,37 @@ def test_a_quoted_field_may_be_as_large_as_the_limit() -> None:
     field = b'"' + b"xy\n" * ((MAXIMUM_FIELD_BYTES - 2) // 3)
     assert len(split([b"h\n", field, b'"\nnext\n'])) == 3
     assert problem([b"h\n", field, b'abc\n"\n']).code == "field_too_large"
+
+
+def splitter_with_commas() -> RecordSplitter:
+    return RecordSplitter(lambda text, line: ",")
+
+
+def feed(splitter: RecordSplitter, data: bytes) -> list[str]:
+    return [text for block in splitter.feed(data) for text in block.texts]
+
+
+def test_a_record_comes_out_as_soon_as_its_end_is_sure() -> None:
+    splitter = splitter_with_commas()
+    assert feed(splitter, b"h\n1\r") == []
+    assert feed(splitter, b"2") == ["1\r"]
+    assert feed(splitter, b"\r\n") == ["2\r\n"]
+
+
+def test_a_header_comes_out_as_soon_as_the_kind_of_file_is_sure() -> None:
+    splitter = splitter_with_commas()
+    for byte in (b"h", b"\n", b"1"):
+        assert feed(splitter, byte) == [] and splitter.header is None
+    assert feed(splitter, b"2") == [] and splitter.header == "h\n"
+
+
+def test_the_last_line_of_a_record_counts_too() -> None:
+    line = b'"' + b"x" * 60_000 + b'\n",'
+    found = problem([b"h\n", *[line] * 4, b"y," * 30_000 + b"\n"])
+    assert (found.code, found.line) == ("record_too_large", 2)
+
+
+def test_a_large_record_leaves_the_limit_of_the_next_alone() -> None:
+    large = (b'"' + b"x" * 50_000 + b'\n",') * 4 + b"\n"
+    halves = [b"y," * 50_000, b"y," * 25_000 + b"\n"]
+    assert len(split([b"h\n", large, *halves])) == 3

@@ -25,6 +25,13 @@ def problems_with(**fields: object) -> list[str]:
     return problems({"name": "Spring", **fields})
 
 
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"a": 1}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
 FULL: dict[str, Any] = {
     "name": "  Spring outreach ",
     "zone": "Europe/Berlin",
@@ -69,6 +76,10 @@ def test_a_definition_that_was_written_out_is_read_back() -> None:
     definition = read_definition(FULL)
     assert read_definition(json.loads(definition.model_dump_json())) == definition
     assert read_definition(definition.model_dump()) == definition
+
+
+def test_extra_data_may_have_some_depth() -> None:
+    assert read_definition({"name": "x", "extra": nested(20)}).extra == nested(20)
 
 
 def test_a_definition_cannot_be_changed() -> None:
@@ -131,6 +142,7 @@ def test_a_definition_cannot_be_changed() -> None:
         ({"extra": {"a": "\0"}}, ["control_character /extra/a"]),
         ({"extra": {"a\0": 1}}, ["control_character /extra"]),
         ({"extra": {"a": "\udfff"}}, ["invalid_unicode /extra/a"]),
+        ({"extra": nested(21)}, ["too_long /extra"]),
         ({"extra": {"a": "x" * 64_000}}, ["too_long /extra"]),
         ({"extra": {"a": [0] * 10_000}}, ["too_long /extra"]),
         ({"steps": "none"}, ["wrong_type /steps"]),
