@@ -104,9 +104,14 @@ def test_the_reader_is_empty_only_between_replies() -> None:
     assert reader.is_empty
 
 
+def test_a_line_seen_before_still_belongs_to_the_reply_that_it_ends() -> None:
+    replies, violation = read(b"250 b\r\n250-a\r\n250 b\r\n250 b\r\n")
+    assert (replies, violation) == ([Reply(250, ("b",)), Reply(250, ("a", "b")), Reply(250, ("b",))], None)
+
+
 def test_many_different_replies_do_not_pile_up_in_memory() -> None:
     reader = ReplyReader()
-    for number in range(1000):
+    for number in range(5000):
         reader.feed(b"250 queued as %d\r\n" % number)
         assert reader.next_reply() == Reply(250, (f"queued as {number}",))
     assert len(reader._known) <= 64

@@ -173,8 +173,6 @@ def classify(stage: str, code: int | None, enhanced: str | None) -> Verdict:
         return LOCAL.get(stage, _retry("unreachable" if stage == "connect" else "line_lost"))
     if code in AUTHENTICATION_CODES:
         return _LOGIN
-    if enhanced is not None and not enhanced.startswith(f"{code // 100}."):
-        enhanced = None
     if code // 100 == 4:
         return _temporary(code, enhanced)
     if code // 100 != 5:
