@@ -151,17 +151,17 @@ def daemon_bin_dir(daemon: Account, data_directory: Path) -> Path:
 
 
 @pytest.fixture
-def failing_initdb(data_directory: Path) -> Callable[[str], Path]:
-    """A directory of programs whose `initdb` says one line and fails."""
+def failing(data_directory: Path) -> Callable[[str, str], Path]:
+    """A directory of programs, of which one only says a line and fails."""
 
-    def make(message: str) -> Path:
+    def make(name: str, message: str) -> Path:
         directory = data_directory / "failing"
         directory.mkdir()
         real = find_programs(None)
-        (directory / "postgres").write_text(f'#!/bin/sh\nexec "{real.postgres}" "$@"\n')
-        (directory / "initdb").write_text(f"#!/bin/sh\necho {message!r} >&2\nexit 1\n")
-        for path in (data_directory, directory, directory / "postgres", directory / "initdb"):
-            path.chmod(0o755)
+        for program in (real.postgres, real.initdb):
+            fails = f'[ "$1" = --version ] || {{ echo {message!r} >&2; exit 1; }}\n' if program.name == name else ""
+            (directory / program.name).write_text(f'#!/bin/sh\n{fails}exec "{program}" "$@"\n')
+            (directory / program.name).chmod(0o755)
         return directory
 
     return make

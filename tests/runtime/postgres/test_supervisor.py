@@ -284,11 +284,11 @@ def test_a_file_in_the_place_of_the_data_directory_is_refused(data_directory: Pa
     ],
 )
 def test_a_failed_making_says_why_and_leaves_nothing(
-    data_directory: Path, failing_initdb: Callable[[str], Path], message: str, code: str
+    data_directory: Path, failing: Callable[[str, str], Path], message: str, code: str
 ) -> None:
     place = data_directory / "place"
-    assert message in fails(code, place, bin_dir=failing_initdb(message))
-    assert {path.name for path in Layout.of(place).home.iterdir()} == {"start.lock", "users.lock"}
+    assert message in fails(code, place, bin_dir=failing("initdb", message))
+    assert {path.name for path in Layout.of(place).home.iterdir()} == {"start.lock", "users.lock", "socket"}
 
 
 def test_a_failed_start_says_why_and_leaves_nothing_running(made: Path) -> None:
@@ -296,6 +296,17 @@ def test_a_failed_start_says_why_and_leaves_nothing_running(made: Path) -> None:
     assert 'invalid value for parameter "shared_buffers": "much"' in detail
     with EmbeddedPostgres.start(made, settings=FAST) as server:
         assert server.process
+
+
+def test_what_an_earlier_server_said_is_not_taken_for_the_reason(
+    made: Path, failing: Callable[[str, str], Path]
+) -> None:
+    (log,) = (Layout.of(made).database / "log").iterdir()
+    with log.open("a") as file:
+        file.write("1999-12-31 23:59:59 UTC [1] FATAL:  long ago\n")
+    detail = fails("postgres_start_failed", made, bin_dir=failing("postgres", "today"))
+    assert "today" in detail
+    assert "long ago" not in detail
 
 
 def test_an_interrupt_during_the_start_leaves_nothing_running(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,17 +354,25 @@ def test_a_long_path_has_its_socket_elsewhere_where_others_find_it(
         assert ask(server, "SELECT 1") == 1
 
 
+def test_a_start_that_failed_leaves_no_socket_directory(long_path: Path) -> None:
+    fails("postgres_binaries_missing", long_path, bin_dir=long_path)
+
+
 def test_a_socket_directory_that_somebody_else_made_is_refused(long_path: Path, tmp_path: Path) -> None:
     socket = Layout.of(long_path).socket_directory
     socket.symlink_to(tmp_path)
     try:
         assert str(socket) in fails("socket_directory_taken", long_path)
         socket.unlink()
+        socket.touch(0o600)
+        assert str(socket) in fails("socket_directory_taken", long_path)
+        socket.unlink()
         socket.mkdir(mode=0o755)
         assert str(socket) in fails("socket_directory_taken", long_path)
-        socket.rmdir()
     finally:
-        if socket.is_symlink():
+        if socket.is_dir() and not socket.is_symlink():
+            socket.rmdir()
+        else:
             socket.unlink()
 
 
@@ -415,6 +434,7 @@ def test_an_ordinary_user_has_a_server_and_root_may_share_it(
     place = data_directory / "place"
     place.mkdir()
     daemon.own(place)
+    EmbeddedPostgres.start(place, settings=FAST).stop()
     first = program(place, user=daemon, bin_dir=daemon_bin_dir)
     number = first.answer["process"]
     assert os.stat(f"/proc/{number}").st_uid == daemon.user

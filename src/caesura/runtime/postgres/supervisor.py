@@ -111,6 +111,7 @@ class EmbeddedPostgres:
         try:
             lock = self._take_turn()
             try:
+                make_socket_directory(self._layout, self._account)
                 return self._bring_up()
             finally:
                 lock.close()
@@ -146,6 +147,8 @@ class EmbeddedPostgres:
     def _enter(self) -> None:
         lock = self._take_turn()
         try:
+            # First, so that nothing is asked or removed in somebody else's.
+            make_socket_directory(self._layout, self._account)
             self._users = FileLock(self._layout.users_lock, self._account)
             self._users.share()
             try:
@@ -181,7 +184,6 @@ class EmbeddedPostgres:
         ensure_cluster(self._layout, programs, self._account, durable=self._settings.get("fsync") != "off")
         end_leftovers(self._layout, _LEFTOVER_SECONDS)
         forget_dead_server(self._layout, self._account)
-        make_socket_directory(self._layout, self._account)
         logs = log_sizes(self._layout)
         child = self._launch(programs.postgres)
         if not self._wait(lambda: child.poll() is None):
@@ -233,8 +235,6 @@ class EmbeddedPostgres:
         elif child is not None and child.poll() is None:
             # So young that it has no lock file, and may not hear SIGINT yet.
             _end(child.pid, lambda: child.poll() is None, _STOP[1:])
-        else:
-            return
         if self._layout.socket_directory.parent != self._layout.home:
             try:
                 self._layout.socket_directory.rmdir()
