@@ -113,7 +113,8 @@ with passed as (
     attempt, settled_at)
   select $1, e.id, e.step, e.campaign_id, e.lead_id, 0, 'cancelled', p.cause, l.address, 0, $7
   from passed p
-  join enrollment e on e.workspace_id = $1 and e.id = p.id and e.step = p.step and e.state = 'claimed' and e.claimed_by = $6
+  join enrollment e on e.workspace_id = $1 and e.campaign_id = $2 and e.id = p.id and e.step = p.step
+    and e.state = 'claimed' and e.claimed_by = $6
   join lead l on l.workspace_id = $1 and l.id = e.lead_id
   on conflict (workspace_id, enrollment_id, step) do update set cause = excluded.cause, settled_at = excluded.settled_at,
     state = 'cancelled' where message.state in ('deferred', 'cancelled')

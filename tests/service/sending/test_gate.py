@@ -1,0 +1,68 @@
+"""G1 under real concurrency: marks and pauses race in one PostgreSQL."""
+
+import asyncio
+
+from caesura.domain.delivery import Kind
+from caesura.service import definitions, holds
+
+
+async def marks(engine) -> int:
+    [row] = await engine.rows("select coalesce(sum(attempt), 0)::int as marks from message")
+    return row["marks"]
+
+
+async def keep_sending(engine, worker: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        answer = await engine.mark(await engine.claim(worker, 20), worker)
+        await engine.record(answer.marked, Kind.ACCEPTED, worker)
+        await asyncio.sleep(0)
+
+
+async def test_no_message_passes_the_gate_once_a_pause_has_returned(engine) -> None:
+    await engine.build(leads=4000, steps=[{"subject": "Hi", "text": "Hello"}])
+    stop = asyncio.Event()
+    workers = [asyncio.create_task(keep_sending(engine, f"w{number}", stop)) for number in range(4)]
+    moved = 0
+    for _ in range(15):
+        before = await marks(engine)
+        await asyncio.sleep(0.03)
+        answer = await engine.pause()
+        at_pause = await marks(engine)
+        moved += at_pause - before
+        await asyncio.sleep(0.05)
+        assert await marks(engine) == at_pause
+        assert answer.in_transit <= 4 * 20
+        await engine.resume()
+    stop.set()
+    await asyncio.gather(*workers)
+    assert moved > 0  # or the race was not one
+
+
+async def test_no_message_passes_the_gate_once_a_hold_has_returned(engine) -> None:
+    await engine.build(leads=3000, steps=[{"subject": "Hi", "text": "Hello"}])
+    stop = asyncio.Event()
+    workers = [asyncio.create_task(keep_sending(engine, f"w{number}", stop)) for number in range(3)]
+    levels = [("workspace", ""), ("mailbox", str(engine.mailboxes[0])), ("campaign", str(engine.campaign))]
+    for level, subject in levels * 3:
+        await asyncio.sleep(0.03)
+        hold = await holds.place(engine.database, engine.workspace, level, subject, "test", "me", None, engine.now)
+        at_hold = await marks(engine)
+        await asyncio.sleep(0.05)
+        assert await marks(engine) == at_hold, level
+        await holds.release(engine.database, engine.workspace, hold.id, "me", engine.now)
+    stop.set()
+    await asyncio.gather(*workers)
+
+
+async def test_what_was_composed_before_an_edit_is_not_marked_after_it(engine) -> None:
+    await engine.build(leads=5)
+    old = await engine.plan()
+    ready = await engine.claim()
+    found = await definitions.get(engine.database, engine.workspace, engine.campaign)
+    steps = list(found.definition.steps)
+    edited = found.definition.model_copy(update={"steps": (steps[0], steps[1])})
+    await definitions.edit(engine.database, engine.workspace, engine.campaign, edited, None, "me", engine.now)
+    answer = await engine.mark(ready, plan=old)
+    assert not answer.marked
+    assert set(answer.refused.values()) == {"edited"}
+    assert await engine.send() == 5
