@@ -18,6 +18,15 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 STATEMENT_SECONDS = 60.0
 ATTEMPTS = 5
 
+# The guarantees rest on the last two, whatever the server's own defaults: the gate on a fresh snapshot for each
+# statement, mark and record on commits that outlive a crash.
+_SESSION = {
+    "application_name": "caesura",
+    "timezone": "UTC",
+    "default_transaction_isolation": "read committed",
+    "synchronous_commit": "on",
+}
+
 # PostgreSQL asks for these to be tried again: nothing of the transaction was kept.
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _GONE = (
@@ -61,7 +70,7 @@ class Database:
                 max_size=size,
                 init=_prepare,
                 command_timeout=STATEMENT_SECONDS,
-                server_settings={"application_name": "caesura", "timezone": "UTC"},
+                server_settings=_SESSION,
             )
         except (*_GONE, asyncpg.PostgresError) as error:
             raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
