@@ -1,0 +1,195 @@
+"""`apply`: makes or changes mailboxes, pools and a campaign as a file says, and says what it did."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from caesura.cli.options import DEFAULT_WORKSPACE, AsJson, DataDir, Workspace
+from caesura.domain.errors import Invalid, Problem
+
+if TYPE_CHECKING:
+    from caesura.cli.session import Session
+    from caesura.domain.apply_file import ApplyFile
+    from caesura.domain.definition import CampaignDefinition
+    from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
+    from caesura.store.campaigns import CampaignRow
+    from caesura.store.mailboxes import MailboxRow
+
+
+class Change(NamedTuple):
+    """What was done to one thing: created, updated, scheduled, unscheduled or unchanged."""
+
+    kind: str
+    id: str
+    name: str
+    done: str
+
+
+def apply(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.toml", show_default=False, help="Such as examples/campaign.toml.")
+    ],
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make or change what a file describes.
+
+    These are mailboxes, pools and a campaign, known by their names; each line says what was done.
+
+    Run it again after every edit of the file: what has not changed is left alone. In a running campaign, only messages
+    that have not begun to leave are affected.
+    """
+    from caesura.cli import output
+    from caesura.cli.campaign_file import load_campaign_file
+    from caesura.cli.failures import in_file
+    from caesura.cli.session import work
+    from caesura.runtime import environment
+
+    definitions = load_campaign_file(file, environment.variables())
+
+    async def action(session: "Session") -> list[Change]:
+        try:
+            await _check(session, definitions)
+            return [change async for change in _changes(session, definitions)]
+        except Invalid as error:
+            raise in_file(error, str(file)) from error
+
+    changes = work(data_dir, workspace, action)
+    if as_json:
+        output.show_json([change._asdict() for change in changes])
+    else:
+        output.show_table(("", "ID", "NAME", ""), [(one.kind, one.id, one.name, one.done) for one in changes])
+
+
+async def _check(session: "Session", definitions: "ApplyFile") -> None:
+    """What only the database can tell, before anything is written, so that a wrong file changes nothing."""
+    from caesura.service import mailboxes
+    from caesura.service.plans import compile_steps
+
+    key = session.database, session.workspace_id
+    problems: list[Problem] = []
+    named = {mailbox.name for mailbox in definitions.mailboxes}
+    for place, pool in enumerate(definitions.pools):
+        for number, name in enumerate(pool.mailboxes):
+            if name not in named and not await _is_usable(session, name):
+                pointer = f"/pools/{place}/mailboxes/{number}"
+                problems.append(Problem("unknown_mailbox", f"there is no mailbox named {name!r}", pointer))
+    campaign = definitions.campaign
+    if campaign is not None:
+        pools = {pool.name for pool in definitions.pools}
+        if campaign.pool and campaign.pool not in pools and not await mailboxes.find_pool(*key, campaign.pool):
+            problems.append(Problem("unknown_pool", f"there is no pool named {campaign.pool!r}", "/pool"))
+        try:
+            compile_steps(campaign.steps)
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid.of(*problems)
+
+
+async def _is_usable(session: "Session", mailbox: str) -> bool:
+    from caesura.service import mailboxes
+
+    row = await mailboxes.find(session.database, session.workspace_id, mailbox)
+    return row is not None and not row.archived
+
+
+async def _changes(session: "Session", definitions: "ApplyFile") -> AsyncIterator[Change]:
+    """Mailboxes, then the pools of them, then the campaign that uses one."""
+    for mailbox in definitions.mailboxes:
+        yield await _apply_mailbox(session, mailbox)
+    for pool in definitions.pools:
+        yield await _apply_pool(session, pool)
+    if definitions.campaign is not None:
+        for change in await _apply_campaign(session, definitions.campaign):
+            yield change
+
+
+async def _apply_mailbox(session: "Session", definition: "MailboxDefinition") -> Change:
+    from caesura.service import mailboxes
+
+    key = session.database, session.workspace_id
+    seal = session.engine.keyring.seal
+    row = await mailboxes.find(*key, definition.name)
+    if row is None:
+        row = await mailboxes.create(*key, definition, seal, session.actor, session.now())
+        return Change("mailbox", f"mbx_{row.id}", row.name, "created")
+    done = "unchanged"
+    if row.archived:
+        await mailboxes.archive(*key, row.id, False, session.actor, session.now())
+        done = "brought back"
+    if not _is_same_mailbox(session, row, definition):
+        await mailboxes.edit(*key, row.id, definition, None, seal, session.actor, session.now())
+        done = "updated"
+    return Change("mailbox", f"mbx_{row.id}", row.name, done)
+
+
+def _is_same_mailbox(session: "Session", row: "MailboxRow", definition: "MailboxDefinition") -> bool:
+    from caesura.domain.errors import Unavailable
+
+    stored = {name: value for name, value in row.definition.items() if name != "ramp_started_on"}
+    if stored != definition.model_dump(mode="json", exclude={"transport": {"password"}}):
+        return False
+    given = definition.transport.password
+    if row.secret is None or given is None:
+        return row.secret is None and given is None
+    try:
+        known = session.engine.keyring.open(row.workspace_id, row.name, row.secret)
+    except Unavailable:
+        return False  # sealed under another key: this mends it
+    return known == given.get_secret_value()
+
+
+async def _apply_pool(session: "Session", definition: "PoolDefinition") -> Change:
+    from caesura.service import mailboxes
+
+    key = session.database, session.workspace_id
+    row = await mailboxes.find_pool(*key, definition.name)
+    if row is None:
+        row = await mailboxes.create_pool(*key, definition, session.actor, session.now())
+        return Change("pool", f"pol_{row.id}", row.name, "created")
+    wanted = {member.id for name in definition.mailboxes if (member := await mailboxes.find(*key, name))}
+    if set(row.mailbox_ids) == wanted:
+        return Change("pool", f"pol_{row.id}", row.name, "unchanged")
+    await mailboxes.edit_pool(*key, row.id, definition, session.actor, session.now())
+    return Change("pool", f"pol_{row.id}", row.name, "updated")
+
+
+async def _apply_campaign(session: "Session", definition: "CampaignDefinition") -> list[Change]:
+    from caesura.service import definitions
+
+    key = session.database, session.workspace_id
+    found = await definitions.find(*key, definition.name)
+    if found is None:
+        number = await definitions.create(*key, definition, session.actor, session.now())
+        row, done = (await definitions.get(*key, number)).row, "created"
+    else:
+        before = await definitions.get(*key, found.id)
+        row, done = before.row, "unchanged"
+        if before.definition.model_dump(exclude={"starts_at"}) != definition.model_dump(exclude={"starts_at"}):
+            row = (await definitions.edit(*key, row.id, definition, None, session.actor, session.now())).row
+            done = "updated"
+    changes = [Change("campaign", f"cmp_{row.id}", row.name, done)]
+    return changes + [
+        Change("campaign", f"cmp_{row.id}", row.name, word) async for word in _time(session, row, definition)
+    ]
+
+
+async def _time(session: "Session", row: "CampaignRow", definition: "CampaignDefinition") -> AsyncIterator[str]:
+    """Plans the start of a campaign that has not begun, as `starts_at` says."""
+    from caesura.domain.lifecycle import CampaignState
+    from caesura.service import campaigns
+
+    key = session.database, session.workspace_id, row.id
+    if definition.starts_at is None:
+        if row.status is CampaignState.SCHEDULED:
+            await campaigns.unschedule(*key, session.actor, session.now())
+            yield "no longer scheduled"
+    elif row.status is CampaignState.DRAFT or (
+        row.status is CampaignState.SCHEDULED and row.starts_at != definition.starts_at
+    ):
+        await campaigns.schedule(*key, definition.starts_at, session.actor, session.now())
+        yield f"scheduled for {definition.starts_at.isoformat()}"

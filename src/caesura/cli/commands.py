@@ -1,0 +1,61 @@
+"""All commands in one application, in the order of their help."""
+
+import sys
+
+import typer
+
+from caesura.cli import applying, campaigns, doctor, holds, keys, messages, serving, steering
+
+_ABOUT = """
+Caesura sends email campaigns from your own mailboxes, and its pause can be trusted: once it has returned, nothing
+more goes out, and a resume goes on from the exact position.
+
+To begin: caesura serve, and in another terminal caesura apply FILE.toml, caesura leads import, caesura start.
+"""
+
+
+def application() -> typer.Typer:
+    """The application; call it to run the command of `sys.argv`."""
+    app = typer.Typer(
+        name="caesura",
+        help=_ABOUT,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command(rich_help_panel="Server")(serving.serve)
+    app.command(rich_help_panel="Server")(serving.worker)
+    app.command(rich_help_panel="Server")(serving.sink)
+    app.command(rich_help_panel="Server")(doctor.doctor)
+    app.add_typer(keys.app, name="key", rich_help_panel="Server")
+    app.command(rich_help_panel="Campaigns")(applying.apply)
+    for command in (
+        campaigns.campaigns,
+        campaigns.check,
+        steering.start,
+        steering.pause,
+        steering.resume,
+        steering.stop,
+        campaigns.status,
+    ):
+        app.command(rich_help_panel="Campaigns")(command)
+    app.add_typer(holds.app, name="hold", rich_help_panel="Care")
+    app.command(rich_help_panel="Care")(messages.settle)
+    app.callback(invoke_without_command=True)(_root)
+    return app
+
+
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
+) -> None:
+    if version:
+        import caesura
+
+        print(f"caesura {caesura.__version__}")
+        raise typer.Exit()
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)

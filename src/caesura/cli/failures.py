@@ -1,0 +1,65 @@
+"""What goes wrong, told on standard error: a line for each problem, and never a traceback for what was foreseen."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+
+from caesura.domain.errors import CaesuraError, Conflict, Invalid
+from caesura.runtime import environment
+
+
+def exit_status(command: Callable[[], object]) -> int:
+    """Runs a command and answers the status to end with; tells what it raised. SystemExit passes through."""
+    try:
+        command()
+    except CaesuraError as error:
+        tell(error)
+    except BrokenPipeError:
+        # Whoever read our output (such as `head`) has seen enough. Nothing more may be written at the exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if environment.is_debugging():
+            traceback.print_exc()
+        else:
+            _print(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:500]}")
+            _print("this is a defect of Caesura; to see where it happened, set CAESURA_DEBUG=1 and try again")
+    else:
+        return 0
+    return 1
+
+
+def tell(error: CaesuraError) -> None:
+    """Prints an error: each of its problems with code and place, or its own detail and code."""
+    for line in lines_of(error):
+        _print(line)
+
+
+def lines_of(error: CaesuraError) -> list[str]:
+    """The lines that tell an error."""
+    if error.problems:
+        return [str(problem) for problem in error.problems]
+    line = f"{error.detail} [{error.code}]"
+    if isinstance(error, Conflict) and error.allowed:
+        line += f" (possible now: {', '.join(error.allowed)})"
+    return [line]
+
+
+def in_file(error: Invalid, file: str) -> Invalid:
+    """The same problems, with the file that their pointers are into."""
+    return Invalid.of(*(replace(problem, file=problem.file or file) for problem in error.problems))
+
+
+def of_options(error: Invalid) -> Invalid:
+    """The same problems, with pointers such as /resume_at as the options that they came from."""
+    return Invalid.of(
+        *(
+            replace(one, pointer=f"--{one.pointer.strip('/').replace('_', '-')}" if one.pointer else None)
+            for one in error.problems
+        )
+    )
+
+
+def _print(line: str) -> None:
+    print(f"caesura: {line}", file=sys.stderr)
