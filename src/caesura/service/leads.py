@@ -1,0 +1,307 @@
+"""Leads: add, change, find and delete them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+import asyncpg
+
+from caesura.domain.addresses import AddressError, deduplication_key, parse_address
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.lead_entry import MENDED_BY_FIELDS, GivenFields, LeadEntry, LeadInput, check_fields, check_lead
+from caesura.domain.windows import parse_zone
+from caesura.store import campaigns, enrollments, events
+from caesura.store import leads as store
+from caesura.store import sending as gate
+from caesura.store.database import Connection, Database
+from caesura.store.leads import LeadRow, Upserted
+
+MAXIMUM_AT_ONCE = 1_000
+
+
+class LeadFate(StrEnum):
+    """What became of a lead that was given."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOutcome:
+    """What became of one of several leads; `problems`, with pointers, only where it was rejected."""
+
+    fate: LeadFate
+    lead_id: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeadChange:
+    """What to change of a lead; None leaves it as it is. A field whose value is None is taken away.
+
+    `replace_fields` puts `fields` in the place of all that are there; `clear_zone` takes the zone away.
+    """
+
+    address: str | None = None
+    fields: Mapping[str, object] | None = None
+    replace_fields: bool = False
+    zone: str | None = None
+    clear_zone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What became of several leads, in their order; `claimed` are those changed that a worker has at this moment."""
+
+    lead_ids: tuple[int, ...]
+    fates: tuple[LeadFate, ...]
+    claimed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Several leads after the check: `entries` by their place, and what is wrong with the others."""
+
+    entries: Mapping[int, LeadEntry]
+    rejected: Mapping[int, tuple[Problem, ...]] = field(default_factory=dict)
+
+
+async def save(
+    database: Database, workspace_id: int, lead: LeadInput, replace: bool, actor: str, now: datetime
+) -> tuple[LeadRow, LeadFate]:
+    """Adds a lead, or changes the one with this address: merges its fields in, or replaces all. Raises Invalid."""
+    entry = check_lead(lead, "")
+
+    async def work(tx: Connection) -> tuple[LeadRow, Put]:
+        done = await put(tx, workspace_id, [entry], replace, actor, now)
+        row = await store.get(tx, workspace_id, done.lead_ids[0])
+        assert row is not None
+        return row, done
+
+    row, done = await database.run(work)
+    await recompose(database, workspace_id, done.claimed, actor, now)
+    return row, done.fates[0]
+
+
+async def save_many(
+    database: Database, workspace_id: int, leads: Sequence[LeadInput], replace: bool, actor: str, now: datetime
+) -> list[LeadOutcome]:
+    """The same for at most 1,000 leads: one outcome each, in their order. A wrong one does not keep the others back.
+
+    Of several with the same address the first counts; the others are rejected. Pointers begin with `/leads/<place>`.
+    Raises Invalid `too_many_leads`.
+    """
+    checked = check_many(leads)
+
+    entries = list(checked.entries.values())
+    done = await database.run(lambda tx: put(tx, workspace_id, entries, replace, actor, now))
+    await recompose(database, workspace_id, done.claimed, actor, now)
+    outcomes = {
+        place: LeadOutcome(fate, lead_id)
+        for place, fate, lead_id in zip(checked.entries, done.fates, done.lead_ids, strict=True)
+    }
+    for place, problems in checked.rejected.items():
+        outcomes[place] = LeadOutcome(LeadFate.REJECTED, None, problems)
+    return [outcomes[place] for place in range(len(leads))]
+
+
+def check_many(leads: Sequence[LeadInput]) -> Checked:
+    """Checks at most 1,000 leads, each by itself, and against those before it. Raises Invalid `too_many_leads`."""
+    if len(leads) > MAXIMUM_AT_ONCE:
+        raise Invalid.of(Problem("too_many_leads", f"At most {MAXIMUM_AT_ONCE} leads can be given at once.", "/leads"))
+    entries: dict[int, LeadEntry] = {}
+    rejected: dict[int, tuple[Problem, ...]] = {}
+    places: dict[str, int] = {}
+    for place, lead in enumerate(leads):
+        pointer = f"/leads/{place}"
+        try:
+            entry = check_lead(lead, pointer)
+        except Invalid as error:
+            rejected[place] = error.problems
+            continue
+        first = places.setdefault(entry.key, place)
+        if first == place:
+            entries[place] = entry
+        else:
+            detail = f"The same address is given at /leads/{first}."
+            rejected[place] = (Problem("duplicate_address", detail, f"{pointer}/address"),)
+    return Checked(entries, rejected)
+
+
+async def put(
+    tx: Connection, workspace_id: int, entries: Sequence[LeadEntry], replace: bool, actor: str, now: datetime
+) -> Put:
+    """Adds or changes checked leads with different addresses, in the caller's transaction.
+
+    Call `recompose` with the answer's `claimed` once it is committed.
+    """
+    done = await store.upsert(tx, workspace_id, entries, replace, now)
+    lead_ids = tuple(done.ids[entry.key] for entry in entries)
+    fates = tuple(_fate(lead_id, done) for lead_id in lead_ids)
+    log = [
+        events.Entry(f"lead.{fate}", lead_id=lead_id)
+        for lead_id, fate in zip(lead_ids, fates, strict=True)
+        if fate is not LeadFate.UNCHANGED
+    ]
+    await events.append(tx, workspace_id, now, actor, log)
+    claimed = await mend(tx, workspace_id, sorted(done.updated), actor, now)
+    return Put(lead_ids, fates, claimed)
+
+
+def _fate(lead_id: int, done: Upserted) -> LeadFate:
+    if lead_id in done.created:
+        return LeadFate.CREATED
+    return LeadFate.UPDATED if lead_id in done.updated else LeadFate.UNCHANGED
+
+
+async def mend(
+    tx: Connection, workspace_id: int, lead_ids: Sequence[int], actor: str, now: datetime
+) -> tuple[int, ...]:
+    """After a change of these leads' fields: enrollments that were held for what they held are tried afresh.
+
+    Answers those of the leads that a worker has claimed: call `recompose` with them after the commit.
+    """
+    if not lead_ids:
+        return ()
+    # Asked first: who is claimed now may be held for the old fields after we have looked for the held.
+    claimed = await enrollments.claimed_leads(tx, workspace_id, lead_ids)
+    held = await enrollments.held_leads(tx, workspace_id, lead_ids, MENDED_BY_FIELDS)
+    moved = await enrollments.release(tx, workspace_id, held, MENDED_BY_FIELDS, now)
+    log = [
+        events.Entry(
+            "enrollment.released", one.campaign_id, one.id, one.step, None, one.lead_id, {"cause": "lead_updated"}
+        )
+        for one in moved
+    ]
+    await events.append(tx, workspace_id, now, actor, log)
+    for campaign_id in sorted({one.campaign_id for one in moved}):
+        await campaigns.notify(tx, workspace_id, "enrollment.released", campaign_id)
+    return tuple(claimed)
+
+
+async def recompose(database: Database, workspace_id: int, lead_ids: Sequence[int], actor: str, now: datetime) -> None:
+    """Takes from workers what they are about to compose, or to hold, with the fields that these leads had before."""
+
+    async def work(tx: Connection, some: Sequence[int]) -> None:
+        await gate.close_gate(tx, workspace_id)
+        await enrollments.give_back_leads(tx, workspace_id, some, now)
+        await mend(tx, workspace_id, some, actor, now)
+
+    for start in range(0, len(lead_ids), MAXIMUM_AT_ONCE):
+        await database.run(partial(work, some=lead_ids[start : start + MAXIMUM_AT_ONCE]))
+
+
+async def get(database: Database, workspace_id: int, lead_id: int) -> LeadRow:
+    """One lead. Raises NotFound."""
+    async with database.connection() as connection:
+        return _found(await store.get(connection, workspace_id, lead_id))
+
+
+async def find(database: Database, workspace_id: int, address: str) -> LeadRow | None:
+    """The lead of this address, or None. Raises AddressError."""
+    key = deduplication_key(parse_address(address))
+    async with database.connection() as connection:
+        return await store.by_key(connection, workspace_id, key)
+
+
+async def page(
+    database: Database, workspace_id: int, below: int | None, search: str | None, limit: int
+) -> list[LeadRow]:
+    """A page of leads with ids under `below`, newest first; `search` is an address or a part of one."""
+    key = part = None
+    if search:
+        part = search.strip().casefold()
+        if not part.isprintable():
+            return []
+        with suppress(AddressError):
+            key, part = deduplication_key(parse_address(search)), None
+    async with database.connection() as connection:
+        return await store.page(connection, workspace_id, below, key, part, limit)
+
+
+async def change(
+    database: Database, workspace_id: int, lead_id: int, change: LeadChange, actor: str, now: datetime
+) -> LeadRow:
+    """Changes a lead. Enrollments that were held for what its fields held are tried afresh.
+
+    Raises NotFound, Invalid with pointers into the change, and Conflict `address_taken` where another lead has it.
+    """
+    fields = _checked_change(change)
+
+    async def work(tx: Connection) -> tuple[LeadRow, tuple[int, ...]]:
+        before = _found(await store.get(tx, workspace_id, lead_id, lock=True))
+        address = parse_address(change.address if change.address is not None else before.address)
+        after = dict(before.fields)
+        if fields is not None:
+            kept = {} if change.replace_fields else after
+            after = {name: value for name, value in {**kept, **fields}.items() if value is not None}
+        zone = None if change.clear_zone else change.zone or before.zone
+        if (address.address, after, zone) == (before.address, dict(before.fields), before.zone):
+            return before, ()
+        key = deduplication_key(address)
+        row = await store.update(tx, workspace_id, lead_id, address, key, after, zone, now)
+        await events.append(tx, workspace_id, now, actor, [events.Entry("lead.updated", lead_id=lead_id)])
+        return row, await mend(tx, workspace_id, [lead_id], actor, now)
+
+    try:
+        row, claimed = await database.run(work)
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict("address_taken", "another lead has this address") from error
+    await recompose(database, workspace_id, claimed, actor, now)
+    return row
+
+
+def _checked_change(change: LeadChange) -> GivenFields | None:
+    """The fields of a change, once all of it is right; raises Invalid."""
+    problems: list[Problem] = []
+    fields = None
+    if change.address is not None:
+        try:
+            parse_address(change.address)
+        except AddressError as error:
+            problems.append(Problem(error.code, error.detail, "/address"))
+    if change.fields is not None:
+        try:
+            fields = check_fields(change.fields, "/fields")
+        except Invalid as error:
+            problems += error.problems
+    if change.zone is not None:
+        try:
+            parse_zone(change.zone, "/zone")
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid.of(*problems)
+    return fields
+
+
+async def delete(database: Database, workspace_id: int, lead_id: int, actor: str, now: datetime) -> None:
+    """Deletes a lead and its places on lists.
+
+    Raises NotFound, and Conflict `lead_enrolled` when a campaign has it, or had: its messages stay on record. Stop it
+    there instead.
+    """
+    enrolled = Conflict("lead_enrolled", "the lead is in a campaign, or was; stop it there instead", allowed=("stop",))
+
+    async def work(tx: Connection) -> None:
+        _found(await store.get(tx, workspace_id, lead_id, lock=True))
+        if await store.is_enrolled(tx, workspace_id, lead_id):
+            raise enrolled
+        await store.delete(tx, workspace_id, lead_id)
+        await events.append(tx, workspace_id, now, actor, [events.Entry("lead.deleted", lead_id=lead_id)])
+
+    try:
+        await database.run(work)
+    except asyncpg.ForeignKeyViolationError as error:
+        raise enrolled from error
+
+
+def _found(row: LeadRow | None) -> LeadRow:
+    if row is None:
+        raise NotFound("lead_not_found", "there is no such lead")
+    return row

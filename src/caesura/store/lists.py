@@ -1,0 +1,76 @@
+"""Lists of leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from caesura.store.database import Connection, affected
+from caesura.store.leads import LeadRow
+from caesura.store.queries import load
+
+SQL = load("lists")
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A list as stored."""
+
+    workspace_id: int
+    id: int
+    name: str
+    created_at: datetime
+
+
+async def insert(tx: Connection, workspace_id: int, name: str, now: datetime) -> int | None:
+    """A new, empty list; None when the name is taken."""
+    list_id: int | None = await tx.fetchval(SQL["insert"], workspace_id, name, now)
+    return list_id
+
+
+async def get(tx: Connection, workspace_id: int, list_id: int, keep: bool = False) -> ListRow | None:
+    """One list, or None; `keep`: it is not deleted before this transaction ends."""
+    row = await tx.fetchrow(SQL["keep" if keep else "get"], workspace_id, list_id)
+    return ListRow(*row) if row else None
+
+
+async def by_name(tx: Connection, workspace_id: int, name: str) -> ListRow | None:
+    """The list of this name, or None."""
+    row = await tx.fetchrow(SQL["by_name"], workspace_id, name)
+    return ListRow(*row) if row else None
+
+
+async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[ListRow]:
+    """A page of lists with ids under `below`, newest first."""
+    return [ListRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+
+
+async def rename(tx: Connection, workspace_id: int, list_id: int, name: str) -> ListRow | None:
+    """Another name; None when there is no such list. Raises asyncpg.UniqueViolationError when the name is taken."""
+    row = await tx.fetchrow(SQL["rename"], workspace_id, list_id, name)
+    return ListRow(*row) if row else None
+
+
+async def delete(tx: Connection, workspace_id: int, list_id: int) -> bool:
+    """Deletes a list, not its leads; whether there was one."""
+    return affected(await tx.execute(SQL["delete"], workspace_id, list_id)) > 0
+
+
+async def count(tx: Connection, workspace_id: int, list_id: int) -> int:
+    """How many leads are on the list: counted, some 0.1 s for a million."""
+    number: int = await tx.fetchval(SQL["count"], workspace_id, list_id)
+    return number
+
+
+async def members(tx: Connection, workspace_id: int, list_id: int, above: int, limit: int) -> list[LeadRow]:
+    """A page of the leads of a list with ids above `above`, in their order."""
+    return [LeadRow(*row) for row in await tx.fetch(SQL["members"], workspace_id, list_id, above, limit)]
+
+
+async def add(tx: Connection, workspace_id: int, list_id: int, lead_ids: Sequence[int], now: datetime) -> int:
+    """Puts leads on a list; answers how many were not on it."""
+    return affected(await tx.execute(SQL["add"], workspace_id, list_id, list(lead_ids), now))
+
+
+async def remove(tx: Connection, workspace_id: int, list_id: int, lead_ids: Sequence[int]) -> int:
+    """Takes leads off a list; answers how many were on it."""
+    return affected(await tx.execute(SQL["remove"], workspace_id, list_id, list(lead_ids)))

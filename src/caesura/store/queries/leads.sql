@@ -1,0 +1,75 @@
+-- name: insert_new
+-- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order.
+insert into lead (workspace_id, address, address_key, domain, fields, zone, created_at, updated_at)
+select $1, g.address, g.address_key, g.domain, jsonb_strip_nulls(g.fields), g.zone, $7, $7
+from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) as g(address, address_key, domain, fields, zone)
+order by g.address_key
+on conflict (workspace_id, address_key) do nothing
+returning id, address_key
+
+-- name: lock_known
+-- The leads of these addresses, kept for this transaction.
+select id, address_key from lead where workspace_id = $1 and address_key = any($2::text[])
+order by address_key
+for no key update
+
+-- name: merge
+-- Known leads get what is given of them; a null takes a field away. Rows in which nothing changes are not written.
+update lead l
+set fields = n.fields, zone = n.zone, updated_at = $5
+from (
+  select k.id, jsonb_strip_nulls(k.fields || g.fields) as fields, coalesce(g.zone, k.zone) as zone
+  from unnest($2::text[], $3::jsonb[], $4::text[]) as g(address_key, fields, zone)
+  join lead k on k.workspace_id = $1 and k.address_key = g.address_key) n
+where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone) is distinct from (n.fields, n.zone)
+returning l.id
+
+-- name: replace
+-- Known leads become what is given, and nothing else. Rows in which nothing changes are not written.
+update lead l
+set fields = n.fields, zone = n.zone, updated_at = $5
+from (
+  select k.id, jsonb_strip_nulls(g.fields) as fields, g.zone
+  from unnest($2::text[], $3::jsonb[], $4::text[]) as g(address_key, fields, zone)
+  join lead k on k.workspace_id = $1 and k.address_key = g.address_key) n
+where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone) is distinct from (n.fields, n.zone)
+returning l.id
+
+-- name: get
+-- One lead.
+select * from lead where workspace_id = $1 and id = $2
+
+-- name: lock
+-- One lead, kept for this transaction.
+select * from lead where workspace_id = $1 and id = $2 for no key update
+
+-- name: by_key
+-- The lead of this address.
+select * from lead where workspace_id = $1 and address_key = $2
+
+-- name: existing
+-- Which of these ids are leads, which are not deleted before this transaction ends.
+select id from lead where workspace_id = $1 and id = any($2::bigint[]) order by id for key share
+
+-- name: list
+-- A page of leads below a cursor, newest first. A part of an address is searched row by row.
+select * from lead
+where workspace_id = $1 and ($2::bigint is null or id < $2)
+  and ($3::text is null or address_key = $3) and ($4::text is null or strpos(address_key, $4) > 0)
+order by id desc
+limit $5
+
+-- name: update
+-- An edited lead.
+update lead
+set address = $3, address_key = $4, domain = $5, fields = $6, zone = $7, updated_at = $8
+where workspace_id = $1 and id = $2
+returning *
+
+-- name: is_enrolled
+-- Whether a lead is, or was, in a campaign.
+select exists (select from enrollment where workspace_id = $1 and lead_id = $2)
+
+-- name: delete
+-- A lead that is in no campaign; its places on lists go with it.
+delete from lead where workspace_id = $1 and id = $2
