@@ -1,0 +1,147 @@
+-- name: lock_campaign
+-- The campaign, for a last look before the commit. Not `for update`: others who enrol at the same time have its row
+-- under the share lock of their foreign keys, and would wait for each other in a ring.
+select * from campaign where workspace_id = $1 and id = $2 for no key update
+
+-- name: insert
+-- Enrols leads that are not in the campaign yet and not suppressed, in the order given: the first to be given goes first.
+insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
+select $1, $2, l.id, $4, $5, $5
+from unnest($3::bigint[]) with ordinality as g(id, place)
+join lead l on l.workspace_id = $1 and l.id = g.id
+where not exists (
+    select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
+  and not exists (
+    select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
+order by g.place
+on conflict (workspace_id, campaign_id, lead_id) do nothing
+returning id, lead_id
+
+-- name: suppressed
+-- Which of these leads are suppressed, by their address or its domain.
+select l.id from lead l
+where l.workspace_id = $1 and l.id = any($2::bigint[])
+  and (exists (select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
+    or exists (select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain))
+
+-- name: insert_list
+-- The same for the next members of a list, above a cursor: answers how many there were, and the last one.
+with member as (
+  select m.lead_id from lead_list_member m
+  where m.workspace_id = $1 and m.list_id = $3 and m.lead_id > $6
+  order by m.lead_id
+  limit $7
+), open as (
+  select l.id from member join lead l on l.workspace_id = $1 and l.id = member.lead_id
+  where not exists (
+      select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
+    and not exists (
+      select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
+), enrolled as (
+  insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
+  select $1, $2, open.id, $4, $5, $5 from open order by open.id
+  on conflict (workspace_id, campaign_id, lead_id) do nothing
+  returning id
+)
+select (select count(*) from member) as members, (select max(lead_id) from member) as last,
+  (select count(*) from open) as open, (select count(*) from enrolled) as enrolled
+
+-- name: of_leads
+-- The enrollments of these leads in a campaign.
+select lead_id, id from enrollment where workspace_id = $1 and campaign_id = $2 and lead_id = any($3::bigint[])
+
+-- name: get
+-- One enrollment, with its lead's address.
+select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
+where e.workspace_id = $1 and e.id = $2
+
+-- name: by_lead
+-- The enrollment of a lead in a campaign.
+select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
+where e.workspace_id = $1 and e.campaign_id = $2 and e.lead_id = $3
+
+-- name: list
+-- A page of a campaign's enrollments above a cursor, in the order of leads, which the unique index has.
+select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
+where e.workspace_id = $1 and e.campaign_id = $2 and e.lead_id > $3
+  and ($4::text is null or e.state = $4) and ($5::text is null or e.cause = $5)
+order by e.lead_id
+limit $6
+
+-- name: list_of_lead
+-- The enrollments of a lead in all campaigns.
+select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
+where e.workspace_id = $1 and e.lead_id = $2
+order by e.id
+limit $3
+
+-- name: lock
+-- Enrollments kept for this transaction, and whether a message of their present step is in transit.
+select e.id, e.campaign_id, e.lead_id, e.state, e.cause, e.step,
+  exists (select from message m where m.workspace_id = $1 and m.enrollment_id = e.id and m.state = 'sending') as in_transit
+from enrollment e
+where e.workspace_id = $1 and e.id = any($2::bigint[])
+order by e.id
+for no key update of e
+
+-- name: set_aside
+-- Enrollments in one of the states $5 become held or stopped, with the cause. What is held keeps the time of its next try.
+update enrollment e
+set state = $3, cause = $4, claimed_by = null, lease_until = null, updated_at = $6,
+    not_before = case when $3::text = 'held' then e.not_before end,
+    wait_reason = case when $3::text = 'held' then e.wait_reason end
+where e.workspace_id = $1 and e.id = any($2::bigint[]) and e.state = any($5::text[])
+returning e.id, e.campaign_id, e.lead_id, e.step
+
+-- name: stop_leads
+-- The same for all enrollments of these leads.
+update enrollment e
+set state = 'stopped', cause = $3, not_before = null, wait_reason = null, updated_at = $5
+where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = any($4::text[])
+returning e.id, e.campaign_id, e.lead_id, e.step
+
+-- name: cancel_deferred
+-- What these enrollments would have tried again is not tried any more.
+update message m
+set state = 'cancelled', cause = $3, settled_at = $4
+where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.state = 'deferred'
+
+-- name: held_for
+-- The next enrollments of a campaign that are held for a cause, above a cursor.
+select e.id, e.lead_id from enrollment e
+where e.workspace_id = $1 and e.campaign_id = $2 and e.state = 'held' and e.cause = $3 and e.lead_id > $4
+order by e.lead_id
+limit $5
+
+-- name: held_leads
+-- Enrollments of these leads that are held for one of these causes.
+select e.id from enrollment e
+where e.workspace_id = $1 and e.state = 'held' and e.cause = any($2::text[]) and e.lead_id = any($3::bigint[])
+order by e.id
+
+-- name: release
+-- Held enrollments wait again. What was held to be reviewed falls due anew, after the pause that it fell due in.
+update enrollment e
+set state = 'waiting', cause = null, updated_at = $4,
+    due_at = case when e.cause = 'overdue_review' then
+      greatest(coalesce(c.clock_stopped_at, $4) - c.clock_offset, c.overdue_until + interval '1 microsecond', e.due_at)
+      else e.due_at end
+from campaign c
+where e.workspace_id = $1 and e.id = any($2::bigint[]) and e.state = 'held' and e.cause = any($3::text[])
+  and c.workspace_id = $1 and c.id = e.campaign_id
+returning e.id, e.campaign_id, e.lead_id, e.step
+
+-- name: claimed_leads
+-- Which of these leads a worker has at this moment.
+select distinct e.lead_id from enrollment e
+where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = 'claimed'
+
+-- name: give_back_leads
+-- What workers have claimed of these leads and not begun to send waits again, to be composed anew. Behind the closed
+-- gate, so that none of it is being marked meanwhile.
+update enrollment e
+set state = 'waiting', claimed_by = null, lease_until = null, updated_at = $3
+where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = 'claimed'
+  and not exists (
+    select from message m where m.workspace_id = $1 and m.enrollment_id = e.id and m.state = 'sending')
+returning e.id
