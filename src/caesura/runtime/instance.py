@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caesura.domain.errors import Invalid, Problem, Unavailable
-from caesura.domain.secrets import KEY_BYTES, NONCE_BYTES, Secrets, digest, open_sealed, seal
+from caesura.domain.secrets import KEY_BYTES, Secrets, digest
 from caesura.runtime.settings import Settings
+from caesura.service.keyring import Keyring
 from caesura.worker.letters import Identity
 from caesura.worker.loop import WorkerIdentity
 
@@ -31,42 +32,26 @@ def entropy(count: int) -> bytes:
     return system_entropy.token_bytes(count)
 
 
-class Keyring:
-    """The installation's secrets, and the sealing of mailbox passwords under them."""
-
-    def __init__(self, key: bytes) -> None:
-        self.secrets = Secrets(pepper=digest(key, b"pepper"), sealing=(digest(key, b"sealing"),))
-        self.message_secret = digest(key, b"message ids")
-
-    def identity(self, public_url: str | None) -> Identity:
-        """What this installation's messages are known by."""
-        return Identity(self.message_secret, public_url.rstrip("/") if public_url else None)
-
-    def seal(self, workspace_id: int, name: str, plain: str) -> bytes:
-        """Seals the password of mailbox `name`."""
-        key = self.secrets.sealing[0]
-        return seal(key, entropy(NONCE_BYTES), plain.encode(), self._context(workspace_id, name))
-
-    def open(self, workspace_id: int, name: str, sealed: bytes) -> str:
-        """Opens it again. Raises Unavailable when it was sealed elsewhere or damaged."""
-        return open_sealed(self.secrets.sealing, sealed, self._context(workspace_id, name)).decode()
-
-    @staticmethod
-    def _context(workspace_id: int, name: str) -> bytes:
-        return f"mailbox\0{workspace_id}\0{name}".encode()
-
-
 def keyring(settings: Settings) -> Keyring:
     """The installation's keyring, from the setting or the file in the data directory, which is made the first time."""
     if settings.secret_key is not None:
-        return Keyring(_parse(settings.secret_key, "CAESURA_SECRET_KEY"))
+        return _keyring(_parse(settings.secret_key, "CAESURA_SECRET_KEY"))
     file = settings.data_dir / KEY_FILE
     try:
         if not file.exists():
             _create(file)
-        return Keyring(_parse(file.read_text(encoding="ascii"), str(file)))
+        return _keyring(_parse(file.read_text(encoding="ascii"), str(file)))
     except (OSError, UnicodeDecodeError) as error:
         raise Unavailable("secret_key_unreadable", f"the secret key {file} cannot be read or made: {error}") from error
+
+
+def _keyring(key: bytes) -> Keyring:
+    return Keyring(Secrets(pepper=digest(key, b"pepper"), sealing=(digest(key, b"sealing"),)), entropy)
+
+
+def letters(ring: Keyring, settings: Settings) -> Identity:
+    """What this installation's messages are known by."""
+    return Identity(ring.message_secret, settings.public_url.rstrip("/") if settings.public_url else None)
 
 
 def _parse(text: str, place: str) -> bytes:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from caesura.runtime.instance import Keyring, keyring
+from caesura.runtime.instance import keyring
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.runtime.settings import Settings
+from caesura.service.keyring import Keyring
 from caesura.service.plans import Plans
 from caesura.store.database import Database
 from caesura.store.migrations import migrate

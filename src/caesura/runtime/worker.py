@@ -7,7 +7,7 @@ from functools import partial
 
 import uvloop
 
-from caesura.runtime.instance import now, worker_identity
+from caesura.runtime.instance import letters, now, worker_identity
 from caesura.runtime.local import open_engine
 from caesura.runtime.settings import Settings
 from caesura.service import workers
@@ -31,7 +31,7 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
             me,
             engine.database,
             engine.plans,
-            engine.keyring.identity(settings.public_url),
+            letters(engine.keyring, settings),
             now,
             WorkerSettings(slots=settings.slots, lease=settings.lease_seconds),
             partial(Carrier, helo_name=settings.helo_name, ca_file=settings.ca_file),

@@ -1,0 +1,164 @@
+"""Mailboxes: `/api/v1/mailboxes`. Who sends, over which server, and how much."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.domain.scopes import Scope
+from caesura.http import etags
+from caesura.http.authentication import Caller, require
+from caesura.http.context import context_of
+from caesura.http.native.identifiers import MAILBOX
+from caesura.http.native.route import NativeRoute
+from caesura.http.pagination import Page, Window, pages
+from caesura.http.problems import answers
+from caesura.service import mailboxes
+from caesura.store.mailboxes import MailboxRow
+
+TAG = {"name": "mailboxes", "description": "Sender identities, each with its server and its limits."}
+
+router = APIRouter(prefix="/api/v1/mailboxes", tags=["mailboxes"], route_class=NativeRoute)
+
+NOT_FOUND = NotFound("mailbox_not_found", "there is no such mailbox in this workspace")
+NAME_TAKEN = Conflict("name_taken", "there is a mailbox named 'anna' already")
+BAD_TRANSPORT = Invalid.of(Problem("insecure_transport", "without TLS, everybody can read along", "/transport/tls"))
+
+Reader = Annotated[Caller, require(Scope.MAILBOXES_READ)]
+Writer = Annotated[Caller, require(Scope.MAILBOXES_WRITE)]
+MailboxId = Annotated[str, MAILBOX.path()]
+
+
+class Mailbox(BaseModel):
+    """A mailbox, without its password."""
+
+    id: Annotated[str, MAILBOX.shown()]
+    name: str = Field(examples=["anna"])
+    address: str = Field(examples=["anna@example.com"])
+    has_password: bool = Field(description="Whether a password is kept, sealed.")
+    archived: bool
+    version: int = Field(description="Counts edits; the ETag.", examples=[3])
+    definition: dict[str, Any] = Field(
+        description="As it was written, without the password.",
+        examples=[{"name": "anna", "address": "anna@example.com", "transport": {"host": "smtp.example.com"}}],
+    )
+    created_at: datetime
+    updated_at: datetime
+
+
+class MailboxPage(Page[Mailbox]):
+    """A page of mailboxes."""
+
+    model_config = ConfigDict(title="MailboxPage")
+
+
+@router.post(
+    "",
+    operation_id="create_mailbox",
+    summary="Create a mailbox",
+    status_code=201,
+    responses=answers(NAME_TAKEN, BAD_TRANSPORT),
+)
+async def create_mailbox(request: Request, response: Response, body: MailboxDefinition, caller: Writer) -> Mailbox:
+    """A new mailbox. Its password is kept sealed, and never returned."""
+    context = context_of(request)
+    row = await mailboxes.create(
+        context.database, caller.workspace_id, body, context.keyring.seal, caller.actor, context.clock()
+    )
+    response.headers["Location"] = f"{router.prefix}/{MAILBOX.show(row.id)}"
+    return _shown(response, row)
+
+
+@router.get("", operation_id="list_mailboxes", summary="List mailboxes")
+async def list_mailboxes(
+    request: Request, caller: Reader, window: Annotated[Window, pages("mailboxes")]
+) -> MailboxPage:
+    """Mailboxes that are not archived, newest first."""
+    rows = await mailboxes.page(context_of(request).database, caller.workspace_id, window.position, window.fetch)
+    shown, cursor = window.shown(rows, lambda row: row.id)
+    return MailboxPage(items=[show(row) for row in shown], next_cursor=cursor)
+
+
+@router.get("/{mailbox_id}", operation_id="get_mailbox", summary="Read a mailbox", responses=answers(NOT_FOUND))
+async def get_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Reader) -> Mailbox:
+    """One mailbox."""
+    row = await mailboxes.get(context_of(request).database, caller.workspace_id, MAILBOX.parse(mailbox_id))
+    return _shown(response, row)
+
+
+@router.put(
+    "/{mailbox_id}",
+    operation_id="replace_mailbox",
+    summary="Replace a mailbox",
+    responses=answers(NOT_FOUND, BAD_TRANSPORT, etags.MISMATCH),
+)
+async def replace_mailbox(
+    request: Request,
+    response: Response,
+    mailbox_id: MailboxId,
+    body: MailboxDefinition,
+    caller: Writer,
+    version: etags.ExpectedVersion,
+) -> Mailbox:
+    """The whole definition, the password too. The name stays. New limits count from the next message on."""
+    context = context_of(request)
+    number = MAILBOX.parse(mailbox_id)
+    row = await mailboxes.edit(
+        context.database,
+        caller.workspace_id,
+        number,
+        body,
+        version,
+        context.keyring.seal,
+        caller.actor,
+        context.clock(),
+    )
+    return _shown(response, row)
+
+
+@router.post(
+    "/{mailbox_id}/archive", operation_id="archive_mailbox", summary="Take out of use", responses=answers(NOT_FOUND)
+)
+async def archive_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Writer) -> Mailbox:
+    """It sends nothing more; leads whose thread it began wait until it is brought back."""
+    return await _archive(request, response, mailbox_id, caller, True)
+
+
+@router.post(
+    "/{mailbox_id}/unarchive", operation_id="unarchive_mailbox", summary="Bring back", responses=answers(NOT_FOUND)
+)
+async def unarchive_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Writer) -> Mailbox:
+    """It may send again."""
+    return await _archive(request, response, mailbox_id, caller, False)
+
+
+async def _archive(request: Request, response: Response, mailbox_id: str, caller: Caller, archived: bool) -> Mailbox:
+    context = context_of(request)
+    number = MAILBOX.parse(mailbox_id)
+    row = await mailboxes.archive(
+        context.database, caller.workspace_id, number, archived, caller.actor, context.clock()
+    )
+    return _shown(response, row)
+
+
+def _shown(response: Response, row: MailboxRow) -> Mailbox:
+    response.headers[etags.HEADER] = etags.etag(row.version)
+    return show(row)
+
+
+def show(row: MailboxRow) -> Mailbox:
+    """A mailbox's row."""
+    return Mailbox(
+        id=MAILBOX.show(row.id),
+        name=row.name,
+        address=row.address,
+        has_password=row.secret is not None,
+        archived=row.archived,
+        version=row.version,
+        definition=dict(row.definition),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
