@@ -145,9 +145,13 @@ MESSAGE: Mapping[tuple[MessageState | None, MessageEvent], MessageState] = {
 FINAL_MESSAGES = frozenset({MessageState.SENT, MessageState.REJECTED})
 
 
+# What only the engine does, and the editing state, which only a vendor's door has.
+_NOT_ASKED = frozenset({CampaignVerb.COMPLETE, CampaignVerb.REOPEN, CampaignVerb.EDIT})
+
+
 def campaign_verbs(state: CampaignState) -> tuple[CampaignVerb, ...]:
-    """The verbs that `state` allows, in the order of the enum."""
-    return tuple(verb for verb in CampaignVerb if (state, verb) in CAMPAIGN)
+    """The verbs that one may ask for in `state`, in the order of the enum."""
+    return tuple(verb for verb in CampaignVerb if (state, verb) in CAMPAIGN and verb not in _NOT_ASKED)
 
 
 def campaign_after(state: CampaignState, verb: CampaignVerb) -> CampaignState:
