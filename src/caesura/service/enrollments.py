@@ -113,8 +113,8 @@ async def enrol_new(
 ) -> Enrolment:
     """The same for at most 1,000 leads by address and fields, which are added or changed on the way.
 
-    `replace_fields` puts the fields in the place of those that a known lead has; else they are merged in. Pointers begin with
-    `/leads/<place>`.
+    `replace_fields` puts the fields in the place of those that a known lead has; else they are merged in. Pointers
+    begin with `/leads/<place>`.
     """
     checked = leads.check_many(given)
     entries = list(checked.entries.values())
