@@ -1,0 +1,42 @@
+"""The event log, to be read: what happened, in the order in which it can be told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from caesura.domain.errors import NotFound
+from caesura.store import campaigns
+from caesura.store import events as store
+from caesura.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of the log. `kind` is `noun.verb`; the ids name what it is about; `data` is JSON."""
+
+    id: int
+    at: datetime
+    kind: str
+    actor: str
+    campaign_id: int | None
+    enrollment_id: int | None
+    step: int | None
+    mailbox_id: int | None
+    lead_id: int | None
+    data: Mapping[str, Any]
+
+
+async def page(
+    database: Database, workspace_id: int, after: int | None, campaign_id: int | None, limit: int
+) -> list[Event]:
+    """Events with ids above `after`, oldest first, of one campaign or of all. Raises NotFound.
+
+    It stops before what a running transaction may still put in between, so that nobody who goes on from the last id
+    misses an event: a long transaction delays the end of the log, never its order.
+    """
+    async with database.connection() as connection:
+        if campaign_id is not None and await campaigns.get(connection, workspace_id, campaign_id) is None:
+            raise NotFound("campaign_not_found", "there is no such campaign")
+        rows = await store.page(connection, workspace_id, after or 0, campaign_id, limit)
+    return [Event(**row) for row in rows]

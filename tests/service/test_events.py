@@ -1,0 +1,45 @@
+from typing import Any
+
+import pytest
+
+from caesura.domain.errors import NotFound
+from caesura.service import events
+
+
+async def kinds(world: Any, after: int | None = None, campaign_id: int | None = None, limit: int = 100) -> list[str]:
+    return [one.kind for one in await events.page(*world.key, after, campaign_id, limit)]
+
+
+async def test_the_log_is_read_oldest_first_from_where_one_left_off(world: Any) -> None:
+    campaign_id = await world.campaign()
+    await world.enrolled(campaign_id)
+    everything = await events.page(*world.key, None, None, 100)
+    assert [one.kind for one in everything][-3:] == ["lead.created", "enrollment.created", "campaign.leads_enrolled"]
+    assert await events.page(*world.key, everything[1].id, None, 2) == everything[2:4]
+    assert await events.page(*world.key, everything[-1].id, None, 2) == []
+    last = everything[-1]
+    assert (last.campaign_id, last.actor, last.at) == (campaign_id, world.actor, world.now)
+    assert last.data == {"enrolled": 1, "source": "leads"}
+
+
+async def test_the_log_of_one_campaign_has_only_its_events(world: Any, stranger: Any) -> None:
+    first, second = await world.campaign(), await world.campaign()
+    await world.enrolled(first)
+    assert await kinds(world, campaign_id=first) == [
+        "campaign.created",
+        "enrollment.created",
+        "campaign.leads_enrolled",
+    ]
+    assert await kinds(world, campaign_id=second) == ["campaign.created"]
+    assert await kinds(stranger) == []
+    with pytest.raises(NotFound):
+        await kinds(stranger, campaign_id=first)
+
+
+async def test_nobody_reads_past_what_may_still_come_in_between(world: Any) -> None:
+    await world.lead()
+    async with world.database.transaction() as slow:
+        await slow.execute("select pg_current_xact_id()")
+        await world.lead()
+        assert len(await kinds(world)) == 1
+    assert len(await kinds(world)) == 2
