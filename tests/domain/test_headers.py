@@ -54,6 +54,8 @@ def test_a_text_field_is_read_as_it_was_meant(value):
 
 
 @given(st.text(min_size=1, max_size=300).map(lambda text: re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]", "é", text)))
+@example("a" * 47 + "😀" + "a" * 99)
+@example("é" * 17 + "😀" + "é" * 99)
 def test_encoded_lines_keep_to_76_columns(value):
     for line in headers.text("Subject", value + "é").split("\r\n"):
         assert len(line) <= 76

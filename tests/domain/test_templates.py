@@ -364,6 +364,11 @@ def test_every_problem_is_told_with_its_line():
     assert len(refusal("{{ a + 1 }}" * 100)) == 20
 
 
+def test_lines_are_counted_across_styles_and_comments():
+    (problem,) = refusal("<style>\n{a}\n</style>\n<!--\n--><p>\n}", autoescape=True)
+    assert (problem.code, problem.line) == ("spintax_unbalanced", 6)
+
+
 def test_a_group_may_not_straddle_the_end_of_a_branch():
     assert [problem.code for problem in refusal("{a {% if b %}|c}{% endif %}")] == ["spintax_unbalanced"] * 2
 
@@ -392,6 +397,15 @@ def test_an_output_over_the_limit_is_refused_before_it_is_made():
         with pytest.raises(OutputTooLarge) as caught:
             read.render({"a": "x" * size})
         assert caught.value.code == "output_too_large"
+
+
+def test_filling_is_bounded_by_how_often_the_longest_field_is_used():
+    condition = compile_condition(
+        "a == 'x' or a|upper == 'y'", "/condition"
+    )  # once, and once up to three times as long
+    assert condition.holds({"a": "x" * 4_000_000}) is False
+    with pytest.raises(OutputTooLarge):
+        condition.holds({"a": "x" * 4_000_001})
 
 
 class Sly(str):
@@ -528,6 +542,12 @@ def test_a_retry_says_the_same():
     read = template("{a|b|c|d}{a|b|c|d}{{ x }}{a|b|c|d}")
     assert len({read.render({"x": "-"}, 1, 2, 3) for _ in range(10)}) == 1
     assert len({read.render({"x": "-"}, 1, 2, lead) for lead in range(100)}) > 30
+
+
+def test_no_field_can_take_the_place_of_a_draw():
+    fields = {"s_body_0": "0", "v_x": "0", "x": "1"}
+    texts = {render("{a|b} {{ s_body_0 }}{{ v_x }}{{ x }}", (lead,), **fields) for lead in range(50)}
+    assert texts == {"a 001", "b 001"}
 
 
 def test_a_mistake_in_an_option_that_is_rarely_chosen_is_found_when_it_is_saved():
