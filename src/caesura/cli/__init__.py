@@ -12,7 +12,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     from caesura.cli.commands import application
 
-    sys.exit(exit_status(application()))
+    sys.exit(exit_status(lambda: application()(prog_name="caesura")))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 """All commands in one application, in the order of their help."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -43,19 +44,21 @@ def application() -> typer.Typer:
         app.command(rich_help_panel="Campaigns")(command)
     app.add_typer(holds.app, name="hold", rich_help_panel="Care")
     app.command(rich_help_panel="Care")(messages.settle)
-    app.callback(invoke_without_command=True)(_root)
+    app.callback()(_root)
     return app
 
 
-def _root(
-    context: typer.Context,
-    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version."),
-) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         import caesura
 
         print(f"caesura {caesura.__version__}")
         raise typer.Exit()
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit(2)
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Only here for its option."""

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
-from caesura.domain.errors import CaesuraError, Conflict, Invalid
+from caesura.domain.errors import CaesuraError, Conflict, Invalid, Problem
 from caesura.runtime import environment
 
 
@@ -47,8 +47,15 @@ def lines_of(error: CaesuraError) -> list[str]:
 
 
 def in_file(error: Invalid, file: str) -> Invalid:
-    """The same problems, with the file that their pointers are into."""
-    return Invalid.of(*(replace(problem, file=problem.file or file) for problem in error.problems))
+    """The same problems, with the file that their pointers are into. Lines are those of a text, not of the file."""
+    return Invalid.of(*(_in_file(problem, file) for problem in error.problems))
+
+
+def _in_file(problem: Problem, file: str) -> Problem:
+    if problem.file is not None:
+        return problem
+    within = f" (line {problem.line} of the text)" if problem.line is not None else ""
+    return replace(problem, file=file, line=None, detail=problem.detail + within)
 
 
 def of_options(error: Invalid) -> Invalid:

@@ -98,4 +98,5 @@ async def _sink(out: Path, host: str, port: int) -> None:
     async with Sink(out, host, port) as running:
         print(f"ready smtp://{f'[{host}]' if ':' in host else host}:{running.port}", flush=True)
         await stopping.wait()
-    typer.echo(f"{running.received:,} messages are in {out}", err=True)
+    count = running.received
+    typer.echo(f"{count:,} {'message is' if count == 1 else 'messages are'} in {out}", err=True)

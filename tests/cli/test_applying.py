@@ -1,0 +1,102 @@
+"""`apply`: what a file says is so afterwards, and what it says again changes nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caesura.cli.campaign_file import load_campaign_file
+
+Command = Callable[..., Any]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "campaign.toml"
+
+FILE = """
+name = "Spring"
+pool = "sales"
+
+[[steps]]
+subject = "Hello"
+text = "Hi {{ first_name }}"
+
+[[pools]]
+name = "sales"
+mailboxes = ["anna"]
+
+[[mailboxes]]
+name = "anna"
+address = "anna@example.com"
+[mailboxes.transport]
+host = "smtp.example.com"
+username = "anna"
+password_env = "ANNA_PASSWORD"
+[mailboxes.limits]
+ramp = { start = 10, add = 5 }
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ANNA_PASSWORD", "sesame")
+    path = tmp_path / "spring.toml"
+    path.write_text(FILE)
+    return path
+
+
+def done(answer: Any) -> list[str]:
+    """The last word of each line of the table."""
+    assert (answer.status, answer.err) == (0, "")
+    return [line.split()[-1] for line in answer.out.splitlines()[1:]]
+
+
+def test_the_example_is_made_once(caesura: Command) -> None:
+    assert done(caesura("apply", EXAMPLE)) == ["created"] * 5
+    assert done(caesura("apply", EXAMPLE)) == ["unchanged"] * 5
+
+
+def test_only_what_was_edited_is_updated(caesura: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert done(caesura("apply", file)) == ["created"] * 3
+    assert done(caesura("apply", file)) == ["unchanged"] * 3
+    file.write_text(FILE.replace("Hello", "Good morning"))
+    assert done(caesura("apply", file)) == ["unchanged", "unchanged", "updated"]
+    file.write_text(file.read_text().replace("anna@example.com", "a@example.com"))
+    assert done(caesura("apply", file)) == ["updated", "unchanged", "unchanged"]
+    monkeypatch.setenv("ANNA_PASSWORD", "another")
+    assert done(caesura("apply", file)) == ["updated", "unchanged", "unchanged"]
+    ben = FILE.partition("[[mailboxes]]")[2].replace("anna", "ben")
+    file.write_text(file.read_text().replace('["anna"]', '["anna", "ben"]') + "[[mailboxes]]" + ben)
+    assert done(caesura("apply", file)) == ["unchanged", "created", "updated", "unchanged"]
+
+
+def test_a_start_in_the_file_schedules_a_draft(caesura: Command, file: Path) -> None:
+    file.write_text('starts_at = "2099-01-01T00:00:00Z"\n' + FILE)
+    assert done(caesura("apply", file)) == ["created", "created", "created", "2099-01-01T00:00:00+00:00"]
+    assert done(caesura("apply", file)) == ["unchanged"] * 3
+    file.write_text(FILE)
+    assert done(caesura("apply", file))[-2:] == ["unchanged", "scheduled"]
+    assert "draft" in caesura("campaigns").out
+
+
+def test_a_wrong_file_changes_nothing_and_tells_every_place(caesura: Command, file: Path) -> None:
+    text = FILE.replace('mailboxes = ["anna"]', 'mailboxes = ["anna", "carla"]').replace("{{ first_name }}", "{{ x")
+    file.write_text(text.replace('pool = "sales"', 'pool = "support"'))
+    answer = caesura("apply", file)
+    assert (answer.status, answer.out) == (1, "")
+    places = [line.split(": ")[1] for line in answer.err.splitlines()]
+    assert answer.err.count("(line 1 of the text)") == 1
+    assert places == [f"{file} /pools/0/mailboxes/1", f"{file} /pool", f"{file} /steps/0/variants/0/text"]
+    assert caesura("doctor").out.count("mailbox") == 1  # "there are none"
+
+
+def test_a_file_that_cannot_be_read_is_told(caesura: Command, tmp_path: Path) -> None:
+    answer = caesura("apply", tmp_path / "none.toml")
+    assert answer.status == 1 and "[file_missing]" in answer.err
+
+
+def test_a_mailbox_of_another_file_can_be_in_a_pool(caesura: Command, file: Path, tmp_path: Path) -> None:
+    caesura("apply", file)
+    other = tmp_path / "pool.toml"
+    other.write_text('[[pools]]\nname = "more"\nmailboxes = ["anna"]\n')
+    assert done(caesura("apply", other)) == ["created"]
+    assert load_campaign_file(other, {}).campaign is None

@@ -1,0 +1,91 @@
+"""Server, worker and sink as real processes: ready, in use, and gone when they are told to end."""
+
+import os
+import signal
+import smtplib
+import socket
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caesura.runtime.postgres.layout import Layout
+
+Starter = Callable[..., Any]
+
+
+def processes_of(data_directory: Path) -> list[str]:
+    """The command lines of what runs on this data directory: the database, and whoever was started with it."""
+    layout = Layout.of(data_directory)
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                line = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            is_ours = folder.name == str(os.getpid()) or b"\0guard\0" in line
+            if os.fsencode(layout.data_directory) in line and not is_ours:
+                found.append((folder / "cmdline").read_text())
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_a_server_serves_while_keys_are_made_and_leaves_nothing_behind(running: Starter, data_directory: Path) -> None:
+    server = running("serve", "--port", "0", "--data-dir", data_directory)
+    ready = server.line()
+    assert ready.startswith("ready http://127.0.0.1:")
+    url = ready.removeprefix("ready ")
+    maker = running("key", "create", "--data-dir", data_directory)
+    key = maker.line()
+    assert maker.process.wait(60) == 0
+    request = urllib.request.Request(f"{url}/api/v1/keys", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+    assert processes_of(data_directory)
+    ended = server.stop()
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err.startswith("First start: ") and "caesura key create" in ended.err
+    assert processes_of(data_directory) == []
+
+
+def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = running("serve", "--port", port, "--data-dir", data_directory / "new")
+        assert server.process.wait(60) == 1
+    assert "[address_in_use]" in server.process.communicate()[1]
+    assert not (data_directory / "new").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_sink_keeps_what_it_is_sent_until_it_is_told_to_end(
+    running: Starter, tmp_path: Path, number: signal.Signals
+) -> None:
+    sink = running("sink", "--port", "0", "--out", tmp_path / "kept")
+    ready = sink.line()
+    assert ready.startswith("ready smtp://127.0.0.1:")
+    with smtplib.SMTP("127.0.0.1", int(ready.rpartition(":")[2])) as client:
+        client.sendmail("a@example.com", ["b@example.com"], b"Subject: x\r\n\r\nHello\r\n")
+    ended = sink.stop(number)
+    assert (ended.status, ended.err) == (0, f"1 message is in {tmp_path / 'kept'}\n")
+    assert len(list((tmp_path / "kept").glob("*.eml"))) == 1
+
+
+def test_help_and_version_need_no_database(running: Starter) -> None:
+    for arguments in (("--help",), ("--version",), ("hold", "--help"), ("serve", "-h")):
+        answer = running(*arguments)
+        out, err = answer.process.communicate(timeout=60)
+        assert (answer.process.returncode, err) == (0, "")
+        assert out
+    answer = running()
+    assert "Usage: caesura" in answer.process.communicate(timeout=60)[1]
+    assert answer.process.returncode == 2
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(running: Starter) -> None:
+    answer = running("--help")
+    answer.process.stdout.close()
+    assert "Traceback" not in answer.process.stderr.read()

@@ -1,0 +1,143 @@
+"""Start, pause, resume and stop from the command line, and what is shown of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "campaign.toml"
+NAME = "Coffee for offices"
+
+
+@pytest.fixture
+def coffee(caesura: Command) -> Command:
+    """The command line, where the example campaign is a draft."""
+    caesura("apply", EXAMPLE)
+    return caesura
+
+
+def read(answer: Any) -> Any:
+    assert (answer.status, answer.err) == (0, "")
+    return json.loads(answer.out)
+
+
+def test_a_campaign_goes_through_its_states(coffee: Command) -> None:
+    assert read(coffee("start", NAME, "--json"))["status"] == "running"
+    paused = read(coffee("pause", "cmp_1", "--reason", "a look", "--clock", "run", "--resume-at", "2h", "--json"))
+    assert (paused["status"], paused["reason"], paused["clock"], paused["in_transit"]) == ("paused", "a look", "run", 0)
+    assert paused["quiesced_at"] is not None and paused["resume_at"] is not None
+    assert paused["actor"].startswith("cli")
+    changed = read(coffee("pause", "1", "--new-leads", "reject", "--json"))
+    assert (changed["new_leads"], changed["clock"], changed["reason"]) == ("reject", "run", "a look")
+    preview = read(coffee("resume", "1", "--dry-run", "--json"))
+    assert (preview["overdue"], preview["not_sent"]) == (0, [])
+    assert read(coffee("status", "1", "--json"))["status"] == "paused"
+    assert read(coffee("resume", "1", "--json"))["status"] == "running"
+    assert read(coffee("stop", "1", "--yes", "--json"))["status"] == "stopped"
+
+
+def test_a_person_sees_why_and_since_when(coffee: Command) -> None:
+    coffee("start", "1")
+    shown = coffee("pause", "1", "--reason", "a look", "--wait", "5").out
+    assert f"campaign    {NAME} (cmp_1)" in shown
+    assert "status      paused since " in shown
+    assert "reason      a look" in shown
+    assert "in transit  0, quiet since " in shown
+    assert "possible    resume, stop" in shown
+
+
+def test_a_start_says_that_nobody_will_send(coffee: Command) -> None:
+    answer = coffee("start", "1")
+    assert "no lead is enrolled yet [no_leads]" in answer.out
+    assert "No worker is there" in answer.out
+
+
+def test_what_the_state_does_not_allow_is_told(coffee: Command) -> None:
+    answer = coffee("pause", "1")
+    assert (answer.status, answer.out) == (1, "")
+    assert "[campaign_draft] (possible now: " in answer.err and "start" in answer.err
+
+
+def test_a_check_fails_where_a_start_would(caesura: Command, tmp_path: Path) -> None:
+    file = tmp_path / "empty.toml"
+    file.write_text('name = "Empty"\n')
+    caesura("apply", file)
+    checked = caesura("check", "Empty")
+    assert checked.status == 1
+    assert "fail  the campaign has no steps [no_steps] at /steps" in checked.out
+    assert "Empty cannot be started" in checked.out
+    found = json.loads(caesura("check", "Empty", "--json").out)
+    assert found["can_start"] is False
+    started = caesura("start", "Empty")
+    assert started.status == 1 and "[no_steps]" in started.err and "[no_pool]" in started.err
+
+
+def test_a_campaign_is_found_by_name_or_id_and_a_near_name_is_suggested(coffee: Command) -> None:
+    for name in (NAME, "cmp_1", "1"):
+        assert read(coffee("status", name, "--json"))["id"] == "cmp_1"
+    answer = coffee("status", "coffee")
+    assert answer.status == 1
+    assert answer.err == (
+        "caesura: there is no campaign 'coffee'; did you mean 'Coffee for offices'? [campaign_not_found]\n"
+    )
+    assert "there is no campaign cmp_9 " in coffee("status", "cmp_9").err
+    assert "in workspace 'other', and no other" in coffee("status", NAME, "--workspace", "other").err
+
+
+def test_options_that_are_wrong_are_told_with_their_name(coffee: Command) -> None:
+    answer = coffee("pause", "1", "--resume-at", "2001-01-01T00:00:00Z")
+    assert answer.status == 1 and "--resume-at: " in answer.err
+    assert coffee("pause", "1", "--clock", "stop").status == 2
+    assert coffee("pause").status == 2
+    assert coffee("nonsense").status == 2
+
+
+def test_campaigns_are_listed(coffee: Command) -> None:
+    [head, row] = coffee("campaigns").out.splitlines()
+    assert head.split()[:3] == ["ID", "NAME", "STATUS"]
+    assert row.startswith(f"cmp_1  {NAME}  draft")
+    [one] = read(coffee("campaigns", "--json"))
+    assert one["counts"]["enrolled"] == 0
+
+
+def test_holds_are_placed_listed_and_released(coffee: Command) -> None:
+    assert coffee("hold", "place", "mailbox", "mara", "--reason", "a look").out == "hld_1 holds mailbox mara\n"
+    assert coffee("hold", "place", "workspace").out == "hld_2 holds the workspace\n"
+    coffee("hold", "place", "campaign", NAME)
+    coffee("hold", "place", "domain", "Example.COM")
+    subjects = [line.split()[1:3] for line in coffee("hold", "list").out.splitlines()[1:]]
+    assert subjects == [
+        ["domain", "example.com"],
+        ["campaign", "Coffee"],
+        ["workspace", "everything"],
+        ["mailbox", "mara"],
+    ]
+    assert coffee("hold", "release", "hld_2").out == "hld_2 is released\n"
+    assert [one["id"] for one in read(coffee("hold", "list", "--json"))] == ["hld_4", "hld_3", "hld_1"]
+    assert len(read(coffee("hold", "list", "--all", "--json"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("place", "mailbox", "nobody"), "mailbox_not_found"),
+        (("place", "lead", "nobody@example.com"), "lead_not_found"),
+        (("place", "domain", "no domain"), "bad_subject"),
+        (("place", "campaign", "none"), "campaign_not_found"),
+        (("release", "hld_7"), "hold_not_found"),
+        (("release", "seven"), "hold_not_found"),
+    ],
+)
+def test_a_wrong_hold_command_says_why(coffee: Command, arguments: tuple[str, ...], code: str) -> None:
+    answer = coffee("hold", *arguments)
+    assert answer.status == 1 and f"[{code}]" in answer.err
+
+
+def test_only_a_message_of_unknown_outcome_can_be_settled(coffee: Command) -> None:
+    assert "[message_not_unknown]" in coffee("settle", "msg_7_2", "--sent").err
+    assert "[message_not_found]" in coffee("settle", "7", "--not-sent").err
+    assert coffee("settle", "msg_7_2").status == 2
