@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from caesura.domain.sequence import Next
@@ -89,6 +89,20 @@ class Settlement:
     stage: str
     reply_code: int | None
     reply: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BehindGate:
+    """What a mark reads behind the gate. Holds and suppressions are `level:subject` and `kind:value`."""
+
+    status: str
+    version: int
+    archived: bool
+    started_at: datetime | None
+    clock_offset: timedelta
+    holds: frozenset[str]
+    suppressions: frozenset[str]
+    mailboxes: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,26 +276,31 @@ async def advance(
     return [dict(row) for row in rows]
 
 
-async def gate_state(tx: Connection, workspace_id: int, campaign_id: int) -> dict[str, Any] | None:
-    """Status, version and holds of the campaign; to be asked behind the gate only."""
-    row = await tx.fetchrow(SQL["gate_state"], workspace_id, campaign_id)
-    return dict(row) if row else None
-
-
-async def blocked(tx: Connection, workspace_id: int, wanted: Sequence[Wanted]) -> dict[str, set[str]]:
-    """Subjects held or suppressed, by `mailbox`, `domain`, `lead`, `suppressed_address` and `suppressed_domain`."""
-    rows = await tx.fetch(
-        SQL["blocked"],
+async def behind_gate(
+    tx: Connection, workspace_id: int, campaign_id: int, wanted: Sequence[Wanted]
+) -> BehindGate | None:
+    """What keeps these messages back, or None for a campaign that is gone. To be asked behind the gate only."""
+    row = await tx.fetchrow(
+        SQL["behind_gate"],
         workspace_id,
-        list({str(one.mailbox_id) for one in wanted}),
+        campaign_id,
+        list({one.mailbox_id for one in wanted}),
         list({one.claimed.domain for one in wanted}),
-        [str(one.claimed.lead_id) for one in wanted],
+        [one.claimed.lead_id for one in wanted],
         [one.claimed.address_key for one in wanted],
     )
-    found: dict[str, set[str]] = {}
-    for row in rows:
-        found.setdefault(row["kind"], set()).add(row["subject"])
-    return found
+    if row is None:
+        return None
+    return BehindGate(
+        row["status"],
+        row["version"],
+        row["archived"],
+        row["started_at"],
+        row["clock_offset"],
+        frozenset(row["holds"]),
+        frozenset(row["suppressions"]),
+        tuple(zip(row["mailbox_ids"], row["versions"], strict=True)),
+    )
 
 
 async def lock_paces(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> dict[int, Pace]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
 from caesura.domain.pacing import CampaignLimits, Load, WaitUntil, decide, spend, spend_campaign
@@ -14,7 +13,7 @@ from caesura.service.plans import Plans, begun
 from caesura.service.sending.effects import apply, campaign_room, gap_identity, has_quota, load_of
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
-from caesura.store.sending import Claimed, Marked, Pace, Wanted
+from caesura.store.sending import BehindGate, Claimed, Marked, Pace, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,15 @@ async def mark(
 
     async def work(tx: Connection) -> MarkAnswer:
         await store.enter_gate(tx, plan.workspace_id)
-        state = await store.gate_state(tx, plan.workspace_id, plan.campaign_id)
-        shut = _shut(plan, state)
-        if state is None or shut is not None:
+        found = await store.behind_gate(tx, plan.workspace_id, plan.campaign_id, wanted)
+        shut = _shut(plan, found)
+        if found is None or shut is not None:
             await _return(tx, plan, wanted, worker, now)
             return MarkAnswer(refused={one.claimed.enrollment_id: shut or "campaign_gone" for one in wanted})
-        allowed, refused = await _unblocked(tx, plan, wanted, worker, now)
-        limits = begun(plan.limits, state["started_at"], state["clock_offset"].days, now)
+        allowed, refused = await _unblocked(tx, plan, found, wanted, worker, now)
+        limits = begun(plan.limits, found.started_at, found.clock_offset.days, now)
         allowed, over_quota = await _within_quota(tx, plan, limits, allowed, now)
-        mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {one.mailbox_id for one in allowed})
+        mailboxes = await plans.mailboxes(tx, plan.workspace_id, found.mailboxes)
         paces = await store.lock_paces(
             tx, plan.workspace_id, sorted(key for key, mailbox in mailboxes.items() if mailbox.is_paced)
         )
@@ -92,18 +91,18 @@ async def _explain_lost(
     }
 
 
-def _shut(plan: CampaignPlan, state: Mapping[str, Any] | None) -> str | None:
+def _shut(plan: CampaignPlan, found: BehindGate | None) -> str | None:
     """Why nothing of the campaign may pass, or None."""
-    if state is None or state["status"] != CampaignState.RUNNING:
-        return f"campaign_{state['status']}" if state else "campaign_gone"
-    if state["archived"]:
+    if found is None or found.status != CampaignState.RUNNING:
+        return f"campaign_{found.status}" if found else "campaign_gone"
+    if found.archived:
         return Reason.CAMPAIGN_ARCHIVED
-    if state["workspace_held"]:
+    if "workspace:" in found.holds:
         return Reason.WORKSPACE_HOLD
-    if state["campaign_held"]:
+    if f"campaign:{plan.campaign_id}" in found.holds:
         return Reason.CAMPAIGN_HOLD
     # Composed from content that has been edited since: to be composed anew.
-    return "edited" if state["version"] != plan.version else None
+    return "edited" if found.version != plan.version else None
 
 
 async def _return(tx: Connection, plan: CampaignPlan, wanted: Sequence[Wanted], worker: str, now: datetime) -> None:
@@ -112,10 +111,9 @@ async def _return(tx: Connection, plan: CampaignPlan, wanted: Sequence[Wanted], 
 
 
 async def _unblocked(
-    tx: Connection, plan: CampaignPlan, wanted: Sequence[Wanted], worker: str, now: datetime
+    tx: Connection, plan: CampaignPlan, found: BehindGate, wanted: Sequence[Wanted], worker: str, now: datetime
 ) -> tuple[list[Wanted], dict[int, str]]:
     """Those that no hold or suppression keeps back; leads that met one are set aside, which its release undoes."""
-    found = await store.blocked(tx, plan.workspace_id, wanted)
     allowed: list[Wanted] = []
     refused: dict[int, str] = {}
     aside: list[tuple[Claimed, Plan]] = []
@@ -136,17 +134,15 @@ async def _unblocked(
     return allowed, refused
 
 
-def _blocked_by(one: Wanted, found: Mapping[str, set[str]]) -> Reason | None:
+def _blocked_by(one: Wanted, found: BehindGate) -> Reason | None:
     claimed = one.claimed
-    if claimed.address_key in found.get("suppressed_address", ()) or claimed.domain in found.get(
-        "suppressed_domain", ()
-    ):
+    if f"address:{claimed.address_key}" in found.suppressions or f"domain:{claimed.domain}" in found.suppressions:
         return Reason.SUPPRESSED
-    if str(claimed.lead_id) in found.get("lead", ()):
+    if f"lead:{claimed.lead_id}" in found.holds:
         return Reason.LEAD_HOLD
-    if claimed.domain in found.get("domain", ()):
+    if f"domain:{claimed.domain}" in found.holds:
         return Reason.DOMAIN_HOLD
-    return Reason.MAILBOX_HOLD if str(one.mailbox_id) in found.get("mailbox", ()) else None
+    return Reason.MAILBOX_HOLD if f"mailbox:{one.mailbox_id}" in found.holds else None
 
 
 async def _within_quota(

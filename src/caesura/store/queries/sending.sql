@@ -134,25 +134,26 @@ where e.workspace_id = $1 and e.campaign_id = $2 and e.id = a.id and e.step = a.
   and c.workspace_id = $1 and c.id = $2
 returning e.id, e.lead_id, e.state
 
--- name: gate_state
--- What a mark needs to know of the campaign, behind the gate.
+-- name: behind_gate
+-- All that a mark needs to know, in one statement, since whoever pauses waits for it: the campaign, the holds and
+-- suppressions that touch these messages, and the present versions of their mailboxes.
 select c.status, c.version, c.archived, c.started_at, c.clock_offset,
-  exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'workspace') as workspace_held,
-  exists (select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'campaign'
-    and h.subject = $2::bigint::text) as campaign_held
+  array(
+    select h.level || ':' || h.subject from hold h
+    where h.workspace_id = $1 and h.released_at is null
+      and (h.level = 'workspace'
+        or (h.level = 'campaign' and h.subject = $2::bigint::text)
+        or (h.level = 'mailbox' and h.subject = any($3::bigint[]::text[]))
+        or (h.level = 'domain' and h.subject = any($4::text[]))
+        or (h.level = 'lead' and h.subject = any($5::bigint[]::text[])))) as holds,
+  array(
+    select s.kind || ':' || s.value from suppression s
+    where s.workspace_id = $1
+      and ((s.kind = 'address' and s.value = any($6::text[])) or (s.kind = 'domain' and s.value = any($4::text[])))
+  ) as suppressions,
+  array(select m.id from mailbox m where m.workspace_id = $1 and m.id = any($3::bigint[]) order by m.id) as mailbox_ids,
+  array(select m.version from mailbox m where m.workspace_id = $1 and m.id = any($3::bigint[]) order by m.id) as versions
 from campaign c where c.workspace_id = $1 and c.id = $2
-
--- name: blocked
--- Which of these mailboxes, domains, leads and addresses are held or suppressed, behind the gate.
-select h.level as kind, h.subject from hold h
-where h.workspace_id = $1 and h.released_at is null
-  and ((h.level = 'mailbox' and h.subject = any($2::text[]))
-    or (h.level = 'domain' and h.subject = any($3::text[]))
-    or (h.level = 'lead' and h.subject = any($4::text[])))
-union all
-select 'suppressed_' || s.kind, s.value from suppression s
-where s.workspace_id = $1
-  and ((s.kind = 'address' and s.value = any($5::text[])) or (s.kind = 'domain' and s.value = any($3::text[])))
 
 -- name: lock_mailbox_paces
 -- The load of these mailboxes, for this mark alone. In the order of ids, so that two marks never wait for each other in a ring.
