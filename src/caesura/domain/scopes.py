@@ -1,0 +1,59 @@
+"""What a key may do. Each scope stands alone: write does not include read; `*` includes all."""
+
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+
+from caesura.domain.errors import Invalid, Problem
+
+
+class Scope(StrEnum):
+    """A permission of a key; the value is the word in rows, commands and answers."""
+
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    CAMPAIGNS_SEND = "campaigns:send"
+    LEADS_READ = "leads:read"
+    LEADS_WRITE = "leads:write"
+    MAILBOXES_READ = "mailboxes:read"
+    MAILBOXES_WRITE = "mailboxes:write"
+    HOLDS_WRITE = "holds:write"
+    EVENTS_READ = "events:read"
+    KEYS_WRITE = "keys:write"
+    ALL = "*"
+
+
+DESCRIPTIONS: Mapping[Scope, str] = {
+    Scope.CAMPAIGNS_READ: "Read campaigns, steps, enrollments, messages and why something is not sending.",
+    Scope.CAMPAIGNS_WRITE: "Create, edit, archive and delete campaigns and their steps.",
+    Scope.CAMPAIGNS_SEND: "Start, schedule, pause, resume and stop campaigns.",
+    Scope.LEADS_READ: "Read leads, lists and suppressions.",
+    Scope.LEADS_WRITE: "Create, import, edit, enroll, suppress and delete leads and lists.",
+    Scope.MAILBOXES_READ: "Read mailboxes and pools, without their secrets.",
+    Scope.MAILBOXES_WRITE: "Create, edit and archive mailboxes and pools.",
+    Scope.HOLDS_WRITE: "Read, place and release holds, the kill switch among them.",
+    Scope.EVENTS_READ: "Read the event log.",
+    Scope.KEYS_WRITE: "Read, create and revoke keys.",
+    Scope.ALL: "Everything, also what comes with later versions.",
+}
+"""One sentence for each scope: what it permits."""
+
+
+def allows(held: Collection[str], needed: Scope) -> bool:
+    """Whether a key with the scopes `held` has the permission `needed`."""
+    return needed in held or Scope.ALL in held
+
+
+def checked(scopes: Iterable[str]) -> list[str]:
+    """The scopes in order, each once. Raises Invalid `unknown_scope` or `scopes_missing`, with pointers."""
+    given = list(scopes)
+    known = frozenset(Scope)
+    unknown = [
+        Problem("unknown_scope", f"there is no scope {scope!r}", pointer=f"/scopes/{number}")
+        for number, scope in enumerate(given)
+        if scope not in known
+    ]
+    if unknown:
+        raise Invalid.of(*unknown)
+    if not given:
+        raise Invalid.of(Problem("scopes_missing", "a key needs at least one scope", pointer="/scopes"))
+    return [str(scope) for scope in Scope if scope in given]
