@@ -1,0 +1,30 @@
+"""Workspaces: made when first named."""
+
+from datetime import datetime
+
+from caesura.domain.errors import Invalid, Problem
+from caesura.store import workspaces
+from caesura.store.database import Connection, Database
+
+NAME_LENGTH = 200
+
+
+async def named(database: Database, name: str, now: datetime) -> int:
+    """The id of the workspace of this name, which is made if there is none. Two at once get the same one.
+
+    A name has 1 to 200 printable characters, and no space at either end. Raises Invalid `workspace_name`.
+    """
+    if not (0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()):
+        detail = f"a workspace's name has 1 to {NAME_LENGTH} printable characters and no space at either end"
+        raise Invalid.of(Problem("workspace_name", detail))
+
+    async def work(tx: Connection) -> int:
+        # Read first: the insert would wait for a lock and burn an id each time.
+        known = await workspaces.by_name(tx, name)
+        made = known or await workspaces.insert(tx, name, now)
+        found = made or await workspaces.by_name(tx, name)
+        if found is None:
+            raise RuntimeError("workspaces are never deleted")
+        return found
+
+    return await database.run(work)

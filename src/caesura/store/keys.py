@@ -1,0 +1,71 @@
+"""API keys: prefix, digest, scopes and state. The secret part is never stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from caesura.store.database import Connection
+from caesura.store.queries import load
+
+SQL = load("keys")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as stored; the times are UTC. It is good while not revoked and not expired."""
+
+    workspace_id: int
+    id: int
+    prefix: str
+    digest: bytes = field(repr=False)
+    dialect: str
+    scopes: Sequence[str]
+    label: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def insert(
+    tx: Connection,
+    workspace_id: int,
+    prefix: str,
+    digest: bytes,
+    dialect: str,
+    scopes: Sequence[str],
+    label: str | None,
+    expires_at: datetime | None,
+    now: datetime,
+) -> KeyRow:
+    """A new key."""
+    [row] = await tx.fetch(SQL["insert"], workspace_id, prefix, digest, dialect, scopes, label, now, expires_at)
+    return KeyRow(**row)
+
+
+async def by_prefix(tx: Connection, prefix: str, dialect: str) -> KeyRow | None:
+    """The key with this public part at this dialect's door, or None."""
+    row = await tx.fetchrow(SQL["by_prefix"], prefix, dialect)
+    return KeyRow(**row) if row else None
+
+
+async def get(tx: Connection, workspace_id: int, key_id: int) -> KeyRow | None:
+    """One key, or None."""
+    row = await tx.fetchrow(SQL["get"], workspace_id, key_id)
+    return KeyRow(**row) if row else None
+
+
+async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[KeyRow]:
+    """A page of keys with ids under `below`, newest first."""
+    return [KeyRow(**row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+
+
+async def revoke(tx: Connection, workspace_id: int, key_id: int, now: datetime) -> KeyRow | None:
+    """Revokes a key; None when there is none that is not revoked yet."""
+    row = await tx.fetchrow(SQL["revoke"], workspace_id, key_id, now)
+    return KeyRow(**row) if row else None
+
+
+async def touch(tx: Connection, workspace_id: int, key_id: int, now: datetime, unless_after: datetime) -> None:
+    """Notes that a key was used `now`, when no use after `unless_after` is noted."""
+    await tx.execute(SQL["touch"], workspace_id, key_id, now, unless_after)

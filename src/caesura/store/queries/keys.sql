@@ -1,0 +1,30 @@
+-- name: insert
+-- A new key. Its secret is not kept: only the digest.
+insert into api_key (workspace_id, prefix, digest, dialect, scopes, label, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+returning *
+
+-- name: by_prefix
+-- The key that is presented at a dialect's door, whatever its state.
+select * from api_key where prefix = $1 and dialect = $2
+
+-- name: get
+-- One key.
+select * from api_key where workspace_id = $1 and id = $2
+
+-- name: list
+-- A page of keys, newest first, below a cursor; revoked ones too.
+select * from api_key
+where workspace_id = $1 and ($2::bigint is null or id < $2)
+order by id desc
+limit $3
+
+-- name: revoke
+-- From now on the key opens nothing.
+update api_key set revoked_at = $3 where workspace_id = $1 and id = $2 and revoked_at is null
+returning *
+
+-- name: touch
+-- Notes the use of a key, unless one after $4 is noted already.
+update api_key set last_used_at = $3
+where workspace_id = $1 and id = $2 and (last_used_at is null or last_used_at <= $4)

@@ -1,0 +1,20 @@
+"""Workspaces: the tenants."""
+
+from datetime import datetime
+
+from caesura.store.database import Connection
+from caesura.store.queries import load
+
+SQL = load("workspaces")
+
+
+async def insert(tx: Connection, name: str, now: datetime) -> int | None:
+    """A new workspace; answers its id, or None when the name is taken (by one that has committed by then)."""
+    workspace_id: int | None = await tx.fetchval(SQL["insert"], name, now)
+    return workspace_id
+
+
+async def by_name(tx: Connection, name: str) -> int | None:
+    """The id of the workspace of this name, or None."""
+    workspace_id: int | None = await tx.fetchval(SQL["by_name"], name)
+    return workspace_id
