@@ -1,0 +1,65 @@
+"""Who asks: the native door's key in `Authorization: Bearer`, and what it may do."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+
+from caesura.domain.errors import Forbidden, Unauthenticated
+from caesura.domain.scopes import DESCRIPTIONS, Scope, allows
+from caesura.http.context import context_of
+from caesura.http.key_forms import NATIVE
+from caesura.service import keys
+
+# For the description only: it accepts anything, `identify` decides.
+_SCHEME = HTTPBearer(
+    scheme_name="key",
+    bearerFormat="cae_<prefix>.<secret>",
+    description="An API key, from `caesura key create` or `POST /api/v1/keys`. Scopes:\n\n"
+    + "\n".join(f"- `{scope}`: {DESCRIPTIONS[scope]}" for scope in Scope),
+    auto_error=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose key a request carries. `actor` is how it is named in events and states."""
+
+    workspace_id: int
+    key_id: int
+    actor: str
+    scopes: Collection[str]
+
+
+async def identify(request: Request) -> Caller:
+    """The caller by the key in the Authorization header. Raises Unauthenticated."""
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        raise Unauthenticated("key_missing", "this needs a key: send the header Authorization: Bearer cae_...")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("key_malformed", "the Authorization header must be: Bearer, a space, the key")
+    context = context_of(request)
+    row = await keys.authenticate(
+        context.database, NATIVE, presented.strip(" "), context.secrets.pepper, context.clock()
+    )
+    return Caller(row.workspace_id, row.id, f"key:{row.prefix}", frozenset(row.scopes))
+
+
+def require(scope: Scope) -> Any:
+    """A dependency that answers the Caller, whose key must have `scope`; it raises Forbidden `scope_missing`."""
+    return Security(_permitted, scopes=[scope.value])
+
+
+async def _permitted(
+    request: Request,
+    needed: SecurityScopes,
+    _described: Annotated[HTTPAuthorizationCredentials | None, Depends(_SCHEME)],
+) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    for scope in needed.scopes:
+        if not allows(caller.scopes, Scope(scope)):
+            raise Forbidden("scope_missing", f"this key lacks the scope {scope}")
+    return caller

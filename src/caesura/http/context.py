@@ -1,0 +1,47 @@
+"""What every door is given: the database, the clock, entropy and secrets of the process, and its limits."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fastapi import Request
+from prometheus_client import CollectorRegistry, Metric
+
+from caesura.domain.secrets import Secrets
+from caesura.http.limits import Limiter
+from caesura.service.keyring import Keyring
+from caesura.service.plans import Plans
+from caesura.store.database import Database
+
+BODY_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """`clock` answers now as aware UTC, `entropy(n)` n random bytes. `body_limit` is in bytes, for JSON.
+
+    `keyring` seals mailboxes' passwords, `plans` keeps compiled campaigns. `gauges` answers what /metrics shows of the
+    engine beside the counters in `registry`.
+    """
+
+    database: Database
+    clock: Callable[[], datetime]
+    entropy: Callable[[int], bytes]
+    secrets: Secrets
+    body_limit: int = BODY_LIMIT
+    limiter: Limiter = field(default_factory=Limiter)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
+    keyring: Keyring = field(init=False)
+    plans: Plans = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keyring", Keyring(self.secrets, self.entropy))
+        object.__setattr__(self, "plans", Plans(self.keyring))
+
+
+def context_of(request: Request) -> ApiContext:
+    """The context of the application that answers `request`."""
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    return context
