@@ -9,7 +9,6 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from caesura.domain.scopes import Scope
 from caesura.http import problems
 
-
 # Over all operations; more on demand.
 EXAMPLES = int(os.environ.get("CAESURA_TEST_EXAMPLES", "100"))
 
