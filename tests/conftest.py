@@ -21,6 +21,8 @@ import pytest
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
 
+pytest_plugins = ("sending_engine",)
+
 T = TypeVar("T")
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")

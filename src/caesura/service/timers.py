@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from caesura.domain.errors import CaesuraError, Conflict, Invalid
-from caesura.service import campaigns, definitions
+from caesura.service import campaigns, definitions, idempotency
 from caesura.store import campaigns as store
 from caesura.store import events
 from caesura.store import sending as sending_store
@@ -20,6 +20,7 @@ async def unpark(database: Database, now: datetime) -> int:
 async def tick(database: Database, now: datetime) -> None:
     """Everything that a time has come for. Safe to call from any number of processes at once, as often as one likes."""
     await unpark(database, now)
+    await idempotency.prune(database, now)
     async with database.connection() as connection:
         timed = await store.due_by_themselves(connection, now)
         unquiet = await store.unquiet(connection)

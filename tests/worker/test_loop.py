@@ -1,0 +1,172 @@
+"""The whole worker over a real database and real SMTP: what arrives, and what it leaves behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.domain.validation import validate
+from caesura.protocol.smtp_server import ServerOptions
+from caesura.runtime.sink import Sink, read_messages
+from caesura.service import mailboxes
+from caesura.worker.letters import Identity
+from caesura.worker.loop import Worker, WorkerIdentity, WorkerSettings
+
+FAST = WorkerSettings(slots=20, group=10, lease=30, poll=0.02, tick=0.05, outage=0.05)
+ONE_STEP = [{"subject": "Hello {{ first_name }}", "text": "Hi {{ first_name }}"}]
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class Running:
+    """A worker in this process."""
+
+    def __init__(self, engine: Any, settings: WorkerSettings = FAST) -> None:
+        me = WorkerIdentity("test/1/1", "test", 1)
+        self.worker = Worker(me, engine.database, engine.plans, Identity(b"s" * 32), clock, settings)
+        self._engine = engine
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Running":
+        self._task = asyncio.create_task(self.worker.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        self.worker.stop()
+        async with asyncio.timeout(20):
+            await self._task
+
+    async def until(self, condition: Callable[[Any], bool]) -> Any:
+        """Waits for a condition on the campaign's status."""
+        async with asyncio.timeout(20):
+            while not condition(status := await self.status()):
+                await asyncio.sleep(0.02)
+        return status
+
+    async def status(self) -> Any:
+        self._engine.now = clock()
+        return await self._engine.status()
+
+
+@pytest.fixture
+async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
+    async with Sink(tmp_path / "sink", port=0) as running:
+        yield running
+
+
+async def use(engine: Any, port: int, **transport: Any) -> None:
+    """The engine's mailbox sends to this port."""
+    engine.now = clock()
+    definition = validate(
+        MailboxDefinition,
+        {
+            "name": "anna",
+            "address": "anna@example.com",
+            "transport": {"host": "127.0.0.1", "port": port, "tls": "none"} | transport,
+        },
+    )
+    row = await mailboxes.create(
+        engine.database, engine.workspace, definition, lambda w, n, plain: plain.encode(), "test", engine.now
+    )
+    engine.mailboxes.append(row.id)
+
+
+async def test_a_campaign_goes_out_once_each_and_threads_its_follow_ups(engine, sink, tmp_path) -> None:
+    await use(engine, sink.port)
+    steps = [*ONE_STEP, {"delay": 0, "text": "Once more"}]
+    await engine.build(leads=30, steps=steps)
+    async with Running(engine) as running:
+        await running.until(lambda status: status.campaign.status == "completed")
+    messages = list(read_messages(tmp_path / "sink"))
+    assert len(messages) == len({message.message_id for message in messages}) == 60
+    first = {message.recipient: message for message in messages if message.subject == "Hello Kim"}
+    follow_ups = [message for message in messages if message.subject == "Re: Hello Kim"]
+    assert len(first) == len(follow_ups) == 30
+    for message in follow_ups:
+        assert message.header("In-Reply-To") == first[message.recipient].message_id
+        assert message.header("References") == first[message.recipient].message_id
+
+
+async def test_a_stopping_worker_finishes_what_is_in_transit_and_gives_back_the_rest(engine, tmp_path) -> None:
+    async with Sink(tmp_path / "slow", port=0, accept_delay_seconds=0.1) as slow:
+        await use(engine, slow.port)
+        await engine.build(leads=60, steps=ONE_STEP)
+        running = Running(engine)
+        async with running:
+            await running.until(lambda status: status.counters.sent > 0)
+        counters = (await running.status()).counters
+        assert (counters.sending, counters.claimed, counters.unknown) == (0, 0, 0)
+        assert counters.sent + counters.waiting + counters.finished - counters.sent == 60
+        assert counters.sent == slow.received
+        assert await engine.rows("select id from worker") == []
+
+
+async def test_after_a_pause_only_what_was_in_transit_arrives(engine, tmp_path) -> None:
+    async with Sink(tmp_path / "slow", port=0, accept_delay_seconds=0.05) as slow:
+        await use(engine, slow.port)
+        await engine.build(leads=200, steps=ONE_STEP)
+        async with Running(engine) as running:
+            await running.until(lambda status: status.counters.sent >= 10)
+            engine.now = clock()
+            paused = await engine.pause()
+            at_pause = paused.counters.sent
+            quiet = await running.until(lambda status: status.campaign.quiesced_at is not None)
+            assert paused.in_transit <= FAST.slots
+            assert quiet.counters.sent <= at_pause + paused.in_transit
+            arrived = slow.received
+            await asyncio.sleep(0.3)
+            assert slow.received == arrived == (await running.status()).counters.sent
+            engine.now = clock()
+            await engine.resume()
+            await running.until(lambda status: status.campaign.status == "completed")
+        assert slow.received == 200
+
+
+async def test_a_lead_without_a_needed_value_is_held_with_the_reason_and_the_others_go(engine, sink) -> None:
+    await use(engine, sink.port)
+    await engine.build(leads=5, steps=ONE_STEP)
+    await engine.enroll(2, fields={"company": "ACME"})
+    await engine.enroll(1, fields={"first_name": "Eve\r\nBcc: all@example.org"})
+    async with Running(engine) as running:
+        await running.until(lambda status: status.counters.sent == 5 and status.counters.held == 3)
+    causes = await engine.rows("select cause, count(*) from enrollment where state = 'held' group by 1 order by 1")
+    assert {row["cause"]: row["count"] for row in causes} == {"header_injection": 1, "missing_variable": 2}
+    assert sink.received == 5
+
+
+async def test_a_server_that_is_away_puts_its_mailbox_off_and_loses_nothing(engine, unused_tcp_port) -> None:
+    await use(engine, unused_tcp_port)
+    await engine.build(leads=3, steps=ONE_STEP)
+    async with Running(engine) as running:
+        async with asyncio.timeout(20):
+            while not (
+                waits := await engine.rows(
+                    "select wait_reason, wait_until from mailbox_pace where wait_until is not null"
+                )
+            ):
+                await asyncio.sleep(0.02)
+        await running.until(lambda status: status.counters.waiting == 3 and status.counters.sending == 0)
+    assert waits[0]["wait_reason"] == "server_unreachable"
+    assert (waits[0]["wait_until"] - clock()).total_seconds() > 50
+
+
+async def test_a_login_that_cannot_be_made_holds_the_mailbox_with_its_cause(engine, tmp_path) -> None:
+    async with Sink(tmp_path / "open", port=0, options=ServerOptions(offers_auth=False)) as sink:
+        await use(engine, sink.port, username="anna", password="secret")
+        await engine.build(leads=3, steps=ONE_STEP)
+        async with Running(engine) as running:
+            async with asyncio.timeout(20):
+                while not (found := await engine.rows("select level, cause from hold where released_at is null")):
+                    await asyncio.sleep(0.02)
+            await running.until(lambda status: status.counters.waiting == 3 and status.counters.sending == 0)
+        assert found == [{"level": "mailbox", "cause": "authentication"}]
+        assert sink.received == 0
