@@ -119,8 +119,6 @@ class ConnectionPool:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 # The place was given to us in the very moment that we were cancelled.
                 self._give_up(mailbox, place)
-            elif waiter in place.waiting:
-                place.waiting.remove(waiter)
             raise
         return place
 

@@ -230,9 +230,7 @@ class Connection(asyncio.Protocol):
                 ssl_handshake_timeout=self._settings.timeouts.tls,
             )
         except OSError as error:
-            # Losing the line is only how a failed TLS handshake ends; injected plain text is why.
-            known = session.failure if session.failure and session.failure.kind is FailureKind.TLS else None
-            raise SessionFailed(known or _failure_of(error, Stage.TLS)) from error
+            raise SessionFailed(_failure_of(error, Stage.TLS)) from error
         if session.phase is Phase.ENCRYPTING and encrypted is not None:
             self._use(encrypted)
             session.encrypted()
@@ -300,8 +298,9 @@ class Connection(asyncio.Protocol):
     def _use(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         # Nothing piles up on our side: what is written has been taken by the system before more is handed out, so
-        # that a message counts as begun, or its end as written, only when it truly may be.
-        transport.set_write_buffer_limits(high=0)
+        # that a message counts as begun, or its end as written, only when it truly may be. (Not high=0: asyncio's TLS
+        # takes an empty buffer for a full one then.)
+        transport.set_write_buffer_limits(high=1, low=0)
 
     def _pump(self) -> None:
         """After anything that happened: hand on outcomes, write what can be written, watch the time."""
@@ -321,13 +320,14 @@ class Connection(asyncio.Protocol):
             self._tell_watchers()
 
     def _close(self) -> None:
-        """The session has ended: close the line, with a last word only where nothing else is left unsaid."""
+        """The session has ended: close the line, in good order if it is whole and our buffer is empty."""
         transport, session = self._transport, self._session
         if transport is None or transport.is_closing():
             return
         if self._timer is not None:
             self._timer.cancel()
-        if session.failure is None or session.failure.reply is not None:
+        is_intact = session.failure.reply is not None if session.failure else True
+        if is_intact and transport.get_write_buffer_size() == 0:
             transport.close()
             # A peer that does not read, or does not end TLS, must not keep the line open.
             self._timer = self._loop.call_later(self._settings.timeouts.goodbye, transport.abort)
