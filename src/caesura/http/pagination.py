@@ -5,9 +5,10 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from caesura.http.problems import misplaced
@@ -15,10 +16,15 @@ from caesura.http.problems import misplaced
 DEFAULT_LIMIT = 50
 MAXIMUM_LIMIT = 200
 _MAXIMUM_POSITION = 2**63 - 1
-_MAXIMUM_CURSOR_LENGTH = 200
+_MAXIMUM_CURSOR_LENGTH = 1_500
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+
+
+Limit: TypeAlias = Annotated[
+    int, Query(ge=1, le=MAXIMUM_LIMIT, description=f"Items per page, at most {MAXIMUM_LIMIT}.")
+]
 
 
 class Page(BaseModel, Generic[Item]):
@@ -52,9 +58,7 @@ def pages(listing: str) -> Any:
     """A dependency that reads `limit` and `cursor` into a Window. A cursor of another listing is refused."""
 
     async def window(
-        limit: Annotated[
-            int, Query(ge=1, le=MAXIMUM_LIMIT, description=f"Items per page, at most {MAXIMUM_LIMIT}.")
-        ] = DEFAULT_LIMIT,
+        limit: Limit = DEFAULT_LIMIT,
         cursor: Annotated[
             str | None,
             Query(description="`next_cursor` of the page before.", json_schema_extra={"type": "string"}),
@@ -65,9 +69,9 @@ def pages(listing: str) -> Any:
     return Depends(window)
 
 
-def encode(listing: str, position: int) -> str:
+def encode(listing: str, *position: int | str) -> str:
     """The cursor that stands at `position` of a listing."""
-    text = json.dumps([listing, position], separators=(",", ":"))
+    text = json.dumps([listing, *position], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -76,12 +80,29 @@ def decode(listing: str, cursor: str) -> int:
 
     Raises RequestValidationError `cursor_invalid`.
     """
-    if len(cursor) <= _MAXIMUM_CURSOR_LENGTH:
-        try:
-            found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        except (binascii.Error, ValueError, RecursionError):
-            found = None
-        match found:
-            case [name, int(position)] if name == listing and 0 <= position <= _MAXIMUM_POSITION:
-                return position
-    raise misplaced("query", "cursor", "cursor_invalid", "This is not a cursor that this list has given out.")
+    match _read(listing, cursor):
+        case [int(position)] if 0 <= position <= _MAXIMUM_POSITION:
+            return position
+    raise _invalid()
+
+
+def decode_texts(listing: str, cursor: str) -> tuple[str, str]:
+    """The same for a listing in the order of two texts."""
+    match _read(listing, cursor):
+        case [str(first), str(second)] if (first + second).isprintable():
+            return first, second
+    raise _invalid()
+
+
+def _read(listing: str, cursor: str) -> list[object] | None:
+    if len(cursor) > _MAXIMUM_CURSOR_LENGTH:
+        return None
+    try:
+        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return found[1:] if isinstance(found, list) and found[:1] == [listing] else None
+
+
+def _invalid() -> RequestValidationError:
+    return misplaced("query", "cursor", "cursor_invalid", "This is not a cursor that this list has given out.")
