@@ -41,6 +41,9 @@ def campaigns(
     if as_json:
         output.show_json([standing.as_json(status) for status in found])
         return
+    if not found:
+        output.say("There are no campaigns. Make one with caesura apply FILE.toml.")
+        return
     rows = [
         (
             f"cmp_{status.campaign.id}",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caesura.cli import applying, campaigns, doctor, holds, keys, messages, serving, steering
+from caesura.cli import applying, campaigns, demo, doctor, holds, keys, leads, messages, serving, steering
 
 _ABOUT = """
 Caesura sends email campaigns from your own mailboxes, and its pause can be trusted: once it has returned, nothing
@@ -32,6 +32,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Server")(doctor.doctor)
     app.add_typer(keys.app, name="key", rich_help_panel="Server")
     app.command(rich_help_panel="Campaigns")(applying.apply)
+    app.add_typer(leads.app, name="leads", rich_help_panel="Campaigns")
     for command in (
         campaigns.campaigns,
         campaigns.check,
@@ -40,10 +41,12 @@ def application() -> typer.Typer:
         steering.resume,
         steering.stop,
         campaigns.status,
+        messages.messages,
     ):
         app.command(rich_help_panel="Campaigns")(command)
     app.add_typer(holds.app, name="hold", rich_help_panel="Care")
     app.command(rich_help_panel="Care")(messages.settle)
+    app.command(hidden=True)(demo.demo)
     app.callback()(_root)
     return app
 

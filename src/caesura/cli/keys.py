@@ -99,6 +99,9 @@ def list_keys(workspace: Workspace = DEFAULT_WORKSPACE, as_json: AsJson = False,
     if as_json:
         output.show_json([_as_json(row) for row in rows])
         return
+    if not rows:
+        output.say("There are no keys. Make one with caesura key create.")
+        return
     shown = [
         (
             f"key_{row.id}",
