@@ -8,7 +8,7 @@ TESTS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check check-format check-lint check-types check-imports simulate clean
+.PHONY: help setup demo run test check check-format check-lint check-types check-imports simulate reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ test: .venv/ready .cache/postfix/ready  ## all tests, on two cores (TESTS=tests/
 	@PATH="$(CURDIR)/.cache/postfix:$$PATH" $(BIN)/pytest -n 2 $(TESTS)
 
 check: .venv/ready  ## format, lint, types and import contracts
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-types check-lint check-format check-imports
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target check-types check-lint check-format check-imports
 
 check-format:
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted (mend with: .venv/bin/ruff format .):"; $(BIN)/ruff format --check .; }
@@ -38,6 +38,9 @@ check-types:
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
+
+reference: .venv/ready  ## write docs/reference anew out of the code
+	@$(BIN)/python scripts/generate_reference.py
 
 clean:  ## remove .venv and all caches; data in var/ stays
 	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
