@@ -3,12 +3,13 @@
 PYTHON ?= python3
 DATA ?= var
 SEEDS ?= 200
+SUITES ?= compose smtp_wire pause
 TESTS ?=
 
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check check-format check-lint check-types check-imports simulate reference clean
+.PHONY: help setup demo run test check check-format check-lint check-types check-imports simulate bench reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +20,8 @@ demo: .venv/ready  ## send a campaign to a local mail sink, pause it, resume it,
 	@$(BIN)/caesura demo
 
 run: .venv/ready  ## the server for real use, at http://127.0.0.1:8080, with its data in var/ (DATA=... for elsewhere)
-	@exec $(BIN)/caesura serve --data-dir $(DATA)
+	@$(BIN)/caesura serve --data-dir $(DATA) || { status=$$?; \
+		[ "$$(id -u)" != 0 ] || echo "To put the data elsewhere: make run DATA=/var/lib/caesura"; exit $$status; }
 
 test: .venv/ready .cache/postfix/ready  ## all tests, on two cores (TESTS=tests/domain for some)
 	@PATH="$(CURDIR)/.cache/postfix:$$PATH" $(BIN)/pytest -n 2 $(TESTS)
@@ -38,6 +40,13 @@ check-types:
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
+
+simulate: .venv/ready  ## worlds of faults, each drawn from a seed (SEEDS=2000)
+	@$(BIN)/python scripts/simulate.py --seeds $(SEEDS)
+
+bench: .venv/ready .cache/postfix/ready  ## measure beside others; takes minutes (SUITES=compose for one)
+	@for suite in $(SUITES); do echo "== $$suite"; \
+		PATH="$(CURDIR)/.cache/postfix:$$PATH" $(BIN)/python bench/$$suite.py || exit 1; done
 
 reference: .venv/ready  ## write docs/reference anew out of the code
 	@$(BIN)/python scripts/generate_reference.py
