@@ -408,13 +408,13 @@ async def refund_campaign(tx: Connection, workspace_id: int, campaign_id: int, d
 
 
 async def renew(
-    tx: Connection, worker: str, keys: Sequence[tuple[int, int, int]], lease_until: datetime, now: datetime
+    tx: Connection, worker: str, keys: Sequence[tuple[int, int, int]], lease_until: datetime
 ) -> set[tuple[int, int, int]]:
     """Prolongs messages in transit, each as (workspace, enrollment, step); answers those that are not lost."""
     if not keys:
         return set()
     workspaces, enrollments, steps = (list(column) for column in zip(*keys, strict=True))
-    rows = await tx.fetch(SQL["renew"], worker, workspaces, enrollments, steps, lease_until, now)
+    rows = await tx.fetch(SQL["renew"], worker, workspaces, enrollments, steps, lease_until)
     return {(row["workspace_id"], row["enrollment_id"], row["step"]) for row in rows}
 
 
@@ -476,3 +476,10 @@ async def go_on_after_unknown(
         )
         is not None
     )
+
+
+async def stop_after_unknown(
+    tx: Connection, workspace_id: int, enrollment_id: int, step: int, cause: str, now: datetime
+) -> bool:
+    """Stops an enrollment that was held for its unknown message; whether there was one."""
+    return await tx.fetchval(SQL["stop_after_unknown"], workspace_id, enrollment_id, step, cause, now) is not None

@@ -1,11 +1,12 @@
 """Record: what became of marked messages, in the ledger, and where their leads stand now."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from caesura.domain.delivery import Delivery, Judgement, judge
-from caesura.domain.lifecycle import MessageState
+from caesura.domain.lifecycle import EnrollmentState, MessageState
 from caesura.domain.pacing import jitter
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
@@ -39,7 +40,7 @@ async def record(
         )
         taken = [judged[(row["enrollment_id"], row["step"])] for row in rows]
         await _follow(tx, plan, taken, worker, now)
-        await _refund(tx, plans, plan, taken, now)
+        await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
         entries = [
             events.Entry(
                 f"message.{row['state']}",
@@ -88,25 +89,40 @@ async def _refund(
     plans: Plans,
     plan: CampaignPlan,
     judged: Sequence[tuple[Delivery, Judgement]],
+    marked_at: Sequence[datetime],
     now: datetime,
 ) -> None:
-    """Gives back what was not taken by a server, and lets the gap count from now."""
+    """Gives back what was not taken by a server, on the day that it was counted, and lets the gap count from now."""
     mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {one.mailbox_id for one, _ in judged})
-    kept = (MessageState.SENT, MessageState.UNKNOWN)
     refunds = []
     for mailbox_id, mailbox in sorted(mailboxes.items()):
         if mailbox.is_paced:
             limits = mailbox.limits
-            count = sum(one.mailbox_id == mailbox_id and judgement.state not in kept for one, judgement in judged)
+            own = [
+                (judgement, at)
+                for (one, judgement), at in zip(judged, marked_at, strict=True)
+                if one.mailbox_id == mailbox_id
+            ]
+            day, count = _places(own, limits.zone)
             gap = limits.gap_seconds + limits.jitter_seconds * jitter(*gap_identity(mailbox_id, now))
             ready_at = now + timedelta(seconds=gap) if mailbox.is_gapped else None
-            refunds.append((mailbox_id, local_day(limits.zone, now), count, ready_at))
-    if has_quota(plan):
+            refunds.append((mailbox_id, day, count, ready_at))
+    if judged and has_quota(plan):
         # A lead counts as opened once, at its first mark: its place among the day's new leads is not handed back.
-        lost = sum(judgement.state not in kept for _, judgement in judged)
-        day = local_day(plan.limits.zone, now)
+        every = [(judgement, at) for (_, judgement), at in zip(judged, marked_at, strict=True)]
+        day, lost = _places(every, plan.limits.zone)
         await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, lost)
     await store.refund_mailboxes(tx, plan.workspace_id, refunds)
+
+
+def _places(judged: Sequence[tuple[Judgement, datetime]], zone: ZoneInfo) -> tuple[date, int]:
+    """The last day on which one of these was marked, and how many of that day's were not taken.
+
+    A count is of that day or of a later one, so places of earlier days are gone.
+    """
+    day = max(local_day(zone, at) for _, at in judged)
+    kept = (MessageState.SENT, MessageState.UNKNOWN)
+    return day, sum(judgement.state not in kept and local_day(zone, at) == day for judgement, at in judged)
 
 
 async def _follow(
@@ -144,6 +160,22 @@ async def _follow(
         for row in set_aside
     ]
     await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+    done = {row["id"] for row in (*moved, *set_aside)}
+    for one, judgement in taken:
+        if one.enrollment_id not in done:
+            await _free(tx, plan, one, judgement, now)
+
+
+async def _free(tx: Connection, plan: CampaignPlan, one: Delivery, judgement: Judgement, now: datetime) -> None:
+    """A late word on an unknown message settles it, so a lead that was held for it need not wait for a person."""
+    key = (tx, plan.workspace_id, one.enrollment_id, one.step)
+    match judgement.effect:
+        case Advance():
+            await store.go_on_after_unknown(*key, after_step(one.step, plan.rules), now)
+        case SetAside(EnrollmentState.STOPPED, cause):
+            await store.stop_after_unknown(*key, cause, now)
+        case _:
+            return
 
 
 async def put_off_mailbox(database: Database, workspace_id: int, mailbox_id: int, until: datetime, reason: str) -> None:
@@ -158,7 +190,7 @@ async def renew(
 
     Only what the worker itself knows of: what it lost the answer to must not stay in transit for ever.
     """
-    return await database.run(lambda tx: store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds), now))
+    return await database.run(lambda tx: store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds)))
 
 
 async def disown(

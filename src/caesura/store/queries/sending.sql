@@ -224,7 +224,7 @@ from outcome o
 where m.workspace_id = $1 and m.enrollment_id = o.enrollment_id and m.step = o.step and m.attempt = o.attempt
   and m.worker = $11
   and (m.state = 'sending' or (m.state = 'unknown' and o.state in ('sent', 'rejected')))
-returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.refusals
+returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.refusals, m.marked_at
 
 -- name: refund_mailboxes
 -- A place in the day's count comes back for what was not taken by a server; the gap counts from the end of the last message.
@@ -248,16 +248,27 @@ from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until,
 where (p.wait_until is null or p.wait_until < n.until) and p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: renew
--- A worker at work keeps the messages that it knows to be in transit. Rows that are just being written need no renewal,
--- so none is waited for.
-update message set lease_until = $5
-where state = 'sending' and (workspace_id, enrollment_id, step) in (
-  select m.workspace_id, m.enrollment_id, m.step
-  from unnest($2::integer[], $3::bigint[], $4::smallint[]) as k(workspace_id, enrollment_id, step)
-  join message m on m.workspace_id = k.workspace_id and m.enrollment_id = k.enrollment_id and m.step = k.step
-  where m.state = 'sending' and m.worker = $1 and m.lease_until > $6
-  for update of m skip locked)
-returning workspace_id, enrollment_id, step
+-- A worker at work keeps the messages that it knows to be in transit, and with them the mailboxes that send one at a
+-- time. What ran out and that nobody took is kept too. Rows that are just being written need no renewal, so none is
+-- waited for.
+with kept as (
+  update message set lease_until = $5
+  where state = 'sending' and (workspace_id, enrollment_id, step) in (
+    select m.workspace_id, m.enrollment_id, m.step
+    from unnest($2::integer[], $3::bigint[], $4::smallint[]) as k(workspace_id, enrollment_id, step)
+    join message m on m.workspace_id = k.workspace_id and m.enrollment_id = k.enrollment_id and m.step = k.step
+    where m.state = 'sending' and m.worker = $1
+    for update of m skip locked)
+  returning workspace_id, enrollment_id, step, mailbox_id
+), busy as (
+  update mailbox_pace p set busy_until = $5
+  from (
+    select q.workspace_id, q.mailbox_id from mailbox_pace q
+    where (q.workspace_id, q.mailbox_id) in (select workspace_id, mailbox_id from kept) and q.busy_until is not null
+    for update of q skip locked) free
+  where p.workspace_id = free.workspace_id and p.mailbox_id = free.mailbox_id
+)
+select workspace_id, enrollment_id, step from kept
 
 -- name: disown
 -- Messages of a mark whose answer was lost on the way: the worker has written nothing of them.
@@ -330,6 +341,13 @@ from campaign c
 where e.workspace_id = $1 and e.id = $2 and e.step = $3 and e.state = 'held' and e.cause = 'unknown_outcome'
   and c.workspace_id = $1 and c.id = e.campaign_id
 returning e.id
+
+-- name: stop_after_unknown
+-- The late word on an unknown message was a refusal: the lead that was held for it is taken out.
+update enrollment
+set state = 'stopped', cause = $4, updated_at = $5
+where workspace_id = $1 and id = $2 and step = $3 and state = 'held' and cause = 'unknown_outcome'
+returning id
 
 -- name: see_worker
 -- A worker says that it is there.

@@ -1,0 +1,67 @@
+"""What a record does beyond the plain course: late words, and places of the day that come back."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from caesura.domain.delivery import Kind
+from caesura.service import recovery, sending
+
+
+async def only(engine, query: str) -> tuple:
+    [row] = await engine.rows(query)
+    return tuple(row.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "expected"),
+    [
+        (Kind.ACCEPTED, {}, ("sent", 2, "waiting", None)),
+        (Kind.REJECTED, {"stage": "rcpt", "code": 550, "enhanced": "5.1.1"}, ("rejected", 1, "stopped", "bounced")),
+    ],
+)
+async def test_a_late_word_also_frees_the_lead_that_was_held_for_it(engine, kind, reply, expected) -> None:
+    await engine.build(leads=1, on_unknown="hold")
+    answer = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    assert await only(engine, "select state, cause from enrollment") == ("held", "unknown_outcome")
+    await engine.record(answer.marked, kind, **reply)
+    state = "select m.state as s, e.step, e.state, e.cause from message m join enrollment e on e.id = m.enrollment_id"
+    assert await only(engine, state) == expected
+
+
+async def test_a_place_of_yesterday_does_not_come_back_today(engine) -> None:
+    engine.now = datetime(2026, 3, 2, 23, 59, 50, tzinfo=UTC)
+    await engine.build(leads=5, limits={"daily_cap": 2})
+    yesterday = await engine.mark(await engine.claim(limit=1))
+    engine.wait(seconds=20)
+    assert await engine.send(limit=1) == 1
+    await engine.record(yesterday.marked, Kind.DEFERRED, stage="rcpt", code=450)
+    assert await engine.send() == 1
+    assert await engine.send() == 0
+
+
+async def test_a_mailbox_with_a_gap_stays_busy_for_as_long_as_its_message_is_renewed(engine) -> None:
+    await engine.build(leads=2, limits={"gap_seconds": 10})
+    [one] = (await engine.mark(await engine.claim())).marked
+    for _ in range(6):
+        engine.wait(seconds=20)
+        keys = [(engine.workspace, one.enrollment_id, one.step)]
+        assert await sending.renew(engine.database, "w1", keys, 60.0, engine.now)
+    assert await engine.send() == 0
+    await engine.record([one], Kind.ACCEPTED)
+    assert await engine.send() == 0
+    engine.wait(seconds=11)
+    assert await engine.send() == 1
+
+
+async def test_what_ran_out_is_kept_unless_somebody_took_it(engine) -> None:
+    await engine.build(leads=2)
+    marked = (await engine.mark(await engine.claim())).marked
+    keys = [(engine.workspace, one.enrollment_id, one.step) for one in marked]
+    engine.wait(minutes=5)
+    assert await sending.renew(engine.database, "w1", keys, 60.0, engine.now) == set(keys)
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    assert await sending.renew(engine.database, "w1", keys, 60.0, engine.now) == set()
