@@ -141,6 +141,14 @@ async def ready_mailboxes(
     return [ReadyMailbox(*row) for row in rows]
 
 
+async def ready_for_follow_ups(
+    tx: Connection, workspace_id: int, campaign_id: int, horizon: datetime, now: datetime, limit: int, due: datetime
+) -> list[ReadyMailbox]:
+    """Those of them that a follow-up is due from at `due` (campaign time)."""
+    rows = await tx.fetch(SQL["ready_for_follow_ups"], workspace_id, campaign_id, horizon, now, limit, due)
+    return [ReadyMailbox(*row) for row in rows]
+
+
 async def campaign_load(
     tx: Connection, workspace_id: int, campaign_id: int, lock: bool
 ) -> tuple[date | None, int, int]:

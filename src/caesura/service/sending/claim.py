@@ -21,7 +21,7 @@ from caesura.store.sending import Claimed, Runnable
 
 # How far ahead GCRA's arrival time may lie while there is still room; the largest burst that limits allow by default.
 BURST = timedelta(seconds=1)
-# Mailboxes looked at in one claim.
+# Mailboxes looked at in one claim, and as many again of those that follow-ups are due from.
 MAILBOXES = 200
 # Waits that are worth a row: the others end by themselves within the gap.
 _LONG_WAITS = frozenset({Reason.OUTSIDE_WINDOW, Reason.DAILY_CAP, Reason.RAMP})
@@ -77,7 +77,7 @@ async def claim(
         room = await campaign_room(tx, plan, limits, now)
         if isinstance(room, WaitUntil):
             return Claim(wait=room)
-        mailboxes, rooms, wait = await _mailbox_rooms(tx, plans, plan, limit, now)
+        mailboxes, rooms, wait = await _mailbox_rooms(tx, plans, plan, limit, campaign_now(row.clock, now), now)
         if not rooms:
             return Claim(wait=wait)
         claimed = await _claim_within(
@@ -94,10 +94,15 @@ async def claim(
 
 
 async def _mailbox_rooms(
-    tx: Connection, plans: Plans, plan: CampaignPlan, limit: int, now: datetime
+    tx: Connection, plans: Plans, plan: CampaignPlan, limit: int, due: datetime, now: datetime
 ) -> tuple[dict[int, MailboxPlan], list[tuple[int, int]], WaitUntil | None]:
     """The mailboxes that may send now with their rooms (at most `limit` each), and the earliest wait of the others."""
-    ready = await store.ready_mailboxes(tx, plan.workspace_id, plan.campaign_id, now + BURST, now, MAILBOXES)
+    key = (plan.workspace_id, plan.campaign_id, now + BURST, now, MAILBOXES)
+    ready = await store.ready_mailboxes(tx, *key)
+    if len(ready) == MAILBOXES:
+        # There may be more, and idle ones come first: those that have follow-ups to send are looked for by name.
+        seen = {one.mailbox_id for one in ready}
+        ready += [one for one in await store.ready_for_follow_ups(tx, *key, due) if one.mailbox_id not in seen]
     known = await plans.mailboxes(tx, plan.workspace_id, [(one.mailbox_id, one.version) for one in ready])
     rooms: list[tuple[int, int]] = []
     waits: list[tuple[int, datetime, str]] = []

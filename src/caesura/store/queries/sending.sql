@@ -33,6 +33,27 @@ where c.workspace_id = $1 and c.id = $2 and not m.archived
 order by p.ready_at nulls first, m.id
 limit $5
 
+-- name: ready_for_follow_ups
+-- The same, but only those that a follow-up of the campaign is due from: idle ones of a large pool must not hide them.
+select m.id, m.version, p.day, p.used, p.ready_at, p.busy_until
+from campaign c
+join pool_mailbox pm on pm.workspace_id = c.workspace_id and pm.pool_id = c.pool_id
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+join mailbox_pace p on p.workspace_id = m.workspace_id and p.mailbox_id = m.id
+where c.workspace_id = $1 and c.id = $2 and not m.archived
+  and (p.ready_at is null or p.ready_at <= $3)
+  and (p.wait_until is null or p.wait_until <= $4)
+  and (p.busy_until is null or p.busy_until <= $4)
+  and not exists (
+    select from hold h where h.workspace_id = m.workspace_id and h.released_at is null
+      and h.level = 'mailbox' and h.subject = m.id::text)
+  and exists (
+    select from enrollment e
+    where e.workspace_id = c.workspace_id and e.campaign_id = c.id and e.mailbox_id = m.id
+      and e.state = 'waiting' and e.not_before is null and e.due_at <= $6)
+order by p.ready_at nulls first, m.id
+limit $5
+
 -- name: campaign_load
 -- What a campaign has used of its daily quotas.
 select day, used, opened from campaign_pace where workspace_id = $1 and campaign_id = $2
