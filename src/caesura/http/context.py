@@ -1,5 +1,6 @@
 """What every door is given: the database, the clock, entropy and secrets of the process, and its limits."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,8 @@ from caesura.service.plans import Plans
 from caesura.store.database import Database
 
 BODY_LIMIT = 1_000_000
+# Each keeps a connection to the database until its file is there.
+MAXIMUM_IMPORTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class ApiContext:
     """`clock` answers now as aware UTC, `entropy(n)` n random bytes. `body_limit` is in bytes, for JSON.
 
     `keyring` seals mailboxes' passwords, `plans` keeps compiled campaigns. `gauges` answers what /metrics shows of the
-    engine beside the counters in `registry`.
+    engine beside the counters in `registry`. `import_slots` are those for files at a time.
     """
 
     database: Database
@@ -32,6 +35,7 @@ class ApiContext:
     limiter: Limiter = field(default_factory=Limiter)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
+    import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAXIMUM_IMPORTS))
     keyring: Keyring = field(init=False)
     plans: Plans = field(init=False)
 
