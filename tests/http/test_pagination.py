@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caesura.http.pagination import Window, decode, encode
+from caesura.http.pagination import Window, decode, decode_texts, encode
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -31,6 +31,19 @@ def test_what_is_no_cursor_of_this_list_is_refused(cursor: str) -> None:
     with pytest.raises(RequestValidationError) as caught:
         decode("keys", cursor)
     assert caught.value.errors()[0]["type"] == "cursor_invalid"
+
+
+def test_a_cursor_may_stand_at_two_texts() -> None:
+    value = "ë" * 250 + "@example.com"
+    assert decode_texts("suppressions", encode("suppressions", "address", value)) == ("address", value)
+
+
+@pytest.mark.parametrize(
+    "parts", [[], ["a"], ["a", 1], ["a", None], ["a", "b", "c"], ["a", "\0"], ["\ud800", "b"], ["a", "b\n"], [1, 2]]
+)
+def test_what_are_not_two_texts_is_refused(parts: list[object]) -> None:
+    with pytest.raises(RequestValidationError):
+        decode_texts("suppressions", forged(["suppressions", *parts]))
 
 
 @given(st.text())
