@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 import caesura
 from caesura.domain.errors import CaesuraError
-from caesura.http import health, native, problems
+from caesura.http import health, native, problems, unsubscribe
 from caesura.http.context import ApiContext
 from caesura.http.edge import REQUEST_ID, Edge
 
@@ -72,7 +72,7 @@ def create_application(context: ApiContext) -> FastAPI:
     )
     application.state.context = context
     application.add_middleware(Edge, context=context)
-    for routes in (*native.routers(), health.router()):
+    for routes in (*native.routers(), unsubscribe.router(), health.router()):
         _take(application, routes)
     return application
 

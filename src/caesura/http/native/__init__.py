@@ -1,14 +1,45 @@
 """The native API under `/api/v1`: one module per resource, each with its `router` and `TAG`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter
 
-from caesura.http.native import campaigns, holds, keys, mailboxes, pools
+from caesura.http.native import (
+    campaigns,
+    enrollments,
+    events,
+    holds,
+    imports,
+    keys,
+    leads,
+    lists,
+    mailboxes,
+    messages,
+    pools,
+    suppressions,
+    workers,
+)
 
-TAGS = (campaigns.TAG, mailboxes.TAG, pools.TAG, holds.TAG, keys.TAG)
+_RESOURCES: tuple[Any, ...] = (
+    campaigns,
+    leads,
+    lists,
+    enrollments,
+    imports,
+    suppressions,
+    messages,
+    events,
+    mailboxes,
+    pools,
+    holds,
+    workers,
+    keys,
+)
+
+TAGS = tuple(resource.TAG for resource in _RESOURCES)
 
 
 def routers() -> Sequence[APIRouter]:
     """The routers of all resources; each knows its whole prefix."""
-    return (campaigns.router, mailboxes.router, pools.router, holds.router, keys.router)
+    return tuple(resource.router for resource in _RESOURCES)
