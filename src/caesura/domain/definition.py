@@ -129,7 +129,7 @@ class CampaignLimits(Definition):
 
     daily_new: Count | None = Field(default=None, description="First messages a day.", examples=[100])
     daily_total: Count | None = Field(default=None, description="Messages a day, follow-ups included.", examples=[400])
-    gradual: Growth | None = Field(default=None, description="First messages a day, growing.")
+    gradual: Growth | None = Field(default=None, description="Messages a day, growing from day to day (gradual mode).")
 
 
 class UnsubscribeDefinition(Definition):
@@ -137,8 +137,9 @@ class UnsubscribeDefinition(Definition):
 
     url: Url | None = Field(
         default=None,
-        description="https only, but for localhost. Takes the one-click POST.",
-        examples=["https://example.com/unsubscribe"],
+        description="https only, but for localhost. Takes the one-click POST. {{unsubscribe_token}} and {{email}} in "
+        "it are filled in. Without it, a server with a public_url uses its own.",
+        examples=["https://example.com/unsubscribe/{{unsubscribe_token}}"],
     )
     mailto: EmailAddress | None = Field(default=None, description="An address.", examples=["unsubscribe@example.com"])
 
@@ -152,7 +153,7 @@ class UnsubscribeDefinition(Definition):
 class CampaignDefinition(Definition):
     """A campaign, as a person writes it."""
 
-    name: Name = Field(description="Unique in the workspace.", examples=["Spring outreach"])
+    name: Name = Field(description="Commands find it by this name.", examples=["Spring outreach"])
     zone: Zone = Field(default="UTC", description="IANA time zone of windows and days.", examples=["Europe/Berlin"])
     window_zone: Literal["campaign", "lead"] = Field(
         default="campaign",

@@ -56,7 +56,7 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
         references=claimed.message_ids if is_reply else (),
         thread_subject=subjects[0] if subjects else None,
         unsubscribe_url=_unsubscribe_url(plan, identity, claimed.lead_id, fields),
-        unsubscribe_mailto=plan.unsubscribe_mailto,
+        unsubscribe_mailto=_unsubscribe_mailto(plan),
     )
     composed = compose(step.variants[variant], letter)
     wanted = Wanted(claimed, mailbox.mailbox_id, variant, own_id, composed.subject, work.closes_at)
@@ -65,15 +65,22 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
 
 
 def _unsubscribe_url(plan: CampaignPlan, identity: Identity, lead_id: int, fields: Mapping[str, object]) -> str | None:
-    """The campaign's own address, with `{{ email }}` and `{{ unsubscribe_token }}` filled in, or else ours."""
+    """The campaign's own address, with `{{email}}` and `{{unsubscribe_token}}` filled in, or else ours."""
     token = unsubscribe_token(identity.secret, plan.workspace_id, lead_id)
     url = plan.unsubscribe_url
     if url is None:
         return f"{identity.public_url}/unsubscribe/{token}" if identity.public_url else None
     values = {"unsubscribe_token": token, "email": quote(str(fields["email"]), safe="")}
     for name, value in values.items():
-        url = url.replace("{{ " + name + " }}", value).replace("{{" + name + "}}", value)
+        url = url.replace("{{" + name + "}}", value)
     return url
+
+
+def _unsubscribe_mailto(plan: CampaignPlan) -> str | None:
+    """The campaign's address as a URI (RFC 6068)."""
+    if plan.unsubscribe_mailto is None:
+        return None
+    return f"mailto:{quote(plan.unsubscribe_mailto, safe='@')}?subject=unsubscribe"
 
 
 def delivery(marked: Marked, mailbox_id: int, outcome: Outcome) -> Delivery:
