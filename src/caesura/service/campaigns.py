@@ -118,13 +118,16 @@ async def resume(
 ) -> Status:
     """Lets a paused campaign go on from the same position; what fell due passes the same limits as ever (G5).
 
-    On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status.
+    On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status, or when archived.
     """
 
     async def work(tx: Connection) -> Status:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.RUNNING:
             return await _status(tx, before)
+        if before.archived:
+            detail = "an archived campaign cannot be resumed: unarchive it first"
+            raise Conflict("campaign_archived", detail, before.status, ("unarchive",))
         return await _status(tx, await _resume(tx, before, actor, now, cause))
 
     return await database.run(work)
@@ -180,9 +183,7 @@ async def schedule(
 
 async def unschedule(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
     """Makes a scheduled campaign a draft again. Raises NotFound, Conflict."""
-    return await _move(
-        database, workspace_id, campaign_id, CampaignVerb.UNSCHEDULE, "campaign.unscheduled", actor, now
-    )
+    return await _move(database, workspace_id, campaign_id, CampaignVerb.UNSCHEDULE, "campaign.unscheduled", actor, now)
 
 
 async def submit(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
@@ -276,7 +277,7 @@ async def resume_due(database: Database, workspace_id: int, campaign_id: int, no
 
     async def work(tx: Connection) -> None:
         before = await store.get(tx, workspace_id, campaign_id, lock=True)
-        if before is None or before.resume_at is None or before.resume_at > now:
+        if before is None or before.archived or before.resume_at is None or before.resume_at > now:
             return
         await _resume(tx, before, "engine", now, "resume_at")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
@@ -19,6 +21,8 @@ from caesura.store.database import Connection, Database
 # Leads looked at by the check that runs at every start; the preflight itself looks at all.
 START_SAMPLE = 10_000
 EXAMPLES = 20
+
+_WITH_LEADS = "only a draft without leads can be deleted; archive this one instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +145,15 @@ async def delete(database: Database, workspace_id: int, campaign_id: int, actor:
         row = await _get(tx, workspace_id, campaign_id, lock=True)
         counters = await store.counters(tx, workspace_id, campaign_id)
         if row.status is not CampaignState.DRAFT or counters.enrolled:
-            detail = "only a draft without leads can be deleted; archive this one instead"
-            raise Conflict(f"campaign_{row.status}", detail, row.status, ("archive",))
+            raise Conflict(f"campaign_{row.status}", _WITH_LEADS, row.status, ("archive",))
         await store.delete(tx, workspace_id, campaign_id)
         entry = events.Entry("campaign.deleted", campaign_id, data={"name": row.name})
         await events.append(tx, workspace_id, now, actor, [entry])
 
-    await database.run(work)
+    try:
+        await database.run(work)
+    except asyncpg.ForeignKeyViolationError as error:  # somebody enrolled a lead at this moment
+        raise Conflict("campaign_draft", _WITH_LEADS, CampaignState.DRAFT, ("archive",)) from error
 
 
 async def check(database: Database, workspace_id: int, campaign_id: int) -> list[Finding]:
@@ -165,15 +171,20 @@ async def start(
     now: datetime,
     verb: CampaignVerb = CampaignVerb.START,
     cause: str = "manual",
+    is_planned: bool = False,
 ) -> tuple[Status, list[Finding]]:
     """Sets a campaign running, and answers what the preflight found that does not block.
 
-    On a running campaign it changes nothing. Raises NotFound, Conflict for a status that does not allow it, and
-    Invalid with every finding that blocks.
+    On a running campaign it changes nothing. `is_planned` starts only one that is scheduled and whose time has come,
+    else it is Conflict `start_not_due`. Raises NotFound, Conflict for a status that does not allow it, and Invalid
+    with every finding that blocks.
     """
 
     async def work(tx: Connection) -> tuple[Status, list[Finding]]:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
+        planned = before.starts_at if before.status is CampaignState.SCHEDULED else None
+        if is_planned and (planned is None or planned > now):
+            raise Conflict("start_not_due", "no start is planned for now", before.status)
         if before.status is CampaignState.RUNNING and verb is CampaignVerb.START:
             return Status(before, await store.counters(tx, workspace_id, campaign_id)), []
         campaign_after(before.status, verb)

@@ -1,5 +1,6 @@
 """What happens by itself: parked leads fall due, campaigns start, resume, complete and fall quiet at their time."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from caesura.domain.errors import CaesuraError, Conflict, Invalid
@@ -38,11 +39,12 @@ async def tick(database: Database, now: datetime) -> None:
 
 async def _start(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> None:
     try:
-        await definitions.start(database, workspace_id, campaign_id, "engine", now, cause="scheduled")
+        await definitions.start(database, workspace_id, campaign_id, "engine", now, cause="scheduled", is_planned=True)
     except Conflict:
-        return  # another was faster, or it is no longer scheduled
+        return  # another was faster, or it is no longer scheduled, or for later
     except Invalid as error:
-        await _back_to_draft(database, workspace_id, campaign_id, error, now)
+        with suppress(Conflict):  # another was faster
+            await _back_to_draft(database, workspace_id, campaign_id, error, now)
 
 
 async def _back_to_draft(

@@ -13,8 +13,9 @@ insert into campaign_pace (workspace_id, campaign_id) values ($1, $2)
 select * from campaign where workspace_id = $1 and id = $2
 
 -- name: lock
--- One campaign, kept for this transaction.
-select * from campaign where workspace_id = $1 and id = $2 for update
+-- One campaign, kept for this transaction. Not `for update`: whoever enrols has its row under the share lock of a
+-- foreign key until the end of a chunk, and a pause must not wait for that behind the closed gate.
+select * from campaign where workspace_id = $1 and id = $2 for no key update
 
 -- name: find
 -- Campaigns by exact name, the newest first.
@@ -29,9 +30,10 @@ order by id desc
 limit $5
 
 -- name: update_definition
--- Edited content: a new version, so that nothing composed before can be marked.
+-- Edited content: a new version, so that nothing composed before can be marked. A planned start stays planned.
 update campaign
-set name = $3, pool_id = $4, definition = $5, starts_at = $6, version = version + 1, updated_at = $7
+set name = $3, pool_id = $4, definition = $5, version = version + 1, updated_at = $7,
+    starts_at = case when status = 'scheduled' then coalesce($6, starts_at) else $6 end
 where workspace_id = $1 and id = $2
 returning version
 
@@ -92,7 +94,7 @@ from campaign_counter where workspace_id = $1 and campaign_id = $2
 -- name: due_by_themselves
 -- Campaigns whose start or resume has come.
 select workspace_id, id, status from campaign
-where (status = 'scheduled' and starts_at <= $1) or (status = 'paused' and resume_at <= $1)
+where ((status = 'scheduled' and starts_at <= $1) or (status = 'paused' and resume_at <= $1)) and not archived
 order by workspace_id, id
 limit 100
 
