@@ -323,6 +323,17 @@ async def test_a_lead_that_was_held_for_a_missing_variable_is_tried_afresh(
 # ---- limits
 
 
+async def test_the_planner_is_told_of_many_new_rows_before_anyone_sees_them(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no rows known for a workspace, one index is as good as another: looking up one lead would walk them all."""
+    monkeypatch.setattr(imports, "MANY", 500)
+    campaign_id = await world.campaign()
+    await bring(world, "email\n" + "\n".join(f"lead{n}@example.com" for n in range(500)), campaign_id)
+    for table in ("lead", "enrollment"):
+        assert await world.value("select reltuples from pg_class where relname = $1", table) == 500
+
+
 async def test_the_report_lists_a_bounded_number_of_rows_and_counts_all(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

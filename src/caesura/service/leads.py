@@ -213,15 +213,14 @@ async def page(
     database: Database, workspace_id: int, below: int | None, search: str | None, limit: int
 ) -> list[LeadRow]:
     """A page of leads with ids under `below`, newest first; `search` is an address or a part of one."""
-    key = part = None
-    if search:
-        part = search.strip().casefold()
-        if not part.isprintable():
-            return []
-        with suppress(AddressError):
-            key, part = deduplication_key(parse_address(search)), None
+    part = search.strip().casefold() if search else ""
+    if not part.isprintable():
+        return []
     async with database.connection() as connection:
-        return await store.page(connection, workspace_id, below, key, part, limit)
+        with suppress(AddressError):
+            row = await store.by_key(connection, workspace_id, deduplication_key(parse_address(part)))
+            return [row] if row and (below is None or row.id < below) else []
+        return await store.page(connection, workspace_id, below, part or None, limit)
 
 
 async def change(

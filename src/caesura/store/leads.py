@@ -95,14 +95,12 @@ async def existing(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -
     return {row["id"] for row in await tx.fetch(SQL["existing"], workspace_id, list(lead_ids))}
 
 
-async def page(
-    tx: Connection, workspace_id: int, below: int | None, key: str | None, part: str | None, limit: int
-) -> list[LeadRow]:
-    """A page of leads with ids under `below`, newest first: all, the one of this key, or those whose key has `part`.
+async def page(tx: Connection, workspace_id: int, below: int | None, part: str | None, limit: int) -> list[LeadRow]:
+    """A page of leads with ids under `below`, newest first: all, or those whose address key has `part`.
 
     A `part` costs a look at every lead that is passed over, some 0.3 s for a million.
     """
-    return [LeadRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, key, part, limit)]
+    return [LeadRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, part, limit)]
 
 
 async def update(

@@ -55,9 +55,9 @@ select id from lead where workspace_id = $1 and id = any($2::bigint[]) order by 
 -- A page of leads below a cursor, newest first. A part of an address is searched row by row.
 select * from lead
 where workspace_id = $1 and ($2::bigint is null or id < $2)
-  and ($3::text is null or address_key = $3) and ($4::text is null or strpos(address_key, $4) > 0)
+  and ($3::text is null or strpos(address_key, $3) > 0)
 order by id desc
-limit $5
+limit $4
 
 -- name: update
 -- An edited lead.
