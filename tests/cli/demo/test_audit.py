@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from caesura.cli.demo.audit import Arrival, Entry, Expected, audit, audit_import, expected_of
+from caesura.cli.demo.audit import Arrival, Entry, Expected, Held, audit, audit_import, expected_of
 from caesura.domain.lead_file import read_leads
 
 FILE = b"""email,first_name,company
@@ -24,7 +24,7 @@ SENDERS = {"anna@example.com": "mara@example.org"}
 
 @pytest.fixture
 def expected() -> Expected:
-    return expected_of(read_leads([FILE]), {"first_name": "there"}, [0, 2], QUIET)
+    return expected_of(read_leads([FILE]), {"first_name": "there"}, set(), [0, 2], QUIET)
 
 
 @pytest.fixture
@@ -78,13 +78,27 @@ def test_a_faultless_run_holds(expected: Expected, ledger: list[Entry], arrivals
     assert verdicts[0].detail == "3 leads x 2 steps = 6 messages"
 
 
-def test_a_lead_that_is_held_back_need_not_get_anything(
+def test_a_lead_that_lacks_a_variable_must_be_held_for_it_and_not_be_written_to(
     expected: Expected, ledger: list[Entry], arrivals: list[Arrival]
 ) -> None:
-    others = [one for one in arrivals if one.recipient != "carla@example.com"]
-    rows = [one for one in ledger if one.recipient != "carla@example.com"]
-    assert all(one.holds for one in audit(expected, rows, others, held={"carla@example.com"}))
-    assert not all(one.holds for one in audit(expected, rows, others, held=()))
+    needing = replace(expected, required={"company"})
+    lacking = "carla@example.com"
+    others = [one for one in arrivals if one.recipient != lacking]
+    rows = [one for one in ledger if one.recipient != lacking]
+    [held] = [Held(lead.key, 1, "missing_variable") for lead in expected.leads if lead.address.address == lacking]
+
+    def holds(entries: list[Entry], seen: list[Arrival], *held: Held) -> bool:
+        return all(one.holds for one in audit(needing, entries, seen, held))
+
+    assert holds(rows, others, held)
+    assert not holds(rows, others)
+    assert not holds(ledger, arrivals)
+    assert not holds(ledger, arrivals, held)
+    assert not holds(rows, others, replace(held, cause="render_failed"))
+    assert not holds(rows, others, held, Held("anna@example.com", 1, "missing_variable"))
+    first = [one for one in ledger if one.recipient != lacking or one.step == 1]
+    seen = [one for one in arrivals if one.recipient != lacking or "In-Reply-To" not in one.content]
+    assert holds(first, seen, replace(held, step=2))
 
 
 def lose(arrivals: list[Arrival]) -> None:

@@ -13,6 +13,7 @@ from caesura.domain.lead_file import LeadRow, RejectedRow
 # What a template leaves behind when it was not filled in; also how an empty value looks when it is printed.
 _HOLES = re.compile(r"\{\{|\}\}|\{%|%\}|\{[^{}]*\|[^{}]*\}|\bNone\b|\bundefined\b|\bnull\b")
 _SHOWN = 3
+_LACKING = "missing_variable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,26 @@ class Arrival:
 class Expected:
     """What is true by the file and the campaign alone: each lead's own line and fields, every line that cannot be one.
 
-    `delays` are the seconds before each step; `quiet` is the time in which nothing may arrive.
+    `required` are the variables that a lead must have a value for, `delays` the seconds before each step; in the time
+    of `quiet` nothing may arrive.
     """
 
     leads: Sequence[LeadRow]
     duplicates: Mapping[int, int]
     rejections: Sequence[RejectedRow]
     defaults: Mapping[str, str]
+    required: Collection[str]
     delays: Sequence[int]
     quiet: tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lead that the engine says it holds back, at which step and why. `key` is as in the file of leads."""
+
+    key: str
+    step: int
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ class Verdict:
 def expected_of(
     rows: Iterable[LeadRow | RejectedRow],
     defaults: Mapping[str, str],
+    required: Collection[str],
     delays: Sequence[int],
     quiet: tuple[datetime, datetime],
 ) -> Expected:
@@ -84,19 +97,21 @@ def expected_of(
             duplicates[row.line] = leads[row.key].line
         else:
             leads[row.key] = row
-    return Expected(list(leads.values()), duplicates, rejections, defaults, delays, quiet)
+    return Expected(list(leads.values()), duplicates, rejections, defaults, required, delays, quiet)
 
 
 def audit(
-    expected: Expected, ledger: Sequence[Entry], arrivals: Sequence[Arrival], held: Collection[str]
+    expected: Expected, ledger: Sequence[Entry], arrivals: Sequence[Arrival], held: Sequence[Held]
 ) -> list[Verdict]:
-    """All claims. `held` are the address keys of leads that the engine says it holds back for a missing variable."""
-    written_to = [lead for lead in expected.leads if lead.key not in held]
+    """All claims about what arrived, what the ledger says of it, and who was `held` back."""
+    held_back = {one.key for one in held}
+    written_to = [lead for lead in expected.leads if lead.key not in held_back]
     return [
+        *([_held_for_a_reason(expected, held, arrivals)] if held or expected.required else []),
         _complete(expected, written_to, arrivals),
-        _nobody_else(written_to, arrivals),
+        _nobody_else(expected, arrivals),
         _ledger_agrees(ledger, arrivals),
-        _in_order(expected, ledger, arrivals),
+        _in_order(expected, ledger, arrivals, {one.key: one.step - 1 for one in held}),
         _threads(ledger, arrivals),
         _no_holes(expected, written_to, arrivals),
         _quiet(expected, arrivals),
@@ -131,11 +146,28 @@ def _complete(expected: Expected, leads: Sequence[LeadRow], arrivals: Sequence[A
     steps = len(expected.delays)
     wrong = [f"{lead.address} has {counts[lead.key]}" for lead in leads if counts[lead.key] != steps]
     total = f"{len(leads)} leads x {steps} steps = {len(leads) * steps:,} messages"
-    return _verdict("every lead has each step exactly once", wrong, total)
+    who = "every lead" if len(leads) == len(expected.leads) else "every other lead"
+    return _verdict(f"{who} has each step exactly once", wrong, total)
 
 
-def _nobody_else(leads: Sequence[LeadRow], arrivals: Sequence[Arrival]) -> Verdict:
-    known = {lead.key for lead in leads}
+def _held_for_a_reason(expected: Expected, held: Sequence[Held], arrivals: Sequence[Arrival]) -> Verdict:
+    lacking = {
+        lead.key
+        for lead in expected.leads
+        if any(not {**expected.defaults, **lead.fields}.get(name, "").strip() for name in expected.required)
+    }
+    counts = Counter(_key(arrival.recipient) for arrival in arrivals)
+    wrong = [f"{one.key} is held: {one.cause}" for one in held if one.key not in lacking or one.cause != _LACKING]
+    wrong += [
+        f"{one.key} has {counts[one.key]}, and is held at {one.step}" for one in held if counts[one.key] >= one.step
+    ]
+    wrong += [f"{key} is not held" for key in sorted(lacking - {one.key for one in held})]
+    claim = "every lead that lacks a needed variable is held, with that reason"
+    return _verdict(claim, wrong, f"{len(held)} leads" if held else "")
+
+
+def _nobody_else(expected: Expected, arrivals: Sequence[Arrival]) -> Verdict:
+    known = {lead.key for lead in expected.leads}
     strangers = sorted({arrival.recipient for arrival in arrivals if _key(arrival.recipient) not in known})
     repeated = [one for one, count in Counter(arrival.message_id for arrival in arrivals).items() if count > 1]
     return _verdict("nobody else was written to, and nothing arrived twice", strangers + repeated, "")
@@ -160,11 +192,14 @@ def _ledger_agrees(ledger: Sequence[Entry], arrivals: Sequence[Arrival]) -> Verd
     return _verdict(claim, wrong, f"{len(ledger):,} rows, all sent")
 
 
-def _in_order(expected: Expected, ledger: Sequence[Entry], arrivals: Sequence[Arrival]) -> Verdict:
+def _in_order(
+    expected: Expected, ledger: Sequence[Entry], arrivals: Sequence[Arrival], held_after: Mapping[str, int]
+) -> Verdict:
     moments = {arrival.message_id: arrival.received_at for arrival in arrivals}
     wrong: list[str] = []
     for entries in _threads_of(ledger):
-        if [entry.step for entry in entries] != list(range(1, len(expected.delays) + 1)):
+        last = held_after.get(_key(entries[0].recipient), len(expected.delays))
+        if [entry.step for entry in entries] != list(range(1, last + 1)):
             wrong.append(f"{entries[0].recipient} has steps {[entry.step for entry in entries]}")
             continue
         times = [moments[entry.message_id] for entry in entries if entry.message_id in moments]

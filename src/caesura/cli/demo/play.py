@@ -13,14 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from caesura.cli.campaign_file import load_campaign_file
-from caesura.cli.demo.audit import Arrival, Entry, Verdict, audit, audit_import, expected_of
+from caesura.cli.demo.audit import Arrival, Entry, Held, Verdict, audit, audit_import, expected_of
 from caesura.cli.demo.show import Show
 from caesura.cli.demo.stage import Api, Failed, Stage, stage
 from caesura.cli.output import duration
+from caesura.domain.addresses import deduplication_key, parse_address
 from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_file import read_leads
 from caesura.runtime.sink import read_messages
+from caesura.service.plans import compile_steps
 
 # The share of messages after which the campaign is paused.
 _PAUSE_AT = 0.45
@@ -28,7 +30,7 @@ _LOOK_SECONDS = 0.1
 _SILENCE_SECONDS = 4.0
 _QUIET_SECONDS = 20.0
 _STUCK_SECONDS = 30.0
-_REJECTIONS_SHOWN = 3
+_ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def _play(scene: Stage, show: Show, examples: Path) -> list[Verdict]:
     imported = _import(scene, show, definition.name)
     campaign = Campaign(definition, number, imported.leads * len(definition.steps))
     quiet = _send(scene, show, api, campaign)
-    return _audit(scene, show, campaign, imported, quiet)
+    held = _held(show, api, campaign)
+    return _audit(scene, show, campaign, imported, held, quiet)
 
 
 def _prepare(scene: Stage, show: Show, examples: Path) -> Path:
@@ -125,10 +128,10 @@ def _import(scene: Stage, show: Show, name: str) -> Imported:
         f"{report['rows']:,} rows: {report['enrolled']:,} leads, {report['duplicates']} duplicates, "
         f"{report['rejected']} rejected",
     )
-    for row in rejected[:_REJECTIONS_SHOWN]:
+    for row in rejected[:_ROWS_SHOWN]:
         show.note(f"line {row['line']}: {row['code']}: {row['value']!r}")
-    if len(rejected) > _REJECTIONS_SHOWN:
-        show.note(f"and {len(rejected) - _REJECTIONS_SHOWN} more, each with its line and reason")
+    if len(rejected) > _ROWS_SHOWN:
+        show.note(f"and {len(rejected) - _ROWS_SHOWN} more, each with its line and reason")
     reasons = {int(row["line"]): str(row["code"]) for row in rejected}
     return Imported(int(report["enrolled"]), reasons, [int(row["line"]) for row in duplicates])
 
@@ -159,6 +162,16 @@ def _send(scene: Stage, show: Show, api: Api, campaign: Campaign) -> tuple[datet
     held = status["counts"]["held"]
     show.done("finish", f"{status['counts']['sent']:,} messages sent" + (f", {held} leads held" if held else ""))
     return quiet_since, datetime.fromisoformat(resumed["status_at"])
+
+
+def _held(show: Show, api: Api, campaign: Campaign) -> list[Held]:
+    """The leads that were held back, each with its reason."""
+    rows = list(api.pages(f"/api/v1/campaigns/{campaign.id}/enrollments?state=held"))
+    for row in rows[:_ROWS_SHOWN]:
+        show.note(f"held: {row['address']} at step {row['step']}: {row['cause']}")
+    if len(rows) > _ROWS_SHOWN:
+        show.note(f"and {len(rows) - _ROWS_SHOWN} more, each with its reason")
+    return [Held(deduplication_key(parse_address(row["address"])), int(row["step"]), str(row["cause"])) for row in rows]
 
 
 def _pause(show: Show, api: Api, path: str) -> datetime:
@@ -192,16 +205,25 @@ def _watch(show: Show, api: Api, path: str, what: str, total: int, start: int = 
 
 
 def _audit(
-    scene: Stage, show: Show, campaign: Campaign, imported: Imported, quiet: tuple[datetime, datetime]
+    scene: Stage,
+    show: Show,
+    campaign: Campaign,
+    imported: Imported,
+    held: Sequence[Held],
+    quiet: tuple[datetime, datetime],
 ) -> list[Verdict]:
     ledger = [_entry(row) for row in json.loads(scene.run("messages", campaign.id, "--json"))]
     arrivals = list(_arrivals(scene.sink_folder))
     show.title(f"Audit of the sink's {len(arrivals):,} files against the ledger and leads.csv")
     rows = read_leads([(scene.folder / "examples" / "leads.csv").read_bytes()])
-    steps = campaign.definition.steps
-    expected = expected_of(rows, campaign.definition.defaults, [step.delay for step in steps], quiet)
+    definition = campaign.definition
+    needed = {
+        name for step in compile_steps(definition.steps) for variant in step.variants for name in variant.required
+    } - {"email", *definition.defaults}
+    delays = [step.delay for step in definition.steps]
+    expected = expected_of(rows, definition.defaults, needed, delays, quiet)
     verdicts = audit_import(expected, imported.rejected, imported.duplicates, imported.leads)
-    verdicts += audit(expected, ledger, arrivals, held=())
+    verdicts += audit(expected, ledger, arrivals, held)
     for one in verdicts:
         show.verdict(one.holds, one.claim, one.detail)
     return verdicts
