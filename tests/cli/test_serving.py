@@ -4,6 +4,7 @@ import os
 import signal
 import smtplib
 import socket
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,23 @@ def test_a_server_serves_while_keys_are_made_and_leaves_nothing_behind(running: 
     assert (ended.status, ended.out) == (0, "")
     assert ended.err.startswith("First start: ") and "caesura key create" in ended.err
     assert processes_of(data_directory) == []
+
+
+def test_a_worker_of_its_own_joins_the_server_and_leaves_in_order(running: Starter, data_directory: Path) -> None:
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory)
+    url = server.line().removeprefix("ready ")
+
+    def workers() -> float:
+        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+            [line] = [line for line in answer.read().decode().splitlines() if line.startswith("caesura_workers ")]
+        return float(line.split()[1])
+
+    worker = running("worker", "--data-dir", data_directory)
+    deadline = time.monotonic() + 60
+    while workers() != 1:
+        assert worker.process.poll() is None and time.monotonic() < deadline
+    assert worker.stop().status == 0
+    assert server.stop(signal.SIGINT).status == 0
 
 
 def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_directory: Path) -> None:

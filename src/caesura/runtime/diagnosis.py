@@ -1,10 +1,10 @@
 """Looks at everything that Caesura needs to send, from the disk to the mailboxes' servers. Changes nothing."""
 
 import asyncio
+import http.client
 import shutil
 import socket
 import stat
-import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -119,8 +119,8 @@ def _port(host: str, port: int) -> Check:
         with opener.open(url, timeout=5) as answer:
             if answer.status == 200:
                 return Check(Level.OK, "server", f"answers at http://{place}")
-    except (OSError, urllib.error.URLError):
-        pass
+    except (OSError, http.client.HTTPException):
+        pass  # it does not speak HTTP
     return Check(Level.WARN, "server", f"another program has {place}", "choose another port: caesura serve --port N")
 
 
