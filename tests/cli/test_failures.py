@@ -56,3 +56,4 @@ def test_pointers_become_options_or_get_their_file() -> None:
     error = Invalid.of(Problem("resume_at_past", "too late", "/resume_at"), Problem("x", "y"))
     assert [one.pointer for one in of_options(error).problems] == ["--resume-at", None]
     assert [one.file for one in in_file(error, "f.toml").problems] == ["f.toml", "f.toml"]
+    assert [str(one) for one in in_file(Invalid("x", "y"), "f.toml").problems] == ["f.toml: y [x]"]

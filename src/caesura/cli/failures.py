@@ -48,7 +48,8 @@ def lines_of(error: CaesuraError) -> list[str]:
 
 def in_file(error: Invalid, file: str) -> Invalid:
     """The same problems, with the file that their pointers are into. Lines are those of a text, not of the file."""
-    return Invalid.of(*(_in_file(problem, file) for problem in error.problems))
+    problems = error.problems or (Problem(error.code, error.detail),)
+    return Invalid.of(*(_in_file(problem, file) for problem in problems))
 
 
 def _in_file(problem: Problem, file: str) -> Problem:

@@ -21,6 +21,7 @@ app = typer.Typer(help="Bring in leads.", no_args_is_help=True)
 
 _CHUNK_BYTES = 256 * 1024
 _SHOWN = 20
+_VALUE_WIDTH = 40
 _STANDARD_INPUT = Path("-")
 
 
@@ -157,7 +158,7 @@ def _show(name: str, file: Path, report: "ImportReport", rejects: Path | None) -
     if not report.problems:
         return
     print()
-    rows = [(row.line, row.code, row.value, row.detail) for row in report.problems[:_SHOWN]]
+    rows = [(row.line, row.code, output.cut(row.value, _VALUE_WIDTH), row.detail) for row in report.problems[:_SHOWN]]
     output.show_table(("LINE", "CODE", "VALUE", "REASON"), rows, right=("LINE",))
     if rejects is not None:
         output.say(f"All {number(len(report.problems))} are in {rejects}.")

@@ -36,6 +36,12 @@ def clean(text: object) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())
 
 
+def cut(text: str, width: int) -> str:
+    """The text, or as much of its beginning as fits, with a sign that there is more."""
+    text = clean(text)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def word(state: str) -> Text:
     """A state, in its colour."""
     return Text(state, style=_COLOURS.get(state, ""))

@@ -61,7 +61,9 @@ class Session:
         names = {row.name.lower(): row.name for row in reversed(rows)}
         if close := [names[one] for one in get_close_matches(named.lower(), names, 3, 0.4)]:
             detail += f"; did you mean {' or '.join(map(repr, close))}?"
-        elif not rows:
+        elif rows:
+            detail += f"; the newest are {', '.join(repr(row.name) for row in rows[:3])}"
+        else:
             detail += ", and no other: make one with caesura apply"
         raise NotFound("campaign_not_found", detail)
 
