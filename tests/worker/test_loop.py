@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,13 @@ import pytest
 
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.validation import validate
+from caesura.protocol.smtp import Kind, Outcome, Stage
 from caesura.protocol.smtp_server import ServerOptions
 from caesura.runtime.sink import Sink, read_messages
-from caesura.service import mailboxes
-from caesura.worker.letters import Identity
+from caesura.service import mailboxes, sending
+from caesura.worker import loop
+from caesura.worker.carrier import Carrier, Job
+from caesura.worker.letters import Identity, write_letter
 from caesura.worker.loop import Worker, WorkerIdentity, WorkerSettings
 
 FAST = WorkerSettings(slots=20, group=10, lease=30, poll=0.02, tick=0.05, outage=0.05)
@@ -27,9 +30,10 @@ def clock() -> datetime:
 class Running:
     """A worker in this process."""
 
-    def __init__(self, engine: Any, settings: WorkerSettings = FAST) -> None:
+    def __init__(self, engine: Any, settings: WorkerSettings = FAST, make_carrier: Any = Carrier) -> None:
         me = WorkerIdentity("test/1/1", "test", 1)
-        self.worker = Worker(me, engine.database, engine.plans, Identity(b"s" * 32), clock, settings)
+        letters = Identity(b"s" * 32)
+        self.worker = Worker(me, engine.database, engine.plans, letters, clock, settings, make_carrier)
         self._engine = engine
         self._task: asyncio.Task[None] | None = None
 
@@ -170,3 +174,79 @@ async def test_a_login_that_cannot_be_made_holds_the_mailbox_with_its_cause(engi
             await running.until(lambda status: status.counters.waiting == 3 and status.counters.sending == 0)
         assert found == [{"level": "mailbox", "cause": "authentication"}]
         assert sink.received == 0
+
+
+class Stuck:
+    """A carrier whose server never says a word: nothing ends unless it is withdrawn."""
+
+    def __init__(self, failed: Any) -> None:
+        self._jobs: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def withdraw(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.finished(job, Outcome(Kind.NOT_SENT, Stage.QUEUE))
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_worker_whose_slots_are_all_in_use_stops_at_once(engine) -> None:
+    engine.now = clock()
+    await engine.build(leads=50, steps=ONE_STEP)
+    async with Running(engine, make_carrier=Stuck) as running:
+        await running.until(lambda status: status.counters.sending == FAST.slots)
+    counters = (await running.status()).counters
+    assert (counters.waiting, counters.sending, counters.unknown) == (50, 0, 0)
+
+
+@pytest.mark.parametrize("broken", ["claim", "record", "runnable"])
+async def test_a_fault_of_our_own_does_not_end_the_worker(engine, sink, monkeypatch, broken) -> None:
+    await use(engine, sink.port)
+    await engine.build(leads=30, steps=ONE_STEP)
+    work = getattr(sending, broken)
+    calls = 0
+
+    async def fails_at_first(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise RuntimeError("a fault of ours")
+        return await work(*arguments)
+
+    monkeypatch.setattr(sending, broken, fails_at_first)
+    async with Running(engine) as running:
+        await running.until(lambda status: status.campaign.status == "completed")
+    assert sink.received == 30
+    assert (await running.status()).counters.unknown == 0
+
+
+async def test_a_message_that_cannot_be_written_holds_its_lead_alone(engine, sink, monkeypatch) -> None:
+    await use(engine, sink.port)
+    await engine.build(leads=5, steps=ONE_STEP)
+
+    def breaks_on_the_first(plan: Any, work: Any, *others: Any) -> Any:
+        if work.claimed.address.startswith("l1@"):
+            raise RuntimeError("a fault of ours")
+        return write_letter(plan, work, *others)
+
+    monkeypatch.setattr(loop, "write_letter", breaks_on_the_first)
+    async with Running(engine) as running:
+        await running.until(lambda status: status.counters.sent == 4 and status.counters.held == 1)
+    assert await engine.rows("select cause from enrollment where state = 'held'") == [{"cause": "render_failed"}]
+
+
+async def test_what_ran_out_while_nobody_could_renew_is_still_the_workers_own(engine) -> None:
+    engine.now = clock()
+    await engine.build(leads=20, steps=ONE_STEP)
+    async with Running(engine, make_carrier=Stuck) as running:
+        await running.until(lambda status: status.counters.sending == 20)
+        async with engine.database.transaction() as tx:
+            await tx.execute("update message set lease_until = $1", clock() - timedelta(minutes=5))
+            running.worker._renewed_at -= timedelta(minutes=5)  # as after five minutes without a database
+        async with asyncio.timeout(20):
+            while await engine.rows("select from message where lease_until < $1", clock()):
+                await asyncio.sleep(0.02)
+        assert (await running.status()).counters.unknown == 0

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from caesura.domain.plan import MailboxPlan, Transport
-from caesura.protocol.smtp import Credentials, Envelope, Kind, Mechanism, Outcome, SessionFailure, Stage, TlsMode
+from caesura.protocol.smtp import (
+    Credentials,
+    Envelope,
+    FailureKind,
+    Kind,
+    Mechanism,
+    Outcome,
+    SessionFailure,
+    Stage,
+    TlsMode,
+)
 from caesura.worker.connections import ConnectionPool
 from caesura.worker.transport import Connection, ConnectionSettings, SessionFailed, Timeouts
 
@@ -60,9 +70,9 @@ class Carrier:
         lane = self._lanes.setdefault(key, _Lane())
         lane.jobs.append(job)
         if len(lane.runners) < min(job.mailbox.limits.connections, len(lane.jobs)):
-            runner = asyncio.get_running_loop().create_task(self._serve(key, lane, job.mailbox))
+            runner = asyncio.get_running_loop().create_task(self._serve(key, lane))
             lane.runners.add(runner)
-            runner.add_done_callback(lambda done: self._retire(key, lane, done))
+            runner.add_done_callback(lambda done: self._retire(key, lane, job.mailbox, done))
 
     def withdraw(self, jobs: Iterable[Job]) -> int:
         """Drops those of the jobs that have not been begun: their outcome is NOT_SENT. Answers how many."""
@@ -84,37 +94,46 @@ class Carrier:
             await asyncio.wait(runners)
         await self._pool.close()
 
-    def _retire(self, key: tuple[int, int], lane: _Lane, runner: "asyncio.Task[None]") -> None:
+    def _retire(self, key: tuple[int, int], lane: _Lane, mailbox: MailboxPlan, runner: "asyncio.Task[None]") -> None:
         lane.runners.discard(runner)
         if not runner.cancelled() and (error := runner.exception()) is not None:
-            self._give_up(lane, f"a fault of ours: {error!r}")
+            # Put off like a server that is away, or its leads would be claimed and given back without a break.
+            detail = f"a fault of ours: {error!r}"
+            self._failed(key[0], mailbox, SessionFailure(FailureKind.TEMPORARY, Stage.CONNECT, "own_fault", detail))
+            self._give_up(lane, detail)
             asyncio.get_running_loop().call_exception_handler({"message": "a lane failed", "exception": error})
         if lane.jobs and not lane.runners:
             self.submit(lane.jobs.pop())
         elif not lane.jobs and not lane.runners:
             self._lanes.pop(key, None)
 
-    async def _serve(self, key: tuple[int, int], lane: _Lane, mailbox: MailboxPlan) -> None:
-        settings = self._settings(mailbox.transport)
+    async def _serve(self, key: tuple[int, int], lane: _Lane) -> None:
         while lane.jobs:
+            # Looked at anew each time: an edited mailbox must not go on with what it was, however busy its lane is.
+            mailbox = lane.jobs[0].mailbox
+            settings = self._settings(mailbox.transport)
             try:
                 async with self._pool.lend(key, settings, mailbox.limits.connections) as connection:
-                    await self._drain(lane, connection)
+                    await self._drain(lane, connection, mailbox.version)
             except SessionFailed as error:
                 self._failed(key[0], mailbox, error.failure)
                 self._give_up(lane, error.failure.detail)
                 return
 
-    async def _drain(self, lane: _Lane, connection: Connection) -> None:
-        """Hands jobs over one connection until there are none, or it takes no more."""
+    async def _drain(self, lane: _Lane, connection: Connection, version: int) -> None:
+        """Hands jobs over one connection until there are none of this version, or it takes no more."""
         under_way: deque[asyncio.Future[Outcome]] = deque()
         while True:
             self._drop_expired(lane)
-            while lane.jobs and len(under_way) < DEPTH and connection.is_usable:
+            while self._next_is_for(lane, version) and len(under_way) < DEPTH and connection.is_usable:
                 under_way.append(self._begin(lane.jobs.popleft(), connection))
+                self._drop_expired(lane)
             if not under_way:
                 return
             await under_way.popleft()
+
+    def _next_is_for(self, lane: _Lane, version: int) -> bool:
+        return bool(lane.jobs) and lane.jobs[0].mailbox.version == version
 
     def _drop_expired(self, lane: _Lane) -> None:
         """A process that hung, and came back after its leases had run out, must not send what others took for lost."""

@@ -77,11 +77,13 @@ class Worker:
         self._carrier = make_carrier(self._recorder.session_failed)
         self._stopping = asyncio.Event()
         self._hint = asyncio.Event()
+        self._renewed_at = clock()
 
     def stop(self) -> None:
         """Asks the worker to finish: nothing new is marked, what is begun is finished, the rest is given back."""
         self._stopping.set()
         self._hint.set()
+        self._recorder.wake()
 
     @property
     def in_transit(self) -> int:
@@ -119,6 +121,10 @@ class Worker:
                 log.warning("database_unavailable", error=error.detail)
                 await _wait(self._stopping, self._settings.outage)
                 continue
+            except Exception:
+                log.exception("round_broke")
+                await _wait(self._stopping, self._settings.outage)
+                continue
             if not moved:
                 await _wait(self._hint, self._settings.poll)
 
@@ -132,7 +138,14 @@ class Worker:
                 return True
             free = self._settings.slots - self.in_transit
             share = max(1, self._settings.slots // len(campaigns))
-            moved |= await self._serve(campaign, min(free, share, self._settings.group))
+            try:
+                moved |= await self._serve(campaign, min(free, share, self._settings.group))
+            except Unavailable:
+                raise
+            except Exception:
+                # A fault of ours with one campaign must not end the messages that others have in transit. What is
+                # claimed comes back with its lease, which also keeps this from turning fast.
+                log.exception("campaign_broke", campaign=campaign.campaign_id)
         return moved
 
     async def _serve(self, campaign: Runnable, limit: int) -> bool:
@@ -157,8 +170,8 @@ class Worker:
                 ready.append(write_letter(plan, one, self._letters, self._clock()))
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
-            except CaesuraError as error:
-                log.error("letter_failed", enrollment=one.claimed.enrollment_id, error=error.detail)
+            except Exception:
+                log.exception("letter_failed", enrollment=one.claimed.enrollment_id)
                 failed.append((one.claimed, "render_failed"))
         if failed:
             await sending.set_aside(self._database, plan, failed, self._name, self._clock())
@@ -170,7 +183,7 @@ class Worker:
         deadline = asyncio.get_running_loop().time() + lease
         try:
             answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
-        except Unavailable:
+        except Exception:
             # The commit may have come through: nothing is written, and the recorder undoes it once it can.
             self._recorder.doubt(plan, [one.claimed.enrollment_id for one in wanted], now)
             raise
@@ -197,15 +210,20 @@ class Worker:
         deadline = asyncio.get_running_loop().time() + self._settings.lease
         jobs = dict(self._recorder.in_transit)
         keys = [(one.plan.workspace_id, one.marked.enrollment_id, one.marked.step) for one in jobs.values()]
-        kept = await sending.renew(self._database, self._name, keys, self._settings.lease, self._clock())
+        now = self._clock()
+        kept = await sending.renew(self._database, self._name, keys, self._settings.lease, now)
         for job, key in zip(jobs, keys, strict=True):
             if key in kept:
                 job.deadline = deadline
+        self._renewed_at = now
 
     async def _tick(self) -> None:
         now = self._clock()
         me = self._identity
         await workers.see(self._database, me.name, me.host, me.process_id, self._settings.slots, now)
+        if (now - self._renewed_at).total_seconds() > self._settings.lease / 2:
+            # The database was away, or the clock has jumped: our own come first, or we would take them for lost.
+            await self._renew()
         await recovery.recover(self._database, self._plans, now)
         await timers.tick(self._database, now)
 

@@ -58,7 +58,7 @@ class Recorder:
         self._outcomes: list[tuple[Job, Outcome]] = []
         self._failures: list[tuple[int, MailboxPlan, SessionFailure]] = []
         self._doubtful: list[tuple[CampaignPlan, Sequence[int], datetime]] = []
-        self._failed_in_a_row: dict[tuple[int, int], int] = {}
+        self._failed_in_a_row: dict[tuple[int, int], tuple[int, datetime]] = {}
         self._arrived = asyncio.Event()
         self._recorded = asyncio.Event()
 
@@ -76,6 +76,10 @@ class Recorder:
         """For the worker: a mark whose answer was lost, and of which nothing has been written."""
         self._doubtful.append((plan, enrollment_ids, marked_at))
         self._arrived.set()
+
+    def wake(self) -> None:
+        """For the worker: whoever waits for a free slot looks again."""
+        self._recorded.set()
 
     async def wait_below(self, slots: int, stopping: asyncio.Event) -> None:
         """Returns once fewer than `slots` messages are in transit, or on `stopping`."""
@@ -104,19 +108,33 @@ class Recorder:
             except Unavailable as error:
                 log.warning("cannot_record", waiting=len(self._outcomes), error=error.detail)
                 await asyncio.sleep(self._outage_seconds)
+            except Exception:
+                # Without a recorder nothing would ever leave `in_transit`: it goes on, whatever it was.
+                log.exception("recorder_broke", waiting=len(self._outcomes))
+                await asyncio.sleep(self._outage_seconds)
 
     async def _record(self, group: Sequence[tuple[Job, Outcome]]) -> None:
         by_plan: dict[tuple[int, int, int], list[tuple[Job, Outcome]]] = {}
         for job, outcome in group:
             plan = self.in_transit[job].plan
             by_plan.setdefault((plan.workspace_id, plan.campaign_id, plan.version), []).append((job, outcome))
+        fault: Exception | None = None
         for several in by_plan.values():
-            await self._record_of_one_plan(several)
+            try:
+                await self._record_of_one_plan(several)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # What cannot be recorded of one campaign is kept, and keeps no other's back.
+                fault = error
+                continue
             done = {job for job, _ in several}
             self._outcomes = [entry for entry in self._outcomes if entry[0] not in done]
             for job in done:
                 del self.in_transit[job]
             self._recorded.set()
+        if fault is not None:
+            raise fault
 
     async def _record_of_one_plan(self, several: Sequence[tuple[Job, Outcome]]) -> None:
         plan = self.in_transit[several[0][0]].plan
@@ -158,12 +176,18 @@ class Recorder:
             if verdict.fault is Fault.MAILBOX:
                 await self._hold(workspace_id, mailbox.mailbox_id, verdict.cause, failure.detail, now)
             else:
-                key = (workspace_id, mailbox.mailbox_id)
-                count = self._failed_in_a_row[key] = self._failed_in_a_row.get(key, 0) + 1
-                wait = min(_LAST_SECONDS, _FIRST_SECONDS * 2 ** min(count - 1, 10))
-                until = now + timedelta(seconds=wait)
+                until = self._put_off_until((workspace_id, mailbox.mailbox_id), now)
                 await sending.put_off_mailbox(
                     self._database, workspace_id, mailbox.mailbox_id, until, "server_unreachable"
                 )
             log.warning("no_session", mailbox=mailbox.mailbox_id, cause=verdict.cause, detail=failure.detail)
             self._failures.pop(0)
+
+    def _put_off_until(self, key: tuple[int, int], now: datetime) -> datetime:
+        """When the server of a mailbox is asked again. Sessions that fail side by side count as one failure."""
+        count, until = self._failed_in_a_row.get(key, (0, now))
+        if until <= now:
+            count += 1
+            until = now + timedelta(seconds=min(_LAST_SECONDS, _FIRST_SECONDS * 2 ** min(count - 1, 10)))
+            self._failed_in_a_row[key] = (count, until)
+        return until

@@ -65,3 +65,16 @@ async def test_what_ran_out_is_kept_unless_somebody_took_it(engine) -> None:
     engine.wait(minutes=5)
     await recovery.recover(engine.database, engine.plans, engine.now)
     assert await sending.renew(engine.database, "w1", keys, 60.0, engine.now) == set()
+
+
+async def test_a_belated_disown_leaves_alone_what_was_marked_since(engine) -> None:
+    await engine.build(leads=1)
+    lost_at = engine.now
+    [enrollment] = [one.wanted.claimed.enrollment_id for one in await engine.claim()]
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    answer = await engine.mark(await engine.claim())
+    await sending.disown(engine.database, await engine.plan(), [enrollment], "w1", lost_at, engine.now)
+    assert await only(engine, "select state from enrollment") == ("claimed",)
+    await engine.record(answer.marked, Kind.ACCEPTED)
+    assert await only(engine, "select step, state from enrollment") == (2, "waiting")

@@ -109,12 +109,16 @@ join lead l on l.workspace_id = $1 and l.id = c.lead_id
 order by c.due_at, c.id
 
 -- name: give_back
--- Claimed enrollments wait again, from the same position; some are parked until a time, with the reason.
+-- Claimed enrollments wait again, from the same position; some are parked until a time, with the reason. Never one
+-- whose message is in transit: a belated call must not loosen what the same worker has marked since.
 update enrollment e
 set state = 'waiting', claimed_by = null, lease_until = null,
     not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $5
 from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason)
 where e.workspace_id = $1 and e.campaign_id = $2 and e.id = b.id and e.state = 'claimed' and e.claimed_by = $4
+  and not exists (
+    select from message m
+    where m.workspace_id = $1 and m.enrollment_id = e.id and m.step = e.step and m.state = 'sending')
 returning e.id
 
 -- name: set_aside
