@@ -82,7 +82,8 @@ async def test_the_link_of_a_lead_that_is_gone_is_not_found(api: Any, stranger: 
     path = await link(api)
     [row] = await leads.page(api.database, api.issued.row.workspace_id, None, None, 5)
     await leads.delete(api.database, row.workspace_id, row.id, "test", api.clock())
-    assert (await stranger.post(path, data=ONE_CLICK)).status_code == 404
+    answer = await stranger.post(path, data=ONE_CLICK)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_the_real_server_takes_the_post_of_a_mail_program(served: Any) -> None:

@@ -41,6 +41,7 @@ class Desk:
         while True:
             page = await self.get(path, params={"limit": 2, **parameters})
             assert len(page["items"]) <= 2
+            assert page["items"] or "cursor" not in parameters, "a cursor led to nothing"
             items += page["items"]
             if page["next_cursor"] is None:
                 return items

@@ -157,7 +157,7 @@ async def test_only_so_many_files_are_imported_at_a_time(desk: Any) -> None:
     list_id = (await desk.post("/lists", {"name": "fair"}))["id"]
     for _ in range(MAXIMUM_IMPORTS):
         await desk.api.context.import_slots.acquire()
-    busy = await send(desk, f"/lists/{list_id}/import")
+    busy = await asyncio.wait_for(send(desk, f"/lists/{list_id}/import"), 30)
     assert (busy.status_code, busy.json()["code"], busy.headers["Retry-After"]) == (429, "imports_busy", "5")
     desk.api.context.import_slots.release()
     for content in (b"", FILE, FILE):
@@ -173,7 +173,7 @@ async def test_a_file_that_stops_coming_is_given_up(desk: Any, monkeypatch: pyte
         yield FILE
         await asyncio.Event().wait()
 
-    answer = await send(desk, f"/lists/{list_id}/import", parts())
+    answer = await asyncio.wait_for(send(desk, f"/lists/{list_id}/import", parts()), 30)
     assert (answer.status_code, answer.json()["code"]) == (503, "upload_stalled")
     assert await desk.every("/leads") == []
 
