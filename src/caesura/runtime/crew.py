@@ -59,6 +59,10 @@ class Crew:
         except CaesuraError as error:
             log.warning("cannot_recover_yet", error=error.detail)
             return
+        except Exception:
+            # Leases bring it back in a while; the workers themselves must be kept going.
+            log.exception("cannot_recover")
+            return
         if found.unknown or found.returned:
             log.warning("recovered", unknown=found.unknown, returned=found.returned)
 
@@ -66,7 +70,12 @@ class Crew:
         pause = _FIRST_SECONDS
         while True:
             began = asyncio.get_running_loop().time()
-            process, leash = await self._start()
+            try:
+                process, leash = await self._start()
+            except OSError as error:
+                log.error("cannot_start_worker", error=str(error))
+                await asyncio.sleep(_LAST_SECONDS)
+                continue
             self._processes.add(process)
             try:
                 code = await process.wait()
@@ -95,6 +104,9 @@ class Crew:
                 # Its own group: a Ctrl-C in the terminal is for the server, which stops its workers in order.
                 start_new_session=True,
             )
+        except BaseException:
+            os.close(ours)
+            raise
         finally:
             os.close(theirs)
         return process, ours
