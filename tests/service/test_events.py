@@ -4,6 +4,7 @@ import pytest
 
 from caesura.domain.errors import NotFound
 from caesura.service import events
+from caesura.store import events as store
 
 
 async def kinds(world: Any, after: int | None = None, campaign_id: int | None = None, limit: int = 100) -> list[str]:
@@ -43,3 +44,17 @@ async def test_nobody_reads_past_what_may_still_come_in_between(world: Any) -> N
         await world.lead()
         assert len(await kinds(world)) == 1
     assert len(await kinds(world)) == 2
+
+
+async def test_an_event_is_not_missed_whose_transaction_began_later_and_took_its_id_earlier(world: Any) -> None:
+    await world.lead()
+    start = (await events.page(*world.key, None, None, 100))[-1].id
+    database, workspace = world.key
+    async with database.transaction() as later:
+        async with database.transaction() as earlier:
+            await earlier.execute("select pg_current_xact_id()")
+            await store.append(later, workspace, world.now, "test", [store.Entry("later.one")])
+            await store.append(earlier, workspace, world.now, "test", [store.Entry("earlier.one")])
+        first = await events.page(*world.key, start, None, 100)
+        assert [one.kind for one in first] == ["earlier.one"]
+    assert await kinds(world, after=first[-1].id) == ["later.one"]

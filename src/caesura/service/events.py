@@ -30,10 +30,11 @@ class Event:
 async def page(
     database: Database, workspace_id: int, after: int | None, campaign_id: int | None, limit: int
 ) -> list[Event]:
-    """Events with ids above `after`, oldest first, of one campaign or of all. Raises NotFound.
+    """Events after the one whose id is `after`, oldest first, of one campaign or of all. Raises NotFound.
 
-    It stops before what a running transaction may still put in between, so that nobody who goes on from the last id
-    misses an event: a long transaction delays the end of the log, never its order.
+    The order is that of transactions, in which ids need not rise. It stops before what a running transaction may
+    still put in between, so that nobody who goes on from the last event misses one: a long transaction delays the end
+    of the log, never its order.
     """
     async with database.connection() as connection:
         if campaign_id is not None and await campaigns.get(connection, workspace_id, campaign_id) is None:

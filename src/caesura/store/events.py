@@ -45,7 +45,7 @@ async def append(tx: Connection, workspace_id: int, now: datetime, actor: str, e
 async def page(
     tx: Connection, workspace_id: int, after: int, campaign_id: int | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Entries with an id above `after`, oldest first; the last id is the next cursor."""
+    """Entries after the one whose id is `after` (0: all), oldest first; the last id is the next cursor."""
     return [dict(row) for row in await tx.fetch(SQL["list"], workspace_id, after, campaign_id, limit)]
 
 

@@ -283,6 +283,8 @@ create table event (
     data jsonb not null,
     primary key (workspace_id, id)
 );
+-- the log in the order in which it can be told
+create index event_in_order on event (workspace_id, transaction_id, id);
 -- the history of one campaign
 create index event_campaign on event (workspace_id, campaign_id, id) where campaign_id is not null;
 

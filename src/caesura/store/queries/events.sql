@@ -6,11 +6,14 @@ from unnest($4::text[], $5::bigint[], $6::bigint[], $7::smallint[], $8::bigint[]
   as e(kind, campaign_id, enrollment_id, step, mailbox_id, lead_id, data)
 
 -- name: list
--- A page after a cursor, oldest first; stops before what a running transaction may still put in between.
+-- A page after an event, in the order of transactions; stops before what a running one may still put in between.
+-- Not in the order of ids alone: a transaction that began later can have taken its ids, and still be running.
 select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data from event
-where workspace_id = $1 and id > $2 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+where workspace_id = $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+  and (transaction_id, id)
+    > (coalesce((select transaction_id from event where workspace_id = $1 and id = $2), '0'::xid8), $2)
   and ($3::bigint is null or campaign_id = $3)
-order by id
+order by transaction_id, id
 limit $4
 
 -- name: last
