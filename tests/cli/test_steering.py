@@ -104,6 +104,36 @@ def test_campaigns_are_listed(coffee: Command) -> None:
     assert one["counts"]["enrolled"] == 0
 
 
+def test_why_has_one_answer_and_then_what_else_is_in_the_way(coffee: Command, tmp_path: Path) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text("email,first_name\na@example.com,Anna\n")
+    coffee("leads", "import", NAME, file)
+    draft = coffee("why", NAME).out.splitlines()
+    assert draft[0] == "The campaign is a draft and has not been started. [campaign_draft]"
+    assert "It does not go on by itself." in draft and "1 waiting" in draft
+    coffee("start", NAME)
+    coffee("pause", NAME, "--resume-at", "2h")
+    campaign = coffee("why", NAME).out
+    assert "It goes on by itself at " in campaign and "(in 2 h)" in campaign
+    coffee("hold", "place", "lead", "A@example.com", "--reason", "asked for silence")
+    answer = coffee("why", NAME, "a@example.com").out.splitlines()
+    assert answer[0].startswith("The campaign is paused by cli") and answer[0].endswith("[campaign_paused]")
+    assert answer[1].startswith("Also: The lead is on hold") and answer[1].endswith("[lead_hold]")
+    assert answer[2] == "It does not go on by itself."
+    found = read(coffee("why", "1", "led_1", "--json"))
+    assert (found["reason"], [one["reason"] for one in found["also"]]) == ("campaign_paused", ["lead_hold"])
+    coffee("stop", NAME, "--yes")
+    assert "by itself" not in coffee("why", NAME).out
+
+
+@pytest.mark.parametrize(
+    ("lead", "code"), [("b@example.com", "lead_not_found"), ("led_9", "lead_not_found"), ("nobody", "address_syntax")]
+)
+def test_why_of_a_lead_that_is_not_there_is_told(coffee: Command, lead: str, code: str) -> None:
+    answer = coffee("why", NAME, lead)
+    assert answer.status == 1 and f"[{code}]" in answer.err
+
+
 def test_holds_are_placed_listed_and_released(coffee: Command) -> None:
     assert coffee("hold", "place", "mailbox", "mara", "--reason", "a look").out == "hld_1 holds mailbox mara\n"
     assert coffee("hold", "place", "workspace").out == "hld_2 holds the workspace\n"

@@ -8,6 +8,7 @@ from caesura.cli.options import DEFAULT_WORKSPACE, AsJson, CampaignArgument, Dat
 
 if TYPE_CHECKING:
     from caesura.cli.session import Session
+    from caesura.domain.explanation import Explanation
     from caesura.service.campaigns import Status
     from caesura.service.definitions import Finding
 
@@ -111,3 +112,58 @@ def status(
         return await campaigns.status(session.database, session.workspace_id, row.id, session.now())
 
     standing.show(work(data_dir, workspace, action), as_json, now())
+
+
+def why(
+    campaign: CampaignArgument,
+    lead: Annotated[
+        str | None,
+        typer.Argument(metavar="[LEAD]", show_default=False, help="A lead's address, or its id such as led_5."),
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Say why a campaign is not sending.
+
+    Or why one of its leads has not got the next message. There is one answer, at once; what else is in the way
+    follows.
+    """
+    from caesura.cli import output, standing
+    from caesura.cli.session import work
+    from caesura.runtime.instance import now
+
+    async def action(session: "Session") -> "Explanation":
+        from caesura.service import explain
+
+        row = await session.campaign(campaign)
+        key = session.database, session.engine.plans, session.workspace_id
+        if lead is None:
+            return await explain.why_campaign(*key, row.id, session.now())
+        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now())
+
+    explanation = work(data_dir, workspace, action)
+    if as_json:
+        output.show_json(explanation)
+    else:
+        standing.show_explanation(explanation, now())
+
+
+async def _enrollment(session: "Session", campaign_id: int, lead: str) -> int:
+    """The enrollment of a lead, by address or id, in a campaign. Raises NotFound."""
+    from caesura.domain.errors import NotFound
+    from caesura.service import enrollments, leads
+
+    key = session.database, session.workspace_id
+    digits = lead.removeprefix("led_")
+    if lead.startswith("led_") and digits.isascii() and digits.isdigit() and len(digits) < 19:
+        number = int(digits)
+    else:
+        row = await leads.find(*key, lead)
+        if row is None:
+            raise NotFound("lead_not_found", f"there is no lead {lead!r}")
+        number = row.id
+    for enrollment in await enrollments.of_lead(*key, number):
+        if enrollment.campaign_id == campaign_id:
+            return enrollment.id
+    raise NotFound("enrollment_not_found", f"{lead} is not in this campaign")

@@ -41,6 +41,7 @@ def application() -> typer.Typer:
         steering.resume,
         steering.stop,
         campaigns.status,
+        campaigns.why,
         messages.messages,
     ):
         app.command(rich_help_panel="Campaigns")(command)

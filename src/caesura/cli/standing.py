@@ -8,13 +8,18 @@ from rich.text import Text
 
 from caesura.cli import output
 from caesura.cli.output import ago, clean, instant, number
+from caesura.domain.explanation import Explanation
 from caesura.domain.lifecycle import CampaignState, campaign_verbs
+from caesura.domain.reasons import Reason
 from caesura.service.campaigns import Status
 from caesura.service.definitions import Finding
 from caesura.service.forecast import Preview
 from caesura.store.campaigns import CampaignRow
 
 _LEADS = ("waiting", "claimed", "held", "finished", "stopped")
+_AT_AN_END = {Reason.FINISHED, Reason.CAMPAIGN_COMPLETED, Reason.CAMPAIGN_STOPPED} | {
+    reason for reason in Reason if reason.startswith("stopped_")
+}
 _COMMANDS = ("start", "pause", "resume", "stop")
 _MESSAGES = ("sending", "sent", "deferred", "rejected", "unknown", "cancelled")
 
@@ -102,6 +107,26 @@ def show_findings(findings: Sequence[Finding]) -> None:
             output.say(f"        {clean(example)}")
         if one.count is not None and one.count > len(one.examples[:5]):
             output.say(f"        and {number(one.count - len(one.examples[:5]))} more")
+
+
+def show_explanation(explanation: Explanation, now: datetime) -> None:
+    """Why something is not sending: the reason to name first, what else is in the way, and when it goes on."""
+    output.console().print(Text(clean(explanation.sentence), style="bold").append(f" [{explanation.reason}]", "dim"))
+    for one in explanation.also:
+        output.say(f"Also: {clean(one.sentence)} [{one.reason}]")
+    if explanation.next_at is not None and explanation.next_at > now:
+        output.say(f"It goes on by itself at {instant(explanation.next_at)} ({ago(explanation.next_at, now)}).")
+    elif explanation.next_at is None and explanation.reason not in _AT_AN_END:
+        output.say("It does not go on by itself.")
+    counts = [_counted_as(name, count) for name, count in explanation.counts.items() if count and name != "held"]
+    if counts:
+        output.say(", ".join(counts), style="dim")
+
+
+def _counted_as(name: str, count: int) -> str:
+    if name.startswith("held_"):
+        return f"{number(count)} held ({name.removeprefix('held_')})"
+    return f"{number(count)} {name.replace('_', ' ')}"
 
 
 def show_preview(name: str, preview: Preview) -> None:
