@@ -18,6 +18,7 @@ from caesura.http.native import (
     messages,
     pools,
     suppressions,
+    why,
     workers,
 )
 
@@ -33,6 +34,7 @@ _RESOURCES: tuple[Any, ...] = (
     mailboxes,
     pools,
     holds,
+    why,
     workers,
     keys,
 )
