@@ -219,6 +219,39 @@ async def test_an_import_that_is_cancelled_changes_nothing_and_frees_its_connect
     assert await staging_is_gone(world)
 
 
+async def test_a_database_that_goes_away_in_the_middle_leaves_nothing_behind(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BLOCK_BYTES", 1)
+    campaign_id = await world.campaign()
+
+    async def kill() -> None:
+        others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        await world.fetch(f"select pg_terminate_backend(pid) {others}")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"email\na@example.com\nb@example.com\n"
+        await kill()
+        yield b"c@example.com\n" * 3
+
+    with pytest.raises(Unavailable) as caught:
+        await imports.import_leads(*world.key, campaign_id, None, chunks(), "leads.csv", world.actor, world.now)
+    assert caught.value.code == "database_unreachable"
+
+    async def enrol(*_: Any, **__: Any) -> int:
+        await kill()
+        return await original(*_, **__)
+
+    original = imports.store.enrol
+    monkeypatch.setattr(imports.store, "enrol", enrol)
+    with pytest.raises(Unavailable):
+        await bring(world, "email\na@example.com\n", campaign_id)
+    monkeypatch.setattr(imports.store, "enrol", original)
+
+    assert await world.value("select count(*) from lead") == 0
+    assert (await bring(world, "email\na@example.com\n", campaign_id)).enrolled == 1
+
+
 async def test_no_transaction_is_open_while_the_file_comes_in(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow upload must not hold up the event log, which waits for every running transaction."""
     monkeypatch.setattr(imports, "BLOCK_BYTES", 1)

@@ -202,7 +202,7 @@ async def confirm(
     The insert itself goes without the lock, so that a pause need not wait for it. Writes the event with the number
     and `source`, and sets a completed campaign running; answers whether it did. Raises Conflict.
     """
-    row = await store.lock_campaign(tx, before.workspace_id, before.id)
+    row = await campaign_store.get(tx, before.workspace_id, before.id, lock=True)
     if row is None:
         raise NotFound("campaign_not_found", "there is no such campaign")
     _check_admits(row)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from caesura.domain.lifecycle import CampaignState, EnrollmentEvent, EnrollmentState, enrollment_sources
-from caesura.store.campaigns import CampaignRow
+from caesura.domain.lifecycle import EnrollmentEvent, EnrollmentState, enrollment_sources
 from caesura.store.database import Connection
 from caesura.store.queries import load
 
@@ -70,12 +69,6 @@ class ListChunk:
 
 def _row(row: Any) -> EnrollmentRow:
     return EnrollmentRow(**{**row, "state": EnrollmentState(row["state"])})
-
-
-async def lock_campaign(tx: Connection, workspace_id: int, campaign_id: int) -> CampaignRow | None:
-    """The campaign, kept for this transaction; to be asked after the insert, shortly before the commit."""
-    row = await tx.fetchrow(SQL["lock_campaign"], workspace_id, campaign_id)
-    return CampaignRow(**{**row, "status": CampaignState(row["status"])}) if row else None
 
 
 async def insert(

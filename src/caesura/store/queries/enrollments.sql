@@ -1,8 +1,3 @@
--- name: lock_campaign
--- The campaign, for a last look before the commit. Not `for update`: others who enrol at the same time have its row
--- under the share lock of their foreign keys, and would wait for each other in a ring.
-select * from campaign where workspace_id = $1 and id = $2 for no key update
-
 -- name: insert
 -- Enrols leads that are not in the campaign yet and not suppressed, in the order given: the first to be given goes first.
 insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
