@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from caesura.domain import errors
@@ -63,6 +64,7 @@ def error_codes() -> str:
     return page("Error codes", *parts)
 
 
+@cache
 def gathered() -> dict[tuple[str, str], str]:
     """The sentence of each kind and code; empty where it is put together elsewhere."""
     found: dict[tuple[str, str], str] = {}

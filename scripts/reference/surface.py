@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, cast
 
 import typer.main
@@ -47,6 +48,7 @@ def leaf_commands(command: Any = None, words: str = "caesura") -> Iterator[tuple
             yield from leaf_commands(one, f"{words} {name}")
 
 
+@cache
 def openapi() -> Mapping[str, Any]:
     """The description of the API; nothing is asked of a context for it."""
     return create_application(cast("ApiContext", None)).openapi()
