@@ -42,7 +42,7 @@ def serve(
     run(settings)
 
 
-_WELCOME = """First start: the database and the secret key are made in {data_dir}.
+_WELCOME = """First start: the database and the secret key go into {data_dir}.
 A key for the API, from another terminal:  caesura key create --data-dir {data_dir}
 """
 
