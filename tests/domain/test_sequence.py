@@ -69,11 +69,12 @@ def test_a_condition_that_does_not_hold_passes_the_step_over() -> None:
 
 
 def test_what_fell_due_in_a_pause_is_skipped_or_reviewed_and_nothing_else() -> None:
-    within = {"since": DUE - timedelta(minutes=1), "until": DUE}
-    assert plan(overdue=Overdue(**within, policy="skip")) == PassOver("overdue")
-    assert plan(overdue=Overdue(**within, policy="review")) == SetAside(EnrollmentState.HELD, "overdue_review")
-    assert plan(overdue=Overdue(DUE, DUE + timedelta(days=1), "skip")) == Go()
-    assert plan(overdue=Overdue(DUE - timedelta(days=2), DUE - timedelta(seconds=1), "skip")) == Go()
+    earlier = (DUE - timedelta(days=2), DUE - timedelta(seconds=1))
+    within = (earlier, (DUE - timedelta(minutes=1), DUE))
+    assert plan(overdue=Overdue(within, "skip")) == PassOver("overdue")
+    assert plan(overdue=Overdue(within, "review")) == SetAside(EnrollmentState.HELD, "overdue_review")
+    assert plan(overdue=Overdue(((DUE, DUE + timedelta(days=1)),), "skip")) == Go()
+    assert plan(overdue=Overdue((earlier,), "skip")) == Go()
 
 
 def test_after_a_step_comes_the_next_with_its_delay_and_after_the_last_the_end() -> None:

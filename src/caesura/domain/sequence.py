@@ -73,11 +73,14 @@ class StepRule:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What fell due in the last pause (campaign time, since < due <= until), and what is done with it."""
+    """What fell due in pauses, as spans of campaign time (since < due <= until), and what is done with it."""
 
-    since: datetime
-    until: datetime
+    spans: tuple[tuple[datetime, datetime], ...]
     policy: str
+
+    def covers(self, due_at: datetime) -> bool:
+        """Whether a step that fell due at `due_at` did so in one of the pauses."""
+        return any(since < due_at <= until for since, until in self.spans)
 
 
 def plan_step(
@@ -99,7 +102,7 @@ def plan_step(
     step = steps[number - 1]
     if step.send_at is not None and step.send_at > now:
         return Park(step.send_at, Reason.FIXED_DATE)
-    if overdue is not None and overdue.since < due_at <= overdue.until:
+    if overdue is not None and overdue.covers(due_at):
         if overdue.policy == "skip":
             return PassOver("overdue")
         if overdue.policy == "review":

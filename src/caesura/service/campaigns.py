@@ -15,6 +15,8 @@ from caesura.store.database import Connection, Database
 
 ON_OVERDUE = ("spread", "skip", "review")
 NEW_LEADS = ("hold", "reject")
+# Pauses whose overdue steps are still told apart; what is left of earlier ones goes out like any other.
+PAUSES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ async def pause(
             clock_stopped_at=clock.stopped_at,
             new_leads=options.new_leads or "hold",
             on_overdue=options.on_overdue or "spread",
+            overdue_since=[*before.overdue_since, campaign_time.campaign_now(before.clock, now)],
         )
         row = await _set(tx, before, after, now, "campaign.paused")
         return await _quiesce(tx, await _status(tx, row), now)
@@ -143,12 +146,17 @@ async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime
         clock_offset=clock.offset,
         clock_stopped_at=None,
     )
-    if before.on_overdue != "spread" and before.paused_at is not None:
-        # What fell due in the pause lies between these two instants of campaign time: marked off in one row.
-        since = before.paused_at - before.clock_offset
-        earlier = before.overdue_since
+    # What fell due in the pause lies between two instants of campaign time: marked off in one row. What fell due
+    # between two pauses is not theirs.
+    if before.on_overdue == "spread":
+        after = replace(after, overdue_since=(), overdue_until=())
+    elif len(before.overdue_since) > len(before.overdue_until):
         until = campaign_time.campaign_now(clock, now)
-        after = replace(after, overdue_since=min(since, earlier) if earlier else since, overdue_until=until)
+        after = replace(
+            after,
+            overdue_since=before.overdue_since[-PAUSES:],
+            overdue_until=[*before.overdue_until, until][-PAUSES:],
+        )
     return await _set(tx, before, after, now, "campaign.resumed")
 
 

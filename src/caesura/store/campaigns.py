@@ -39,8 +39,8 @@ class CampaignRow:
     clock_stopped_at: datetime | None
     new_leads: str
     on_overdue: str
-    overdue_since: datetime | None
-    overdue_until: datetime | None
+    overdue_since: Sequence[datetime]
+    overdue_until: Sequence[datetime]
     archived: bool
     version: int
     created_at: datetime

@@ -64,6 +64,40 @@ async def test_what_fell_due_in_a_pause_is_treated_as_the_pause_says(engine, pol
     assert await states(engine) == [expected]
 
 
+async def test_what_fell_due_between_two_pauses_is_not_overdue(engine) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    for _ in range(2):
+        await engine.pause(clock="run", on_overdue="skip")
+        engine.wait(hours=1)
+        await engine.resume()
+        engine.wait(hours=23)
+    assert await engine.send() == 1
+
+
+async def test_what_was_due_before_a_frozen_pause_whose_clock_was_let_run_is_not_overdue(engine) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    engine.wait(days=1, minutes=1)
+    await engine.pause(on_overdue="skip")
+    engine.wait(hours=1)
+    await engine.pause(clock="run")
+    engine.wait(hours=1)
+    await engine.resume()
+    assert await engine.send() == 1
+
+
+async def test_what_is_left_of_an_earlier_pause_is_still_overdue(engine) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    for hours in (25, 1):
+        await engine.pause(clock="run", on_overdue="review")
+        engine.wait(hours=hours)
+        await engine.resume()
+    assert await engine.send() == 0
+    assert await states(engine) == [(2, "held", "overdue_review")]
+
+
 async def test_a_pause_tells_what_is_in_transit_and_when_it_fell_quiet(engine) -> None:
     await engine.build(leads=5)
     answer = await engine.mark((await engine.claim())[:2])

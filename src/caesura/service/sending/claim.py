@@ -163,9 +163,8 @@ async def _sort_out(
     """What of the claimed goes now; the rest is parked, passed over, set aside or finished in this transaction."""
     going: list[tuple[Claimed, int, datetime | None]] = []
     others: list[tuple[Claimed, Plan]] = []
-    overdue = None
-    if row.overdue_since is not None and row.overdue_until is not None and row.on_overdue != "spread":
-        overdue = Overdue(row.overdue_since, row.overdue_until, row.on_overdue)
+    # A running campaign has as many ends as beginnings; one that is paused meanwhile marks nothing.
+    overdue = Overdue(tuple(zip(row.overdue_since, row.overdue_until, strict=False)), row.on_overdue)
     for one, mailbox_id in claimed:
         zone = parse_zone(one.zone, "/zone") if plan.lead_zone and one.zone else plan.zone
         fields = {**plan.defaults, **one.fields}

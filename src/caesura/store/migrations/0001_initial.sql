@@ -129,8 +129,8 @@ create table campaign (
     clock_stopped_at timestamptz,           -- the frozen clock stands here; null: it runs
     new_leads text not null default 'hold' check (new_leads in ('hold', 'reject')),
     on_overdue text not null default 'spread' check (on_overdue in ('spread', 'skip', 'review')),
-    overdue_since timestamptz,              -- campaign time: what fell due in the last pause, with overdue_until;
-    overdue_until timestamptz,              -- null: nothing is treated apart
+    overdue_since timestamptz[] not null default '{}',  -- campaign time: what falls due in a pause; with the next,
+    overdue_until timestamptz[] not null default '{}',  -- which lacks the last one while it is paused
     archived boolean not null default false,
     version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
     created_at timestamptz not null,
@@ -140,7 +140,7 @@ create table campaign (
     check ((status = 'paused') = (paused_at is not null)),
     check (quiesced_at is null or paused_at is not null),
     check (resume_at is null or status = 'paused'),
-    check ((overdue_since is null) = (overdue_until is null))
+    check (cardinality(overdue_since) - cardinality(overdue_until) in (0, 1))
 );
 -- the worker's first question: what is running?
 create index campaign_running on campaign (workspace_id, id) where status = 'running';

@@ -119,7 +119,7 @@ order by e.id
 update enrollment e
 set state = 'waiting', cause = null, updated_at = $4,
     due_at = case when e.cause = 'overdue_review' then
-      greatest(coalesce(c.clock_stopped_at, $4) - c.clock_offset, c.overdue_until + interval '1 microsecond', e.due_at)
+      greatest(coalesce(c.clock_stopped_at, $4) - c.clock_offset, (select max(u) from unnest(c.overdue_until) u) + interval '1 microsecond', e.due_at)
       else e.due_at end
 from campaign c
 where e.workspace_id = $1 and e.id = any($2::bigint[]) and e.state = 'held' and e.cause = any($3::text[])
