@@ -13,6 +13,8 @@ _TAG_TURNS = re.compile(r"""["'>]""")
 
 
 class Place(Enum):
+    """Where in HTML a piece of a template stands."""
+
     TEXT = "between tags"
     TAG = "in a tag, outside of quotes"
     DOUBLE = "in an attribute within double quotes"

@@ -82,9 +82,18 @@ def _create(file: Path) -> None:
         draft.unlink()
 
 
+def machine() -> str:
+    """This machine, or container: two of them with one host name must not bury each other's workers."""
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}#{space}"
+
+
 def worker_identity() -> WorkerIdentity:
     """This process as a worker. The name holds when the process began, since process ids come again."""
-    host, process = socket.gethostname(), os.getpid()
+    host, process = machine(), os.getpid()
     return WorkerIdentity(f"{host}/{process}/{_birth(process)}", host, process)
 
 

@@ -17,7 +17,7 @@ from caesura.domain.errors import CaesuraError, Unavailable
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
 from caesura.runtime.crew import Crew
-from caesura.runtime.instance import entropy, now
+from caesura.runtime.instance import entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.settings import Settings
 from caesura.service import workers
@@ -56,7 +56,7 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with open_engine(reached.dsn, settings) as engine:
-        crew = Crew(engine, settings.workers, socket.gethostname(), _environment(settings, reached.dsn))
+        crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
         server = _web_server(settings, engine)
         web = asyncio.create_task(server.serve(sockets=[listener]))

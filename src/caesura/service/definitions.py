@@ -238,7 +238,7 @@ async def _lead_findings(tx: Connection, campaign: Campaign, sample: int | None)
     missing, examples = await preflight.leads_missing(tx, row.workspace_id, row.id, sorted(needed), sample, EXAMPLES)
     if not missing:
         return []
-    detail = f"{missing} leads have no value for a variable that a step needs; they will be held, not sent to"
+    detail = f"leads without a value for a variable that a step needs, which will be held, not sent to: {missing}"
     return [Finding("missing_variable", detail, False, None, missing, tuple(examples))]
 
 

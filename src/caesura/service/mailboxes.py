@@ -12,6 +12,7 @@ from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
 from caesura.domain.windows import local_day
 from caesura.store import events
 from caesura.store import mailboxes as store
+from caesura.store import sending as gate
 from caesura.store.campaigns import notify
 from caesura.store.database import Connection, Database
 from caesura.store.mailboxes import MailboxRow, PoolRow
@@ -73,6 +74,7 @@ async def edit(
     """
 
     async def work(tx: Connection) -> MailboxRow:
+        await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, mailbox_id)
         if version is not None and version != before.version:
             raise Conflict("version_mismatch", f"the mailbox is at version {before.version}, not {version}")
@@ -102,6 +104,7 @@ async def archive(
     """Takes a mailbox out of use, or back into it. Raises NotFound."""
 
     async def work(tx: Connection) -> MailboxRow:
+        await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, mailbox_id)
         row = await store.update(
             tx, workspace_id, mailbox_id, before.address, before.definition, before.secret, archived, now
@@ -153,6 +156,7 @@ async def edit_pool(
     """Replaces a pool's name and mailboxes. Raises NotFound, Conflict, Invalid."""
 
     async def work(tx: Connection) -> PoolRow:
+        await gate.close_gate(tx, workspace_id)
         await _get_pool(tx, workspace_id, pool_id)
         try:
             await store.rename_pool(tx, workspace_id, pool_id, definition.name)

@@ -104,11 +104,12 @@ class Worker:
             self._carrier.withdraw(list(self._recorder.in_transit))
             await self._carrier.close()
             await self._recorder.drain()
-            await workers.forget(self._database, self._name)
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+        # Only now: a sign of life that was under way would put the row back.
+        await workers.forget(self._database, self._name)
 
     # Feeding
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from caesura.domain.delivery import Kind
-from caesura.service import definitions, holds
+from caesura.service import definitions, holds, mailboxes
 
 
 async def marks(engine) -> int:
@@ -66,3 +66,17 @@ async def test_what_was_composed_before_an_edit_is_not_marked_after_it(engine) -
     assert not answer.marked
     assert set(answer.refused.values()) == {"edited"}
     assert await engine.send() == 5
+
+
+async def test_what_was_claimed_for_a_mailbox_is_not_marked_once_it_is_archived_or_out_of_the_pool(engine) -> None:
+    await engine.build(leads=4)
+    ready = await engine.claim()
+    [mailbox] = engine.mailboxes
+    await mailboxes.archive(engine.database, engine.workspace, mailbox, True, "me", engine.now)
+    answer = await engine.mark(ready)
+    assert (answer.marked, set(answer.refused.values())) == ((), {"no_usable_mailbox"})
+    await mailboxes.archive(engine.database, engine.workspace, mailbox, False, "me", engine.now)
+    ready = await engine.claim()
+    async with engine.database.transaction() as tx:
+        await tx.execute("delete from pool_mailbox")
+    assert not (await engine.mark(ready)).marked

@@ -88,4 +88,5 @@ async def apply(
 def entry(
     plan: CampaignPlan, kind: str, enrollment_id: int, lead_id: int, step: int | None, **data: Any
 ) -> events.Entry:
+    """An entry of the log about one enrollment; `data` is what else there is to say."""
     return events.Entry(kind, plan.campaign_id, enrollment_id, step, None, lead_id, data)

@@ -176,8 +176,12 @@ select c.status, c.version, c.archived, c.started_at, c.clock_offset,
     where s.workspace_id = $1
       and ((s.kind = 'address' and s.value = any($6::text[])) or (s.kind = 'domain' and s.value = any($4::text[])))
   ) as suppressions,
-  array(select m.id from mailbox m where m.workspace_id = $1 and m.id = any($3::bigint[]) order by m.id) as mailbox_ids,
-  array(select m.version from mailbox m where m.workspace_id = $1 and m.id = any($3::bigint[]) order by m.id) as versions
+  array(
+    select m.id from mailbox m join pool_mailbox p on p.workspace_id = $1 and p.pool_id = c.pool_id and p.mailbox_id = m.id
+    where m.workspace_id = $1 and m.id = any($3::bigint[]) and not m.archived order by m.id) as mailbox_ids,
+  array(
+    select m.version from mailbox m join pool_mailbox p on p.workspace_id = $1 and p.pool_id = c.pool_id and p.mailbox_id = m.id
+    where m.workspace_id = $1 and m.id = any($3::bigint[]) and not m.archived order by m.id) as versions
 from campaign c where c.workspace_id = $1 and c.id = $2
 
 -- name: lock_mailbox_paces
