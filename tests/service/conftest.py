@@ -210,13 +210,14 @@ class World:
         async with self.database.connection() as connection:
             return await connection.fetchval(query, *values)
 
-    async def until_waiting(self) -> None:
-        """Returns once a statement of this database waits for a lock."""
+    async def until_waiting(self, task: "asyncio.Task[Any]") -> None:
+        """Returns once a statement of this database waits for a lock; `task`, whose it is, must not end before."""
         waiting = """
             select exists (
                 select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')
         """
         while not await self.value(waiting):
+            assert not task.done(), "it has not waited"
             await asyncio.sleep(0.002)
 
     async def events(self, kind: str | None = None) -> list[dict[str, Any]]:

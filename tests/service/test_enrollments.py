@@ -224,7 +224,7 @@ async def test_a_campaign_that_is_stopped_while_leads_are_inserted_takes_none(wo
         # Keeps the insert waiting at the campaign's row, which its foreign key asks for.
         await blocker.fetch("select from campaign where id = $1 for update", campaign_id)
         late = asyncio.create_task(enrol(world, campaign_id, lead_id))
-        await world.until_waiting()
+        await world.until_waiting(late)
         await blocker.execute("update campaign set status = 'stopped' where id = $1", campaign_id)
     with pytest.raises(Conflict):
         await late
@@ -332,7 +332,7 @@ async def test_a_stop_or_hold_waits_for_a_mark_that_is_inside_the_gate(world: An
     async with world.database.transaction() as mark:
         await gate.enter_gate(mark, world.workspace_id)
         late = asyncio.create_task(verb(world, enrollment_id))
-        await world.until_waiting()
+        await world.until_waiting(late)
         assert await world.states(enrollment_id) == [("waiting", None)]
     await late
     assert (await world.states(enrollment_id))[0][1] == "manual"

@@ -95,7 +95,7 @@ async def test_a_hold_waits_for_a_mark_that_is_inside_the_gate(world: Any) -> No
     async with world.database.transaction() as mark:
         await gate.enter_gate(mark, world.workspace_id)
         late = asyncio.create_task(place(world, "lead", subjects["lead"]))
-        await world.until_waiting()
+        await world.until_waiting(late)
         assert await holds.page(*world.key, None, True, 10) == []
     assert (await late).released_at is None
 

@@ -395,6 +395,25 @@ async def test_imports_of_the_same_addresses_at_once_add_each_lead_once(world: A
     assert (await world.counts(campaign_id))["waiting"] == 300
 
 
+async def test_a_lead_that_is_deleted_while_the_rows_go_in_is_added_again(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = await world.lead("known@example.com")
+    original = imports.store.find_repeated
+    tries = []
+
+    async def find_repeated(*values: Any) -> int:
+        tries.append(values)
+        if len(tries) == 1:
+            await leads.delete(*world.key, known, world.actor, world.now)
+        return await original(*values)
+
+    monkeypatch.setattr(imports.store, "find_repeated", find_repeated)
+    report = await bring(world, "email\nknown@example.com\nnew@example.com\n")
+    assert (len(tries), report.created, report.unchanged) == (2, 2, 0)
+    assert len(await by_address(world)) == 2
+
+
 async def test_an_import_and_single_changes_of_the_same_leads_do_not_harm_each_other(world: Any) -> None:
     given = [leads.LeadInput(f"lead{n}@example.com", {"n": n}) for n in range(200)]
     text = "email,m\n" + "\n".join(f"lead{n}@example.com,{n}" for n in range(199, -1, -1))

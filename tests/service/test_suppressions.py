@@ -92,7 +92,7 @@ async def test_a_suppression_waits_for_a_mark_that_is_inside_the_gate(world: Any
     async with world.database.transaction() as mark:
         await gate.enter_gate(mark, world.workspace_id)
         late = asyncio.create_task(suppress(world, value))
-        await world.until_waiting()
+        await world.until_waiting(late)
         assert await causes(world, "anna@example.com") == []
     assert (await late).added == 1
 
