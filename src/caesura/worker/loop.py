@@ -31,12 +31,13 @@ class WorkerSettings:
     """How a worker works. Times in seconds.
 
     `slots` bounds the messages in transit in this process, and so what a pause has to wait for; `group` is how many
-    are claimed or marked at once. `lease` is how long claims and messages in transit stay this worker's without a
+    are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this worker's without a
     sign of life, which it gives every third of that. `gather` is how long outcomes gather before they are written.
     """
 
     slots: int = 200
     group: int = 100
+    mark_group: int = 50
     lease: float = 60.0
     poll: float = 0.5
     tick: float = 1.0
@@ -160,7 +161,10 @@ class Worker:
         claim = await sending.claim(self._database, self._plans, plan, self._name, limit, lease, now)
         if not claim.work:
             return claim.is_stale or claim.settled > 0
-        await self._mark(plan, await self._compose(plan, claim.work))
+        ready = await self._compose(plan, claim.work)
+        # A pause waits for the marks that are behind the gate, so they are kept shorter than claims.
+        for first in range(0, len(ready), self._settings.mark_group):
+            await self._mark(plan, ready[first : first + self._settings.mark_group])
         return True
 
     async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
