@@ -31,8 +31,9 @@ class WorkerSettings:
     """How a worker works. Times in seconds.
 
     `slots` bounds the messages in transit in this process, and so what a pause has to wait for; `group` is how many
-    are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this worker's without a
-    sign of life, which it gives every third of that. `gather` is how long outcomes gather before they are written.
+    are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this
+    worker's without a sign of life, which it gives every third of that. `gather` is how long outcomes gather before
+    they are written.
     """
 
     slots: int = 200
