@@ -1,0 +1,371 @@
+"""The real database, one statement at a time: faults between any two of them, and races in an order that is drawn."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from types import TracebackType
+from typing import Any
+
+import asyncpg
+
+from caesura.store.database import Database, _prepare
+
+# Statements are given this long before one asks whether they wait for a lock, and for a lock to count they must wait
+# for longer than the server takes to look for a deadlock, so that each run sees the same.
+_PATIENCE_SECONDS = 0.003
+_DEADLOCK_SECONDS = 0.010
+
+# For a server of the simulator's own.
+SERVER_SETTINGS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+_SESSION_SETTINGS = {
+    "timezone": "UTC",
+    "default_transaction_isolation": "read committed",
+    "synchronous_commit": "off",
+    "jit": "off",
+    # A plan, and with it the order of rows that are alike, must not depend on what ran before this seed.
+    "plan_cache_mode": "force_generic_plan",
+    "deadlock_timeout": "1ms",
+}
+
+# Every change of a state, as the database itself sees it: nothing here depends on the program.
+AUDIT = """
+create unlogged table audit (seq bigint generated always as identity, kind text not null, data jsonb not null);
+create function audit_message() returns trigger language plpgsql as $$ begin
+  if tg_op = 'INSERT' or old.state is distinct from new.state or old.attempt is distinct from new.attempt then
+    insert into audit (kind, data) values ('message', jsonb_build_object(
+      'before', case when tg_op = 'UPDATE' then old.state end, 'state', new.state, 'cause', new.cause,
+      'enrollment', new.enrollment_id, 'step', new.step, 'attempt', new.attempt, 'campaign', new.campaign_id,
+      'mailbox', new.mailbox_id, 'message_id', new.message_id, 'worker', new.worker, 'marked_at', new.marked_at));
+  end if;
+  return null;
+end $$;
+create trigger audit after insert or update on message for each row execute function audit_message();
+create function audit_enrollment() returns trigger language plpgsql as $$ begin
+  if (old.state, old.step) is distinct from (new.state, new.step)
+      and not (old.state = 'waiting' and new.state = 'claimed') and not (old.state = 'claimed' and new.state = 'waiting'
+      and old.step = new.step) then
+    insert into audit (kind, data) values ('enrollment', jsonb_build_object('id', new.id, 'before', old.state,
+      'state', new.state, 'step_before', old.step, 'step', new.step, 'due_before', old.due_at, 'cause', new.cause));
+  end if;
+  return null;
+end $$;
+create trigger audit after update on enrollment for each row execute function audit_enrollment();
+create function audit_campaign() returns trigger language plpgsql as $$ begin
+  if (old.status, old.version, old.clock_mode) is distinct from (new.status, new.version, new.clock_mode) then
+    insert into audit (kind, data) values ('campaign', jsonb_build_object('id', new.id, 'before', old.status,
+      'status', new.status, 'clock_mode', new.clock_mode, 'version', new.version));
+  end if;
+  return null;
+end $$;
+create trigger audit after update on campaign for each row execute function audit_campaign();
+create function audit_barrier() returns trigger language plpgsql as $$ begin
+  insert into audit (kind, data) values (tg_table_name, to_jsonb(new));
+  return null;
+end $$;
+create trigger audit after insert or update on hold for each row execute function audit_barrier();
+create trigger audit after insert on suppression for each row execute function audit_barrier();
+"""
+
+_TABLES = "select string_agg(quote_ident(relname), ', ') from pg_stat_user_tables where relname <> 'alembic_version'"
+_CHANGED = "select sum(n_tup_ins + n_tup_upd + n_tup_del)::int from pg_stat_xact_user_tables where relname <> 'audit'"
+_IS_BLOCKED = "select cardinality(pg_blocking_pids($1)) > 0"
+_COLLECT = "with found as (delete from audit returning seq, kind, data) select kind, data from found order by seq"
+
+
+class ProcessDied(Exception):
+    """The process that was running this was killed here."""
+
+
+class Loss(Enum):
+    """What goes wrong with a call to the database."""
+
+    LINE_BEFORE = "the line falls before some statement"
+    LINE_AFTER = "the line falls after the commit: the answer is lost"
+    DEATH_BEFORE = "the process dies before some statement"
+    DEATH_AFTER = "the process dies after the commit"
+
+
+@dataclass(slots=True)
+class Fault:
+    """A loss, at the statement of this number (from 0) or at the first commit."""
+
+    loss: Loss
+    statement: int = 0
+
+
+class _State(Enum):
+    RUNNING = 0
+    BEFORE = 1  # about to issue a statement
+    AFTER = 2  # a statement was answered
+    BLOCKED = 3  # its statement waits for a lock
+    DONE = 4
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One connection, and the call that is using it."""
+
+    raw: "asyncpg.Connection[asyncpg.Record]"
+    process: int
+    fault: Fault | None = None
+    statements: int = 0
+    wants_changed_rows: bool = False
+    changed_before: int = 0
+    changed_rows: int | None = None  # by the last transaction, when somebody wants to know
+    releases: int = 0  # how often its locks were let go
+    last_commit: int = 0
+    is_racing: bool = False
+    state: _State = _State.RUNNING
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def begin(self, fault: Fault | None) -> None:
+        self.fault, self.statements, self.last_commit = fault, 0, 0
+        self.state = _State.RUNNING
+
+    async def gate(self, state: _State) -> None:
+        """In a race, waits for its turn."""
+        if self.is_racing:
+            self.state = state
+            self.arrived.set()
+            await self.go.wait()
+            self.go.clear()
+
+    async def before_statement(self) -> None:
+        await self.gate(_State.BEFORE)
+        fault = self.fault
+        if fault is not None and fault.loss in (Loss.LINE_BEFORE, Loss.DEATH_BEFORE):
+            if self.statements >= fault.statement:
+                self.fault = None
+                _fail(fault.loss)
+            self.statements += 1
+
+    def after_commit(self) -> None:
+        fault, self.fault = self.fault, None
+        if fault is not None and fault.loss in (Loss.LINE_AFTER, Loss.DEATH_AFTER):
+            _fail(fault.loss)
+        self.fault = fault
+
+
+def _fail(loss: Loss) -> None:
+    if loss in (Loss.DEATH_BEFORE, Loss.DEATH_AFTER):
+        raise ProcessDied
+    raise asyncpg.ConnectionDoesNotExistError("the line to the database fell (simulated)")
+
+
+LANE: ContextVar[Lane] = ContextVar("lane")
+
+
+class _Connection:
+    """What services see of a connection."""
+
+    def __init__(self, lane: Lane, committed: Callable[[Lane], Awaitable[None]]) -> None:
+        self._lane = lane
+        self._committed = committed
+
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        return await self._do(self._lane.raw.fetch, query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Any:
+        return await self._do(self._lane.raw.fetchrow, query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        return await self._do(self._lane.raw.fetchval, query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> Any:
+        return await self._do(self._lane.raw.execute, query, *arguments)
+
+    async def executemany(self, query: str, arguments: Any) -> Any:
+        return await self._do(self._lane.raw.executemany, query, arguments)
+
+    async def copy_records_to_table(self, table: str, **options: Any) -> Any:
+        return await self._do(lambda name: self._lane.raw.copy_records_to_table(name, **options), table)
+
+    def transaction(self) -> "_Transaction":
+        return _Transaction(self._lane, self._committed)
+
+    async def _do(self, statement: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        await self._lane.before_statement()
+        try:
+            return await statement(*arguments)
+        finally:
+            await self._lane.gate(_State.AFTER)
+
+
+class _Transaction:
+    def __init__(self, lane: Lane, committed: Callable[[Lane], Awaitable[None]]) -> None:
+        self._lane = lane
+        self._committed = committed
+
+    async def __aenter__(self) -> None:
+        await self._lane.before_statement()
+        lane = self._lane
+        if lane.raw.is_in_transaction():
+            raise AssertionError("one transaction within another")
+        await lane.raw.execute("begin")
+        if lane.wants_changed_rows:
+            lane.changed_before = await lane.raw.fetchval(_CHANGED)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        lane = self._lane
+        if error is None:
+            try:
+                await lane.before_statement()
+                if lane.wants_changed_rows:
+                    lane.changed_rows = await lane.raw.fetchval(_CHANGED) - lane.changed_before
+                await lane.raw.execute("commit")
+            except BaseException:
+                await lane.raw.execute("rollback")
+                lane.releases += 1
+                raise
+            lane.releases += 1
+            await self._committed(lane)
+            lane.after_commit()
+        else:
+            await lane.raw.execute("rollback")
+            lane.releases += 1
+
+
+class _Borrowed:
+    def __init__(self, database: "SimulatedDatabase") -> None:
+        self._database = database
+
+    async def __aenter__(self) -> _Connection:
+        return _Connection(LANE.get(), self._database.committed)
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+class _Pool:
+    """Stands where asyncpg's pool does, so that all of `Database` itself is real."""
+
+    def __init__(self, database: "SimulatedDatabase") -> None:
+        self._database = database
+
+    def acquire(self) -> _Borrowed:
+        return _Borrowed(self._database)
+
+
+Collected = Callable[[int, Sequence[tuple[str, dict[str, Any]]]], None]
+
+
+class SimulatedDatabase(Database):
+    """A `Database` over a few real connections. `heard` is told, by number, what each commit changed."""
+
+    def __init__(self, lanes: Sequence[Lane], monitors: Sequence[asyncpg.Connection], dsn: str) -> None:
+        super().__init__(_Pool(self), dsn)
+        self.lanes = lanes
+        self.monitor, self._watcher = monitors
+        self.commits = 0
+        self._releases = 0
+        self.heard: Collected = lambda number, rows: None
+
+    @classmethod
+    async def connect(cls, dsn: str) -> "SimulatedDatabase":
+        """Connects; once for many seeds."""
+        connections = []
+        for _ in range(5):
+            connection = await asyncpg.connect(dsn, server_settings=_SESSION_SETTINGS)
+            await _prepare(connection)
+            connections.append(connection)
+        lanes = [Lane(connection, connection.get_server_pid()) for connection in connections[2:]]
+        return cls(lanes, connections[:2], dsn)
+
+    async def disconnect(self) -> None:
+        for connection in (self.monitor, self._watcher, *(lane.raw for lane in self.lanes)):
+            connection.terminate()
+
+    async def prepare(self) -> None:
+        """Adds the audit to a migrated database."""
+        await self.monitor.execute(AUDIT)
+        for row in await self.monitor.fetch("select relname from pg_stat_user_tables"):
+            await self.monitor.execute(f"alter table {row['relname']} set (autovacuum_enabled = off)")
+
+    async def empty(self) -> None:
+        """Back to no rows, with all numbers from 1."""
+        await self.monitor.execute(f"truncate {await self.monitor.fetchval(_TABLES)} restart identity")
+        self.commits = 0
+
+    async def committed(self, lane: Lane) -> None:
+        """Notes a commit and what it changed."""
+        self.commits += 1
+        lane.last_commit = self.commits
+        rows = await self.monitor.fetch(_COLLECT)
+        self.heard(self.commits, [(row["kind"], row["data"]) for row in rows])
+
+    # Races
+
+    async def race(self, calls: Sequence[tuple[Callable[[], Awaitable[None]], Fault | None]], random: Random) -> None:
+        """Runs at most three calls side by side; whose statement comes next is drawn. Locks are real."""
+        lanes = list(self.lanes[: len(calls)])
+        tasks = []
+        for lane, (call, fault) in zip(lanes, calls, strict=True):
+            lane.begin(fault)
+            lane.is_racing = True
+            lane.go.clear()
+            tasks.append(asyncio.create_task(self._runner(lane, call)))
+        try:
+            while await self._settle(lanes):
+                ready = [lane for lane in lanes if lane.state is _State.AFTER]
+                waiting = [lane for lane in lanes if lane.state is _State.BEFORE]
+                chosen = ready[0] if ready else random.choice(waiting)
+                chosen.state = _State.RUNNING
+                chosen.go.set()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for lane in lanes:
+                lane.is_racing = False
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _runner(self, lane: Lane, call: Callable[[], Awaitable[None]]) -> None:
+        LANE.set(lane)
+        try:
+            await lane.gate(_State.BEFORE)
+            await call()
+        finally:
+            lane.state = _State.DONE
+            lane.arrived.set()
+
+    async def _settle(self, lanes: Sequence[Lane]) -> bool:
+        """Waits until every lane is at a gate, at a lock or done; whether any is at a gate."""
+        while True:
+            for lane in lanes:
+                await self._settle_one(lane)
+            blocked = [lane for lane in lanes if lane.state is _State.BLOCKED]
+            releases = sum(lane.releases for lane in lanes)
+            if blocked and releases != self._releases:
+                # Locks are let go at the end of a transaction: perhaps the one that is waited for.
+                self._releases = releases
+            elif any(lane.state in (_State.BEFORE, _State.AFTER) for lane in lanes):
+                return True
+            elif not blocked:
+                return False
+            # If all wait for each other, PostgreSQL will end one of them.
+            for lane in blocked:
+                lane.state = _State.RUNNING
+
+    async def _settle_one(self, lane: Lane) -> None:
+        since: float | None = None
+        clock = asyncio.get_running_loop().time
+        while lane.state is _State.RUNNING:
+            lane.arrived.clear()
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await lane.arrived.wait()
+            except TimeoutError:
+                if lane.state is not _State.RUNNING:
+                    return
+                if not await self._watcher.fetchval(_IS_BLOCKED, lane.process):
+                    since = None
+                elif since is None:
+                    since = clock()
+                elif clock() - since > _DEADLOCK_SECONDS and lane.state is _State.RUNNING:
+                    lane.state = _State.BLOCKED

@@ -1,0 +1,288 @@
+"""What people do to a world, at any moment: pause, resume, stop, edit, hold, release, suppress, answer, add leads."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from caesura.domain.definition import read_definition
+from caesura.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from caesura.domain.lead_entry import LeadInput
+from caesura.service import campaigns, definitions, enrollments, holds, recovery, suppressions
+from caesura.service.campaigns import PauseOptions, Status
+from caesura.service.plans import Plans
+from simulation.history import Violation
+from simulation.parameters import LeadParameters, step
+from simulation.timeline import Event
+from simulation.workers import Unsealer
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+ACTOR = "person"
+# Rows that a pause may change, however many leads there are: the campaign, twice, and its events.
+_PAUSE_ROWS = 4
+
+
+class People:
+    """Everybody who is not a worker."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._random = Random(f"{world.parameters.seed}/people")
+        self._plans = Plans(Unsealer())
+        self._verbs: Mapping[str, tuple[int, Callable[[], Awaitable[None]]]] = {
+            "pause": (5, self._pause),
+            "resume": (4, self._resume),
+            "stop": (1, self._stop),
+            "edit": (3, self._edit),
+            "hold": (5, self._hold),
+            "release": (4, self._release),
+            "suppress": (2, self._suppress),
+            "reply": (2, self._reply),
+            "hold enrollment": (1, self._hold_enrollment),
+            "release enrollment": (1, self._release_enrollment),
+            "settle": (2, self._settle),
+        }
+
+    def plan(self, seconds: float) -> None:
+        """Puts this seed's deeds on the timeline, within so many seconds from now."""
+        world, random = self._world, self._random
+        names = list(self._verbs)
+        weights = [weight for weight, _ in self._verbs.values()]
+        for _ in range(world.parameters.people):
+            name = random.choices(names, weights)[0]
+            world.later(random.uniform(0, seconds), self._event(name, self._verbs[name][1]))
+        late = [lead for lead in world.parameters.leads[-world.parameters.late_leads or len(world.parameters.leads) :]]
+        for lead in late:
+            world.later(random.uniform(0, 1.2 * seconds), self._event("add lead", lambda lead=lead: self.enrol(lead)))
+        for _ in range(world.parameters.faults.jumps):
+            world.later(random.uniform(0, seconds), Event("clock jumps", "clock", self._jump))
+        if random.random() < 0.15:
+            world.later(random.uniform(0, seconds), Event("restart", "supervisor", self._restart))
+
+    def _event(self, name: str, verb: Callable[[], Awaitable[None]]) -> Event:
+        return Event(name, "people", lambda: self.attempt(name, verb), True)
+
+    async def attempt(self, name: str, verb: Callable[[], Awaitable[None]]) -> None:
+        """Does it; what the program refuses in so many words is no fault."""
+        try:
+            await verb()
+        except (Conflict, Invalid, NotFound) as error:
+            self._world.note("people", name, "refused", error.code)
+        except Unavailable as error:
+            self._world.note("people", name, "unavailable", error.code)
+
+    # Campaigns
+
+    def _campaign(self) -> int:
+        return self._random.choice(self._world.campaign_ids)
+
+    async def _pause(self) -> None:
+        world, random, campaign = self._world, self._random, self._campaign()
+        now = world.timeline.clock()
+        hours = random.choice((0.01, 0.5, 5.0, 50.0))
+        options = PauseOptions(
+            resume_at=now + timedelta(hours=hours) if random.random() < 0.3 else None,
+            clock=random.choice((None, None, "freeze", "run")),
+            new_leads=random.choice((None, "hold", "reject")),
+            on_overdue=random.choice((None, "spread", "skip", "review")),
+        )
+        world.note("people pause", campaign, options.clock, options.on_overdue, options.resume_at)
+        lane = world.lane()
+        lane.wants_changed_rows, lane.changed_rows = True, None
+        try:
+            status = await campaigns.pause(world.database, world.workspace, campaign, options, ACTOR, now)
+        finally:
+            lane.wants_changed_rows = False
+            world.asked_to_pause(campaign, options, lane.last_commit)
+        self._check_pause(status, lane.changed_rows)
+        world.hint(campaign)
+        if random.random() < 0.8:
+            world.later(hours * 3_600 * random.uniform(0.1, 2), self._event("resume", lambda: self._resume(campaign)))
+
+    def _check_pause(self, status: Status, changed: int | None) -> None:
+        if status.campaign.status != "paused":
+            raise Violation("G1", f"a pause answered the status {status.campaign.status}")
+        if changed is not None and changed > _PAUSE_ROWS:
+            raise Violation("G4", f"a pause changed {changed} rows")
+        if status.campaign.quiesced_at is not None and status.in_transit:
+            raise Violation("G1", f"quiet, with {status.in_transit} in transit")
+        if not self._world.is_racing:
+            truly = self._world.in_transit(status.campaign.id)
+            if status.in_transit != truly:
+                raise Violation("G1", f"the pause answered {status.in_transit} in transit; there were {truly}")
+
+    async def _resume(self, campaign: int | None = None) -> None:
+        world = self._world
+        campaign = campaign or self._campaign()
+        now = world.timeline.clock()
+        status = await campaigns.resume(world.database, world.workspace, campaign, ACTOR, now)
+        world.note("people resume", campaign, status.campaign.clock_offset)
+        world.wake_all()
+
+    async def _stop(self) -> None:
+        world, campaign = self._world, self._campaign()
+        await campaigns.stop(world.database, world.workspace, campaign, None, ACTOR, world.timeline.clock())
+        world.note("people stop", campaign)
+        world.hint(campaign)
+
+    async def _edit(self) -> None:
+        """New texts; perhaps more or fewer steps, other delays."""
+        world, random = self._world, self._random
+        place = random.randrange(len(world.campaign_ids))
+        campaign = world.campaign_ids[place]
+        before = world.definitions[place]
+        number = world.next_edition()
+        count = max(1, min(5, len(before["steps"]) + random.choice((-1, 0, 0, 0, 1))))
+        steps = [
+            step(random, place, at, number, random.choice(("fast", "mixed")), world.timeline.now) for at in range(count)
+        ]
+        definition = {**before, "steps": steps}
+        now = world.timeline.clock()
+        content = read_definition(definition)
+        try:
+            await definitions.edit(world.database, world.workspace, campaign, content, None, ACTOR, now)
+        finally:
+            world.edited(place, number, definition, world.lane().last_commit)
+        world.note("people edit", campaign, "edition", number, "steps", count)
+        world.hint(campaign)
+
+    # Holds and suppressions
+
+    async def _hold(self) -> None:
+        world, random = self._world, self._random
+        level = random.choice(("workspace", "mailbox", "domain", "campaign", "lead"))
+        lead = random.choice(world.leads())
+        subject = {
+            "workspace": "",
+            "mailbox": str(random.choice(world.mailbox_ids)),
+            "domain": lead.domain,
+            "campaign": str(self._campaign()),
+            "lead": str(lead.lead),
+        }[level]
+        cause = random.choice(("manual", "complaint"))
+        await world.place_hold(level, subject, cause, ACTOR, None, world.timeline.clock())
+        world.hint(None)
+        if random.random() < 0.7:
+            world.later(random.uniform(1, 2 * 86_400), self._event("release", self._release))
+
+    async def _release(self) -> None:
+        in_force = self._world.holds_in_force()
+        if in_force:
+            await self.release_one(self._random.choice(in_force).number)
+
+    async def release_one(self, number: int) -> None:
+        world = self._world
+        world.released_by_people.add(number)
+        await holds.release(world.database, world.workspace, number, ACTOR, world.timeline.clock())
+        world.note("people release", number)
+        world.wake_all()
+
+    async def _suppress(self) -> None:
+        world = self._world
+        lead = self._random.choice(world.leads())
+        now, kind = world.timeline.clock(), self._random.choice(("address", "domain", "unsubscribe"))
+        if kind == "unsubscribe":
+            await suppressions.unsubscribe_enrollment(world.database, world.workspace, lead.enrollment, now)
+        else:
+            value = lead.address if kind == "address" else lead.domain
+            await suppressions.suppress(world.database, world.workspace, value, ACTOR, now)
+        world.note("people suppress", kind, lead.address)
+
+    # Leads
+
+    async def enrol(self, lead: LeadParameters) -> None:
+        """Adds a lead to its campaigns."""
+        world = self._world
+        given = [LeadInput(lead.address, lead.fields, lead.zone)]
+        for place in lead.campaigns:
+            campaign, now = world.campaign_ids[place], world.timeline.clock()
+            try:
+                answer = await enrollments.enrol_new(
+                    world.database, world.workspace, campaign, given, False, ACTOR, now
+                )
+            finally:
+                await world.learn_enrollments()
+            world.note("people enrol", lead.name, campaign, answer.rows[0].fate, answer.rows[0].enrollment_id)
+        world.wake_all()
+
+    async def _reply(self) -> None:
+        """A reply came: it ends the sequence."""
+        world = self._world
+        one = self._random.choice(world.leads())
+        row = await enrollments.stop(
+            world.database, world.workspace, one.enrollment, "inbound", world.timeline.clock(), "replied"
+        )
+        world.note("people reply", one.enrollment, row.state)
+        if row.state != "stopped":
+            raise Violation("G6", f"a reply left the enrollment {row.state}")
+
+    async def _hold_enrollment(self) -> None:
+        world = self._world
+        one = self._random.choice(world.leads())
+        await enrollments.hold(world.database, world.workspace, one.enrollment, ACTOR, world.timeline.clock())
+        world.note("people hold enrollment", one.enrollment)
+
+    async def _release_enrollment(self) -> None:
+        world = self._world
+        one = self._random.choice(world.leads())
+        await enrollments.release(world.database, world.workspace, one.enrollment, ACTOR, world.timeline.clock())
+        world.note("people release enrollment", one.enrollment)
+        world.wake_all()
+
+    async def _settle(self) -> None:
+        """Somebody looks into Sent, and says what became of an unknown message. They never err."""
+        world = self._world
+        unknown = world.settleable()
+        if unknown:
+            await self.settle_one(*self._random.choice(unknown))
+
+    async def settle_one(self, enrollment: int, number: int) -> None:
+        world = self._world
+        was_sent = world.has_arrived(enrollment, number)
+        now = world.timeline.clock()
+        await recovery.settle_unknown(
+            world.database, self._plans, world.workspace, enrollment, number, was_sent, ACTOR, now
+        )
+        world.note("people settle", enrollment, number, was_sent)
+        world.wake_all()
+
+    # The world at large
+
+    def _jump(self) -> None:
+        world, random = self._world, self._random
+        size = random.choice((5.0, 90.0, 1_800.0, 7_200.0, 30_000.0)) * random.random()
+        by = timedelta(seconds=size if random.random() < 0.5 else -size)
+        world.timeline.jump(by)
+        for worker in world.workers:
+            world.excuse(worker)
+        world.note("clock jumps", by)
+        world.wake_all()
+
+    def _restart(self) -> None:
+        """The whole server goes, gracefully or not, and comes back."""
+        world = self._world
+        world.note("restart")
+        is_graceful = self._random.random() < 0.4
+        for worker in list(world.workers.values()):
+            worker.stop() if is_graceful else worker.die()
+
+    async def settle_down(self) -> None:
+        """The calm at the end: everything is released, resumed and looked after, as far as the program lets one."""
+        world = self._world
+        for hold in world.holds_in_force():
+            await self.attempt("release", lambda hold=hold: self.release_one(hold.number))
+        for campaign in world.campaign_ids:
+            await self.attempt("resume", lambda campaign=campaign: self._resume(campaign))
+        for one in world.leads():
+            await self.attempt("release enrollment", lambda one=one: self._go_on(one.enrollment))
+        for key in world.settleable():
+            await self.attempt("settle", lambda key=key: self.settle_one(*key))
+        world.wake_all()
+
+    async def _go_on(self, enrollment: int) -> None:
+        world = self._world
+        row = await enrollments.get(world.database, world.workspace, enrollment)
+        if row.state == "held" and row.cause in ("manual", "overdue_review"):
+            await enrollments.release(world.database, world.workspace, enrollment, ACTOR, world.timeline.clock())

@@ -1,0 +1,243 @@
+"""Bugs planted into a copy of the product, each by a change of its text, to see whether the simulator finds them.
+
+A simulator that finds nothing proves nothing. `scripts/simulate_bugs.py` prints what it finds.
+"""
+
+from dataclasses import dataclass
+
+CLAIM = "service/sending/claim.py"
+MARK = "service/sending/mark.py"
+RECORD = "service/sending/record.py"
+SENDING = "store/sending.py"
+SENDING_SQL = "store/queries/sending.sql"
+CAMPAIGNS = "service/campaigns.py"
+PACING = "domain/pacing.py"
+WINDOWS = "domain/windows.py"
+SEQUENCE = "domain/sequence.py"
+DELIVERY = "domain/delivery.py"
+PIPELINE = "protocol/smtp/pipeline.py"
+LETTERS = "worker/letters.py"
+SCHEMA = "store/migrations/0001_initial.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before`, which stands in the file at least once, becomes `after` everywhere in it."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One planted bug. `note` says why it may go unfound, if it may."""
+
+    name: str
+    changes: tuple[Change, ...]
+    note: str = ""
+
+
+def _bug(name: str, file: str, before: str, after: str, *more: Change, note: str = "") -> Bug:
+    return Bug(name, (Change(file, before, after), *more), note)
+
+
+BUGS: tuple[Bug, ...] = (
+    # The gate
+    _bug("a mark does not pass the gate", SENDING, 'await tx.execute(SQL["enter_gate"], GATE, workspace_id)', "pass"),
+    _bug("a pause does not close the gate", SENDING, 'await tx.execute(SQL["close_gate"], GATE, workspace_id)', "pass"),
+    _bug(
+        "a mark does not read the status",
+        MARK,
+        "found is None or found.status != CampaignState.RUNNING",
+        "found is None",
+    ),
+    _bug("a mark does not see the kill switch", MARK, '"workspace:" in found.holds', "False"),
+    _bug("a mark does not see holds of leads", MARK, 'f"lead:{claimed.lead_id}" in found.holds', "False"),
+    _bug(
+        "a mark does not see suppressions",
+        MARK,
+        'f"address:{claimed.address_key}" in found.suppressions or f"domain:{claimed.domain}" in found.suppressions',
+        "False",
+    ),
+    _bug("edited content is marked", MARK, '"edited" if found.version != plan.version else None', "None"),
+    _bug(
+        "a pause changes every enrollment",
+        CAMPAIGNS,
+        'row = await _set(tx, before, after, now, "campaign.paused")',
+        'row = await _set(tx, before, after, now, "campaign.paused")\n'
+        '        await tx.execute("update enrollment set updated_at = $1", now)',
+    ),
+    _bug(
+        "releasing a hold releases all",
+        "store/queries/holds.sql",
+        "where workspace_id = $1 and id = $2 and released_at is null",
+        "where workspace_id = $1 and ($2::bigint > 0) and released_at is null",
+    ),
+    _bug(
+        "a stopped lead that is claimed goes out",
+        "service/enrollments.py",
+        "moved = await store.set_aside(tx, workspace_id, [enrollment_id], EnrollmentEvent.STOP, state, cause, now)",
+        "moved = await store.set_aside(tx, workspace_id, [enrollment_id], EnrollmentEvent.RELEASE, state, cause, now)",
+    ),
+    # The ledger
+    _bug(
+        "a claim is marked whoever has it",
+        SENDING_SQL,
+        "and e.state = 'claimed' and e.claimed_by = $10 and e.lease_until > $11",
+        "and e.state = 'claimed' and ($10::text is not null)",
+        note="the ledger's own condition is behind it: what another has in transit or has settled is not marked",
+    ),
+    _bug(
+        "an outcome of another worker or attempt is taken",
+        SENDING_SQL,
+        "and m.step = o.step and m.attempt = o.attempt\n  and m.worker = $11\n",
+        "and m.step = o.step and ($11::text is not null)\n",
+    ),
+    _bug(
+        "the unique key is overwritten",
+        SENDING_SQL,
+        "settled_at = null, stage = null, reply_code = null, reply = null\nwhere m.state in ('deferred', 'cancelled')",
+        "settled_at = null, stage = null, reply_code = null, reply = null\nwhere m.state <> 'none'",
+        note="a second line of defence: no enrollment stands at a step that is behind it, so nothing meets it",
+    ),
+    _bug(
+        "what is in transit under a lost lease goes back",
+        SENDING_SQL,
+        "      select from message m where m.workspace_id = e.workspace_id and m.enrollment_id = e.id "
+        "and m.step = e.step\n        and m.state = 'sending')\n  order by e.workspace_id, e.id",
+        "      select from message m where m.workspace_id < 0)\n  order by e.workspace_id, e.id",
+    ),
+    _bug(
+        "a message of a dead worker is sent again",
+        SENDING_SQL,
+        "set state = 'unknown', cause = $5, settled_at = $4",
+        "set state = 'deferred', cause = $5, settled_at = $4",
+        Change("service/recovery.py", "moves.append((row[", "0 and moves.append((row["),
+    ),
+    _bug(
+        "a line lost behind the content is put off",
+        PIPELINE,
+        "Kind.UNKNOWN if transaction",
+        "Kind.DEFERRED if transaction",
+    ),
+    _bug(
+        "4xx behind the content counts as taken",
+        PIPELINE,
+        "case 4:\n                self._settle(transaction, Kind.DEFERRED",
+        "case 4:\n                self._settle(transaction, Kind.ACCEPTED",
+    ),
+    _bug(
+        "what is withdrawn is dropped",
+        DELIVERY,
+        'Judgement(MessageState.CANCELLED, "not_begun", 0, GiveBack())',
+        'Judgement(MessageState.CANCELLED, "not_begun", 0, Advance())',
+    ),
+    _bug(
+        "the counters are not kept",
+        SCHEMA,
+        "array['insert', 'update', 'delete'] loop",
+        "array['insert', 'delete'] loop",
+    ),
+    _bug(
+        "leases are not renewed",
+        RECORD,
+        "store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds))",
+        "store.renew(tx, worker, [], now)",
+    ),
+    _bug(
+        "an unknown message is never settled late",
+        SENDING_SQL,
+        "or (m.state = 'unknown' and",
+        "or (m.state = 'x' and",
+        note="nothing untrue follows: the message stays unknown until a person settles it",
+    ),
+    # The pace
+    _bug("the daily cap is off by one", PACING, "left = tightest.most - (", "left = tightest.most + 1 - ("),
+    _bug("days turn at midnight UTC", WINDOWS, "return in_utc(at).astimezone(zone).date()", "return in_utc(at).date()"),
+    _bug(
+        "the gap is forgotten",
+        PACING,
+        "gap = limits.gap_seconds * _SECOND + limits",
+        "gap = 0 * _SECOND + 0 * limits",
+        Change(RECORD, "gap = limits.gap_seconds + limits", "gap = 0 + 0 * limits"),
+    ),
+    _bug(
+        "the jitter is taken off the gap",
+        PACING,
+        "+ limits.jitter_seconds * jitter(*identity) * _SECOND",
+        "- limits.jitter_seconds * jitter(*identity) * _SECOND",
+        Change(RECORD, "+ limits.jitter_seconds * jitter", "- limits.jitter_seconds * jitter"),
+    ),
+    _bug("a gapped mailbox sends two at a time", MARK, "pace.busy_until > now", "pace.busy_until < now and False"),
+    _bug(
+        "the rate lets twice as much go", PACING, "interval = ceil(count * 1_000_000", "interval = ceil(count * 500_000"
+    ),
+    _bug(
+        "a refund gives too much", SENDING_SQL, "greatest(p.used - n.refund, 0)", "greatest(p.used - n.refund - 1, 0)"
+    ),
+    _bug("new leads are not counted", PACING, "_smaller(total, openings)", "total"),
+    _bug(
+        "a ramp grows twice as fast",
+        PACING,
+        "days = max(0, (day - ramp.started_on).days)",
+        "days = 2 * max(0, (day - ramp.started_on).days)",
+    ),
+    _bug(
+        "windows are open until midnight",
+        WINDOWS,
+        "_spans(zone, day, interval.start_minute, interval.end_minute)",
+        "_spans(zone, day, interval.start_minute, DAY_MINUTES)",
+    ),
+    _bug(
+        "windows keep winter time",
+        WINDOWS,
+        "return wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()",
+        "return wall.replace(month=1, day=15, tzinfo=zone).utcoffset() or timedelta()",
+    ),
+    _bug(
+        "windows are read in the campaign's zone only", CLAIM, "if plan.lead_zone and one.zone", "if False and one.zone"
+    ),
+    _bug(
+        "a window that closed after the claim is not seen",
+        MARK,
+        "one.closes_at is not None and one.closes_at <= now",
+        "one.closes_at is not None and False",
+    ),
+    _bug(
+        "the offset is forgotten at a resume",
+        CAMPAIGNS,
+        "clock_offset=clock.offset,\n        clock_stopped_at=None",
+        "clock_offset=before.clock_offset,\n        clock_stopped_at=None",
+    ),
+    _bug("follow-ups are due at once", SEQUENCE, "number + 1, steps[number].delay_seconds", "number + 1, 0"),
+    _bug("a fixed date is not waited for", SEQUENCE, "step.send_at is not None and step.send_at > now", "False"),
+    _bug("conditions are not asked", SEQUENCE, "not step.condition.holds(fields)", "False"),
+    _bug("tries have no end", PACING, "if attempt >= policy.attempts:", "if attempt >= 1000:"),
+    _bug(
+        "a retry comes within the minute",
+        PACING,
+        "timedelta(seconds=seconds * (1 +",
+        "timedelta(seconds=seconds / 60 * (1 +",
+    ),
+    # The message
+    _bug("dots are not stuffed", "protocol/smtp/message.py", r'content.replace(b"\r\n.", b"\r\n..")', "content"),
+    _bug(
+        "a follow-up leaves from any mailbox",
+        CLAIM,
+        "claimed.append((one, one.mailbox_id))",
+        "claimed.append((one, rooms[-1][0]))",
+    ),
+    _bug(
+        "a follow-up does not answer",
+        LETTERS,
+        "in_reply_to=claimed.message_ids[-1] if is_reply else None",
+        "in_reply_to=None",
+    ),
+    _bug(
+        "a retry has another Message-ID",
+        LETTERS,
+        "claimed.enrollment_id, claimed.step, domain)",
+        "claimed.enrollment_id, claimed.step + now.second * 100, domain)",
+    ),
+)

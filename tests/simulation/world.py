@@ -1,0 +1,504 @@
+"""A simulated world: one seed, one thread of control, the product's services over a real database, and the truth."""
+
+import inspect
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from random import Random
+from typing import Any
+
+from caesura.domain.definition import read_definition
+from caesura.domain.errors import Unavailable
+from caesura.domain.lead_entry import LeadInput
+from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
+from caesura.domain.validation import validate
+from caesura.protocol.smtp import Outcome
+from caesura.service import campaigns, definitions, enrollments, holds, mailboxes, recovery, workspaces
+from caesura.service.campaigns import PauseOptions
+from caesura.service.plans import Plans
+from simulation.database import LANE, Fault, Lane, Loss, ProcessDied, SimulatedDatabase
+from simulation.history import (
+    Arrival,
+    Barrier,
+    Edition,
+    Enrolled,
+    History,
+    Key,
+    Mark,
+    Moment,
+    Move,
+    Pause,
+    Settled,
+    Switch,
+    Violation,
+)
+from simulation.network import Received
+from simulation.parameters import FaultParameters, Parameters
+from simulation.people import ACTOR, People
+from simulation.timeline import Event, Timeline
+from simulation.wires import Job
+from simulation.workers import SimulatedWorker, Unsealer
+
+NO_FAULTS = FaultParameters(0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
+# Rivals in a race are what would have happened within so long.
+_RIVALRY = timedelta(seconds=3)
+# What people wait for, to do their deeds at that very moment.
+_AMBUSHED = frozenset({"claim", "compose", "mark", "record"})
+_MOST_EVENTS = 20_000
+_MOST_DAYS = 250
+
+_ENROLLMENTS = """
+select e.id, e.campaign_id, e.lead_id, l.address, l.address_key, l.domain, l.fields, l.zone
+from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id where e.id > $1 order by e.id
+"""
+_NEXT_INSTANT = """
+select min(at) from (
+  select min(not_before) as at from enrollment where state = 'waiting' and not_before > $1
+  union all select min(e.due_at + c.clock_offset) from enrollment e
+    join campaign c on c.workspace_id = e.workspace_id and c.id = e.campaign_id
+    where e.state = 'waiting' and e.not_before is null and c.status = 'running' and e.due_at + c.clock_offset > $1
+  union all select min(lease_until) from enrollment where state = 'claimed' and lease_until > $1
+  union all select min(lease_until) from message where state = 'sending'
+  union all select min(resume_at) from campaign where status = 'paused'
+  union all select min(starts_at) from campaign where status = 'scheduled'
+  union all select min(greatest(ready_at, wait_until, busy_until)) from mailbox_pace
+    where greatest(ready_at, wait_until, busy_until) > $1) as known
+"""
+_UNFINISHED = """
+select e.id, e.state, e.cause, e.step, c.status from enrollment e
+join campaign c on c.workspace_id = e.workspace_id and c.id = e.campaign_id
+where c.status <> 'stopped' and (e.state in ('waiting', 'claimed')
+  or (e.state = 'held' and e.cause in ('lead_hold', 'domain_hold', 'unknown_outcome', 'overdue_review', 'manual')))
+union all
+select enrollment_id, state, cause, step, '' from message where state = 'sending'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Where the ledger has a message now."""
+
+    state: str
+    attempt: int
+    since: datetime
+    worker: str | None
+
+
+class World:
+    """Everything there is in one seed."""
+
+    def __init__(self, parameters: Parameters, database: SimulatedDatabase) -> None:
+        self.parameters = parameters
+        self.database = database
+        self.timeline = Timeline(parameters.start)
+        self.history = History(self.timeline)
+        self.habits = parameters.habits
+        self.faults = parameters.faults
+        self.workspace = 0
+        self.mailbox_ids: list[int] = []
+        self.campaign_ids: list[int] = []
+        self.definitions: list[dict[str, Any]] = [dict(one) for one in parameters.campaigns]
+        self.workers: dict[str, SimulatedWorker] = {}
+        self.released_by_people: set[int] = set()
+        self.is_racing = False
+        self.is_calm = False
+        self.people = People(self)
+        self._random = Random(f"{parameters.seed}/world")
+        self._ledger: dict[Key, LedgerState] = {}
+        self._edition = 0
+        self._worker_number = 0
+        self._is_quiet = False
+        self._ambushes: list[Event] = []
+        self._looked_after = parameters.start
+        self._plans = Plans(Unsealer())
+        database.heard = self._heard
+
+    # What the others use
+
+    def note(self, *words: object) -> None:
+        self.timeline.note(*words)
+
+    def later(self, seconds: float, event: Event) -> None:
+        self.timeline.after(seconds, event)
+
+    def lane(self) -> Lane:
+        return LANE.get()
+
+    def leads(self) -> list[Enrolled]:
+        return list(self.history.enrolled.values())
+
+    def holds_in_force(self) -> list[Barrier]:
+        return [one for one in self.history.barriers if one.until is None and one.number]
+
+    def next_edition(self) -> int:
+        self._edition += 1
+        return self._edition
+
+    def hint(self, campaign: int | None) -> None:
+        """Tells the workers that something changed, late or never."""
+        for worker in list(self.workers.values()):
+            if self._random.random() >= self.faults.lost_hints:
+                event = Event("hint", worker.name, lambda worker=worker: worker.hear(campaign))
+                self.later(self._random.expovariate(20), event)
+
+    def wake_all(self) -> None:
+        for worker in self.workers.values():
+            worker.wake()
+
+    async def next_instant(self, wait: datetime | None) -> float | None:
+        """Seconds until the next thing that is known to come."""
+        self._is_quiet = True
+        clock = self.timeline.clock()
+        at = await self.database.monitor.fetchval(_NEXT_INSTANT, clock)
+        known = [one for one in (at, wait) if one is not None and one > clock]
+        return (min(known) - clock).total_seconds() if known else None
+
+    async def place_hold(
+        self, level: str, subject: str, cause: str, actor: str, reason: str | None, now: datetime
+    ) -> None:
+        row = await holds.place(self.database, self.workspace, level, subject, cause, actor, reason, now)
+        self.note(actor, "holds", level, subject, cause, row.id)
+        found = [one for one in self.history.barriers if one.number == row.id]
+        if not self.is_racing and not any(one.until is None for one in found):
+            raise Violation("G8", f"hold {row.id} was answered and is not in force")
+
+    # What is written down
+
+    def moment(self, commit: int) -> Moment:
+        return Moment(commit, self.timeline.now, self.timeline.clock())
+
+    def asked_to_pause(self, campaign: int, options: PauseOptions, commit: int) -> None:
+        if commit:
+            self.history.pauses.append(Pause(self.moment(commit), campaign, options.clock, options.on_overdue))
+
+    def edited(self, place: int, number: int, definition: dict[str, Any], commit: int) -> None:
+        if commit:
+            self.definitions[place] = definition
+            edition = Edition(self.moment(commit), self.campaign_ids[place], number, definition)
+            self.history.editions.append(edition)
+
+    def composed(self, job: Job) -> None:
+        marked = job.marked
+        key = (marked.enrollment_id, marked.step, marked.attempt)
+        self.history.composed[key] = job.envelope.content
+
+    def excuse_job(self, job: Job) -> None:
+        """Nobody can know what became of this one."""
+        self.history.excused.add((job.marked.enrollment_id, job.marked.step, job.marked.attempt))
+
+    def excuse(self, worker: str) -> None:
+        """Nobody can know what became of what this worker has in transit."""
+        for (enrollment, step), entry in self._ledger.items():
+            if entry.state == "sending" and entry.worker == worker:
+                self.history.excused.add((enrollment, step, entry.attempt))
+
+    def outcome(self, worker: str, job: Job, outcome: Outcome) -> None:
+        """A session said what became of a message."""
+
+    def received(self, worker: str, mailbox: int, received: Received) -> None:
+        """A server was given a content in full."""
+        header, _, _ = received.content.partition(b"\r\n\r\n")
+        message_id = message_from_bytes(header + b"\r\n\r\n")["Message-ID"]
+        mark = self._mark_of(message_id, worker)
+        name = f"{mark.enrollment}/{mark.step}#{mark.attempt}" if mark else message_id
+        self.note("server", "takes" if received.is_taken else "refuses", name, received.recipient)
+        if mark is not None:
+            self.history.seen_ids.setdefault(mark.key, set()).add(message_id)
+        if received.is_taken:
+            now = self._ledger.get(mark.key) if mark else None
+            in_transit = now is not None and mark is not None and now.state == "sending" and now.attempt == mark.attempt
+            self.history.arrivals.append(
+                Arrival(
+                    self.timeline.now, self.timeline.clock(), mailbox, received.sender, received.recipient,
+                    received.content, worker, mark, in_transit,
+                )
+            )  # fmt: skip
+
+    def _mark_of(self, message_id: str, worker: str) -> Mark | None:
+        for mark in reversed(self.history.marks):
+            if mark.message_id == message_id and mark.worker == worker:
+                return mark
+        return None
+
+    def has_arrived(self, enrollment: int, step: int) -> bool:
+        return any(one.mark is not None and one.mark.key == (enrollment, step) for one in self.history.arrivals)
+
+    def frozen_spans(self, campaign: int) -> list[tuple[datetime, datetime]]:
+        """When the campaign's clock stood still, by what people asked for and when the campaign changed its status."""
+        asked = {one.moment.commit: one for one in self.history.pauses if one.campaign == campaign}
+        switched = {one.moment.commit: one for one in self.history.switches if one.campaign == campaign}
+        spans: list[tuple[datetime, datetime]] = []
+        since: datetime | None = None
+        is_paused = False
+        for commit in sorted({*asked, *switched}):
+            switch, pause = switched.get(commit), asked.get(commit)
+            at = switch.moment.at if switch else asked[commit].moment.at
+            was_paused, is_paused = is_paused, switch.status == "paused" if switch else is_paused
+            mode = pause.clock if pause and (pause.clock or was_paused) else "freeze" if not was_paused else None
+            if is_paused and mode == "freeze":
+                since = since or at
+            elif since is not None and (not is_paused or mode == "run"):
+                spans.append((since, at))
+                since = None
+        return [*spans, (since, self.timeline.now)] if since else spans
+
+    def campaign_time(self, campaign: int, at: datetime) -> datetime:
+        """What the campaign's clock showed at a true instant; not for worlds whose clocks jump."""
+        return at - timedelta(seconds=self.frozen_seconds(campaign, self.parameters.start, at))
+
+    def frozen_seconds(self, campaign: int, earlier: datetime, later: datetime) -> float:
+        """How long the campaign's clock stood still between two true instants."""
+        spans = self.frozen_spans(campaign)
+        return sum(max(0.0, (min(end, later) - max(start, earlier)).total_seconds()) for start, end in spans)
+
+    def in_transit(self, campaign: int) -> int:
+        """How many messages of a campaign are `sending` in the ledger."""
+        of = {one.enrollment for one in self.history.enrolled.values() if one.campaign == campaign}
+        return sum(entry.state == "sending" and key[0] in of for key, entry in self._ledger.items())
+
+    def settleable(self) -> list[Key]:
+        """Unknown messages of which the truth can be known: nobody has them in hand any more."""
+        in_hand = {
+            (job.marked.enrollment_id, job.marked.step) for one in self.workers.values() for job in one.in_transit
+        }
+        return [
+            key
+            for key, entry in self._ledger.items()
+            if entry.state == "unknown"
+            and key not in in_hand
+            and self.timeline.now - entry.since > timedelta(seconds=60)
+        ]
+
+    def _heard(self, number: int, rows: Any) -> None:
+        """What a commit changed, as the database's own triggers tell."""
+        moment = self.moment(number)
+        for kind, data in rows:
+            match kind:
+                case "message":
+                    self._heard_message(moment, data)
+                case "enrollment":
+                    self._heard_enrollment(moment, data)
+                case "campaign":
+                    self.history.switches.append(
+                        Switch(moment, data["id"], data["before"], data["status"], data["clock_mode"], data["version"])
+                    )
+                case "hold":
+                    self._heard_hold(moment, data)
+                case "suppression":
+                    self.history.barriers.append(Barrier(f"suppressed_{data['kind']}", data["value"], "", moment))
+
+    def _heard_message(self, moment: Moment, data: dict[str, Any]) -> None:
+        key = (data["enrollment"], data["step"])
+        self._ledger[key] = LedgerState(data["state"], data["attempt"], moment.at, data["worker"])
+        if data["state"] == "sending":
+            self.history.marks.append(
+                Mark(
+                    moment, data["campaign"], *key, data["attempt"], data["mailbox"], data["worker"],
+                    data["message_id"], datetime.fromisoformat(data["marked_at"]),
+                )
+            )  # fmt: skip
+            return
+        self.history.settled.append(
+            Settled(
+                moment, data["campaign"], *key, data["attempt"], data["before"], data["state"], data["cause"],
+                data["worker"],
+            )
+        )  # fmt: skip
+
+    def _heard_enrollment(self, moment: Moment, data: dict[str, Any]) -> None:
+        due = datetime.fromisoformat(data["due_before"])
+        self.history.moves.append(
+            Move(
+                moment, data["id"], data["before"], data["state"], data["step_before"], data["step"], due, data["cause"]
+            )
+        )
+        if data["state"] in ("stopped", "held"):
+            self.history.barriers.append(Barrier("enrollment", str(data["id"]), data["cause"], moment))
+        else:
+            for barrier in self.history.barriers:
+                if barrier.level == "enrollment" and barrier.subject == str(data["id"]) and barrier.until is None:
+                    barrier.until = moment
+
+    def _heard_hold(self, moment: Moment, data: dict[str, Any]) -> None:
+        found = [one for one in self.history.barriers if one.number == data["id"]]
+        if not found:
+            barrier = Barrier(data["level"], data["subject"], data["cause"], moment, None, data["id"])
+            self.history.barriers.append(barrier)
+        elif data["released_at"] is not None and found[0].until is None:
+            found[0].until = moment
+
+    async def learn_enrollments(self) -> None:
+        """Takes note of who is enrolled now."""
+        known = max(self.history.enrolled, default=0)
+        names = {one.address: one.name for one in self.parameters.leads}
+        for row in await self.database.monitor.fetch(_ENROLLMENTS, known):
+            self.history.enrolled[row["id"]] = Enrolled(
+                row["id"], row["campaign_id"], row["lead_id"], names[row["address"]], row["address"],
+                row["address_key"], row["domain"], row["fields"], row["zone"], self.moment(self.database.commits),
+            )  # fmt: skip
+
+    # Workers
+
+    def start_worker(self) -> None:
+        self._worker_number += 1
+        worker = SimulatedWorker(self, f"w{self._worker_number}")
+        self.workers[worker.name] = worker
+
+    def died(self, worker: SimulatedWorker) -> None:
+        """The supervisor sees it and buries it, or nobody does; a new one comes."""
+        self.left(worker)
+        if self._random.random() < self.faults.burial:
+            name = worker.name
+            event = Event("bury", "supervisor", lambda: self.people.attempt("bury", lambda: self._bury(name)), True)
+            self.later(self._random.uniform(0.05, 5), event)
+
+    def left(self, worker: SimulatedWorker) -> None:
+        del self.workers[worker.name]
+        self.later(self._random.uniform(0.5, 120), Event("start worker", "supervisor", self.start_worker))
+
+    async def _bury(self, name: str) -> None:
+        recovered = await recovery.bury(self.database, self._plans, name, self.timeline.clock())
+        self.note("buried", name, recovered.unknown, recovered.returned)
+
+    # The run
+
+    async def run(self) -> None:
+        """From the first row to the checks' material; raises Violation."""
+        await self._prepare()
+        main = timedelta(days=self.parameters.main_days)
+        end = self.parameters.start + main
+        self.people.plan(main.total_seconds())
+        while not (self.is_calm and await self._is_over()):
+            event = self.timeline.next()
+            if event is None:
+                raise Violation("liveness", "nothing happens any more")
+            if not self.is_calm and self.timeline.now >= end:
+                self.is_calm = True
+                self.faults, self.habits = NO_FAULTS, self.habits.calm()
+                self.note("calm")
+                for ambush in self._ambushes:
+                    await self._alone(ambush)
+                await self._alone(Event("calm", "people", self.people.settle_down))
+            await self._check_bounds()
+            await self._happen(event)
+
+    async def _prepare(self) -> None:
+        lane = self.database.lanes[0]
+        LANE.set(lane)
+        lane.begin(None)
+        now, parameters = self.timeline.clock(), self.parameters
+        database = self.database
+        self.workspace = await workspaces.named(database, "simulated", now)
+        for box in parameters.mailboxes:
+            row = await mailboxes.create(
+                database, self.workspace, validate(MailboxDefinition, box), _no_seal, ACTOR, now
+            )
+            self.mailbox_ids.append(row.id)
+        for number, members in enumerate(parameters.pools):
+            pool = {"name": f"pool {number}", "mailboxes": [f"box{member}" for member in members]}
+            await mailboxes.create_pool(database, self.workspace, validate(PoolDefinition, pool), ACTOR, now)
+        for place, definition in enumerate(self.definitions):
+            campaign = await definitions.create(database, self.workspace, read_definition(definition), ACTOR, now)
+            self.campaign_ids.append(campaign)
+            self.edited(place, 0, definition, database.commits)
+        early = parameters.leads[: len(parameters.leads) - parameters.late_leads]
+        for place, campaign in enumerate(self.campaign_ids):
+            given = [LeadInput(one.address, one.fields, one.zone) for one in early if place in one.campaigns]
+            if given:
+                await enrollments.enrol_new(database, self.workspace, campaign, given, False, ACTOR, now)
+        await self.learn_enrollments()
+        for campaign in self.campaign_ids:
+            if parameters.starts_later:
+                at = now + timedelta(hours=3)
+                await campaigns.schedule(database, self.workspace, campaign, at, ACTOR, now)
+            else:
+                await definitions.start(database, self.workspace, campaign, ACTOR, now)
+        for _ in range(parameters.workers.count):
+            self.start_worker()
+
+    async def _is_over(self) -> bool:
+        """Whether, in the calm, everything has come to an end; looks after what people must look after."""
+        if not self._is_quiet:
+            return False
+        self._is_quiet = False
+        rows = await self.database.monitor.fetch(_UNFINISHED)
+        if not rows and all(worker.is_idle for worker in self.workers.values()):
+            return True
+        if self.timeline.now - self._looked_after > timedelta(hours=8):
+            self._looked_after = self.timeline.now
+            await self._alone(Event("settle down", "people", self.people.settle_down))
+        return False
+
+    async def _check_bounds(self) -> None:
+        if self.timeline.happened > _MOST_EVENTS or self.timeline.now > self.parameters.start + timedelta(_MOST_DAYS):
+            rows = [tuple(row) for row in await self.database.monitor.fetch(_UNFINISHED)]
+            raise Violation("G2", f"it comes to no end, after {self.timeline.happened} events: {rows}")
+
+    async def _happen(self, event: Event) -> None:
+        """Runs an event, alone or in a race with others that were about to happen."""
+        random = self._random
+        is_race = event.is_racy and self.faults.race > 0 and random.random() < self.faults.race
+        if event.actor == "people" and self.faults.race and random.random() < 0.6:
+            self._ambushes.append(event)
+            return
+        rivals: list[Event] = []
+        if self._ambushes and event.name in _AMBUSHED and random.random() < 0.5:
+            ambush = self._ambushes.pop(0)
+            if is_race:
+                rivals.append(ambush)
+            else:
+                await self._alone(ambush)
+        if is_race and not rivals:
+            rivals = self.timeline.rivals(event, _RIVALRY)
+            for surplus in rivals[2:]:
+                self.timeline.after(0, surplus)
+        if rivals:
+            await self._race([event, *rivals[:2]])
+        else:
+            await self._alone(event)
+
+    async def _race(self, racing: list[Event]) -> None:
+        self.note("race of", *[f"{one.actor} {one.name}" for one in racing])
+        self.is_racing = True
+        try:
+            calls = [(lambda one=one: self._guarded(one), self._draw_fault(one)) for one in racing]
+            await self.database.race(calls, self._random)
+        finally:
+            self.is_racing = False
+
+    async def _alone(self, event: Event) -> None:
+        lane = self.database.lanes[0]
+        LANE.set(lane)
+        lane.begin(self._draw_fault(event))
+        await self._guarded(event)
+
+    async def _guarded(self, event: Event) -> None:
+        try:
+            done = event.action()
+            if inspect.isawaitable(done):
+                await done
+        except ProcessDied:
+            worker = self.workers.get(event.actor)
+            self.note(event.actor, "dies in", event.name)
+            if worker is not None:
+                worker.die()
+        except Violation:
+            raise
+        except Unavailable as error:
+            self.note(event.actor, event.name, "unavailable", error.code)
+        except Exception as error:
+            raise Violation("error", f"{event.actor}, {event.name}: {error!r}") from error
+
+    def _draw_fault(self, event: Event) -> Fault | None:
+        if not event.is_racy:
+            return None
+        faults, random = self.faults, self._random
+        if faults.line_to_database and random.random() < faults.line_to_database:
+            return Fault(random.choice((Loss.LINE_BEFORE, Loss.LINE_AFTER)), random.randrange(12))
+        if faults.death_in_database and random.random() < faults.death_in_database:
+            return Fault(random.choice((Loss.DEATH_BEFORE, Loss.DEATH_AFTER)), random.randrange(12))
+        return None
+
+
+def _no_seal(workspace: int, name: str, secret: str) -> bytes:
+    raise AssertionError("there is nothing to seal")
