@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from simulation.bug_hunt import ROOT, hunt, plant
 from simulation.database import SimulatedDatabase
 from simulation.planted_bugs import BUGS
