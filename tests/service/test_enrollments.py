@@ -145,8 +145,10 @@ async def test_a_list_is_enrolled_in_chunks(world: Any, monkeypatch: pytest.Monk
     await enrol(world, campaign_id, ids[4])
     await suppress(world, "domain", "firm1.example")
 
+    monkeypatch.setattr(enrollments.lead_store, "MANY", 4)
     answer = await enrollments.enrol_list(*world.key, campaign_id, list_id, world.actor, world.now)
 
+    assert await world.value("select reltuples from pg_class where relname = 'enrollment'") == 5
     assert answer == Enrolment(enrolled=4, already_enrolled=1, suppressed=4, rejected=0)
     again = await enrollments.enrol_list(*world.key, campaign_id, list_id, world.actor, world.now)
     assert again == Enrolment(enrolled=0, already_enrolled=5, suppressed=4, rejected=0)

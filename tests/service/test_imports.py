@@ -360,7 +360,7 @@ async def test_the_planner_is_told_of_many_new_rows_before_anyone_sees_them(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no rows known for a workspace, one index is as good as another: looking up one lead would walk them all."""
-    monkeypatch.setattr(imports, "MANY", 500)
+    monkeypatch.setattr(imports.lead_store, "MANY", 500)
     campaign_id = await world.campaign()
     await bring(world, "email\n" + "\n".join(f"lead{n}@example.com" for n in range(500)), campaign_id)
     for table in ("lead", "enrollment"):

@@ -162,6 +162,8 @@ async def enrol_list(
         suppressed += chunk.members - chunk.open
         reopened |= did_reopen
         if chunk.members < LIST_CHUNK or chunk.last is None:
+            if enrolled >= lead_store.MANY:
+                await database.run(store.analyze)
             return Enrolment(enrolled, already, suppressed, 0, reopened=reopened)
         above = chunk.last
 

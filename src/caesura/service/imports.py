@@ -19,6 +19,7 @@ from caesura.service import leads
 from caesura.service.enrollments import admit, confirm, due_at_first
 from caesura.store import campaigns, enrollments, events, lists
 from caesura.store import imports as store
+from caesura.store import leads as lead_store
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection, Database
 
@@ -29,8 +30,6 @@ BLOCK_BYTES = 2 * 1024 * 1024
 LEAVE_SECONDS = 5.0
 # Rows that the report lists; more are only counted.
 LISTED = 100_000
-# From so many new rows on, the planner is told of them at once.
-MANY = 1_000
 # Held enrollments that are let go in one statement.
 CHUNK = 5_000
 
@@ -220,8 +219,8 @@ async def _take(tx: Connection, target: _Target, tally: _Tally) -> tuple[ImportR
     workspace_id, now = target.workspace_id, target.now
     await store.take_turns(tx, workspace_id)
     created = await store.insert_new(tx, workspace_id, now)
-    if tally.accepted >= MANY:
-        await store.analyze_leads(tx)
+    if tally.accepted >= lead_store.MANY:
+        await lead_store.analyze(tx)
     duplicates = await store.find_repeated(tx, created < tally.accepted)
     known = tally.accepted - created - duplicates
     await store.find_known(tx, workspace_id, known)
@@ -260,8 +259,8 @@ async def _enrol(tx: Connection, target: _Target, created: int, known: int) -> t
     campaign = await admit(tx, target.workspace_id, target.campaign_id)
     due_at = await due_at_first(tx, campaign, target.now)
     enrolled = await store.enrol(tx, target.workspace_id, campaign.id, due_at, target.now, with_known=known > 0)
-    if enrolled >= MANY:
-        await store.analyze_enrollments(tx)
+    if enrolled >= lead_store.MANY:
+        await enrollments.analyze(tx)
     suppressed = await store.find_suppressed(tx, target.workspace_id) if enrolled < created + known else 0
     return campaign, enrolled, suppressed
 

@@ -71,6 +71,11 @@ def _row(row: Any) -> EnrollmentRow:
     return EnrollmentRow(**{**row, "state": EnrollmentState(row["state"])})
 
 
+async def analyze(tx: Connection) -> None:
+    """Tells the planner of many new enrollments: some 0.1 s, however many there are."""
+    await tx.execute(SQL["analyze"])
+
+
 async def insert(
     tx: Connection, workspace_id: int, campaign_id: int, lead_ids: Sequence[int], due_at: datetime, now: datetime
 ) -> dict[int, int]:

@@ -77,16 +77,6 @@ async def insert_new(tx: Connection, workspace_id: int, now: datetime) -> int:
     return affected(await tx.execute(SQL["insert_new"], workspace_id, now, timeout=SECONDS))
 
 
-async def analyze_leads(tx: Connection) -> None:
-    """Lets the planner know of what `insert_new` has added."""
-    await tx.execute(SQL["analyze_leads"], timeout=SECONDS)
-
-
-async def analyze_enrollments(tx: Connection) -> None:
-    """Lets the planner know of what `enrol` has added."""
-    await tx.execute(SQL["analyze_enrollments"], timeout=SECONDS)
-
-
 async def find_repeated(tx: Connection, is_needed: bool) -> int:
     """Looks, if need be, for addresses that stand there more than once; answers how many rows come after a first."""
     await tx.execute(SQL["open_repeated"])

@@ -12,6 +12,9 @@ from caesura.store.queries import load
 
 SQL = load("leads")
 
+# From so many new rows on, the planner is told of them at once: see `analyze`.
+MANY = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class LeadRow:
@@ -76,6 +79,11 @@ async def upsert(
         now,
     )
     return Upserted(ids, created, frozenset(row["id"] for row in changed))
+
+
+async def analyze(tx: Connection) -> None:
+    """Tells the planner of many new leads: some 0.1 s, however many there are."""
+    await tx.execute(SQL["analyze"])
 
 
 async def get(tx: Connection, workspace_id: int, lead_id: int, lock: bool = False) -> LeadRow | None:

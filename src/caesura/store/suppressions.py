@@ -63,8 +63,10 @@ async def matching(tx: Connection, workspace_id: int, key: str, domain: str) -> 
 async def page(
     tx: Connection, workspace_id: int, after: tuple[str, str], kind: str | None, limit: int
 ) -> list[SuppressionRow]:
-    """A page of suppressions after the (kind, value) `after`, in their order."""
-    return [SuppressionRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, *after, kind, limit)]
+    """A page of suppressions after the (kind, value) `after`, in their order: all, or those of one kind."""
+    first, last = (kind, kind) if kind else ("address", "domain")
+    start = max(after, (first, ""))
+    return [SuppressionRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, *start, last, limit)]
 
 
 async def leads_of_addresses(tx: Connection, workspace_id: int, keys: Sequence[str]) -> list[int]:

@@ -1,3 +1,7 @@
+-- name: analyze
+-- As for leads: to be called after many were enrolled.
+analyze enrollment (workspace_id, id, campaign_id, lead_id, state, mailbox_id, due_at, not_before)
+
 -- name: insert
 -- Enrols leads that are not in the campaign yet and not suppressed, in the order given: the first to be given goes first.
 insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)

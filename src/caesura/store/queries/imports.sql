@@ -29,15 +29,6 @@ with new as (
 )
 insert into staged_new select id, address_key, domain from new
 
--- name: analyze_leads
--- Every index begins with the workspace, so for one of which the statistics know no rows the planner takes any: it would
--- walk all leads of the workspace to find one, here and in sending. Inside the transaction, so that there is no such time.
-analyze lead (workspace_id, id, address_key)
-
--- name: analyze_enrollments
--- The same for enrollments.
-analyze enrollment (workspace_id, id, campaign_id, lead_id, state, mailbox_id, due_at, not_before)
-
 -- name: open_repeated
 -- Addresses that stand in the file more than once, with their first line.
 create temporary table staged_repeated (address_key text primary key, line bigint, others bigint) on commit drop

@@ -1,3 +1,8 @@
+-- name: analyze
+-- Every index begins with the workspace, so for one of which the statistics know no rows the planner takes any: it would
+-- walk all leads of the workspace to find one. To be called after many were added, before anyone sees them.
+analyze lead (workspace_id, id, address_key)
+
 -- name: insert_new
 -- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order.
 insert into lead (workspace_id, address, address_key, domain, fields, zone, created_at, updated_at)
@@ -54,7 +59,7 @@ select id from lead where workspace_id = $1 and id = any($2::bigint[]) order by 
 -- name: list
 -- A page of leads below a cursor, newest first. A part of an address is searched row by row.
 select * from lead
-where workspace_id = $1 and ($2::bigint is null or id < $2)
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
   and ($3::text is null or strpos(address_key, $3) > 0)
 order by id desc
 limit $4

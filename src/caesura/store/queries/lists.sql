@@ -18,7 +18,7 @@ select * from lead_list where workspace_id = $1 and name = $2
 
 -- name: list
 -- A page of lists below a cursor, newest first.
-select * from lead_list where workspace_id = $1 and ($2::bigint is null or id < $2)
+select * from lead_list where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
 order by id desc
 limit $3
 

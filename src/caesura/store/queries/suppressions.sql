@@ -24,9 +24,9 @@ where workspace_id = $1 and ((kind = 'address' and value = $2) or (kind = 'domai
 order by kind
 
 -- name: list
--- A page of suppressions past a cursor, in the order of the key.
+-- A page of suppressions past a cursor, in the order of the key, up to the end of a kind.
 select * from suppression
-where workspace_id = $1 and (kind, value) > ($2, $3) and ($4::text is null or kind = $4)
+where workspace_id = $1 and (kind, value) > ($2, $3) and kind <= $4
 order by kind, value
 limit $5
 
