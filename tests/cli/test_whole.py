@@ -49,7 +49,7 @@ def test_a_campaign_is_sent_and_read_with_commands_alone(
     )
     done("apply", tmp_path / "hello.toml")
     done("leads", "import", "Hello", tmp_path / "leads.csv")
-    assert "1 leads have no value" in done("start", "Hello")
+    assert "held, not sent to: 1" in done("start", "Hello")
     deadline = time.monotonic() + FINISHED_SECONDS
     while (counts := json.loads(done("status", "Hello", "--json"))["counts"])["sent"] < 2:
         assert time.monotonic() < deadline, counts
