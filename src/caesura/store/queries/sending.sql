@@ -94,7 +94,7 @@ with due as (
   select e.id from enrollment e
   where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id is null
     and e.state = 'waiting' and e.not_before is null and e.due_at <= $3
-  order by e.due_at
+  order by e.mailbox_id, e.due_at  -- the former is null for all: only so does the planner see the index's own order
   limit $4
   for update skip locked
 ), claimed as (
