@@ -12,7 +12,7 @@ from caesura.domain.lifecycle import EnrollmentState, MessageEvent, MessageState
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, Next, after_step
 from caesura.service.plans import Plans
-from caesura.service.sending.effects import entry
+from caesura.service.sending.effects import entry, ready_after
 from caesura.store import events, workers
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -40,7 +40,8 @@ async def recover(database: Database, plans: Plans, now: datetime, dead_worker: 
         for (workspace_id, campaign_id), group in groupby(
             rows, key=lambda row: (row["workspace_id"], row["campaign_id"])
         ):
-            await _lose(tx, await plans.campaign(tx, workspace_id, campaign_id), list(group), dead_worker, now)
+            plan = await plans.campaign(tx, workspace_id, campaign_id)
+            await _lose(tx, plans, plan, list(group), dead_worker, now)
         returned = await store.return_overdue_claims(tx, now, GROUP, dead_worker)
         return Recovered(len(rows), returned)
 
@@ -48,11 +49,18 @@ async def recover(database: Database, plans: Plans, now: datetime, dead_worker: 
 
 
 async def _lose(
-    tx: Connection, plan: CampaignPlan, rows: Sequence[Mapping[str, Any]], dead_worker: str | None, now: datetime
+    tx: Connection,
+    plans: Plans,
+    plan: CampaignPlan,
+    rows: Sequence[Mapping[str, Any]],
+    dead_worker: str | None,
+    now: datetime,
 ) -> None:
     cause = "worker_died" if dead_worker else "lease_ran_out"
-    mailboxes = sorted({row["mailbox_id"] for row in rows})
-    await store.refund_mailboxes(tx, plan.workspace_id, [(mailbox, None, 0, None) for mailbox in mailboxes])
+    mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {row["mailbox_id"] for row in rows})
+    # They may have arrived a moment ago, so the gap counts from now.
+    ends = [(key, None, 0, ready_after(mailbox, now)) for key, mailbox in sorted(mailboxes.items())]
+    await store.refund_mailboxes(tx, plan.workspace_id, ends)
     lost = await store.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     effect = after_unknown(plan.hold_unknown)
     moves: list[tuple[int, int, Next]] = []

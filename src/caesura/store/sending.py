@@ -488,6 +488,7 @@ async def go_on_after_unknown(
 
 async def stop_after_unknown(
     tx: Connection, workspace_id: int, enrollment_id: int, step: int, cause: str, now: datetime
-) -> bool:
-    """Stops an enrollment that was held for its unknown message; whether there was one."""
-    return await tx.fetchval(SQL["stop_after_unknown"], workspace_id, enrollment_id, step, cause, now) is not None
+) -> int | None:
+    """Stops an enrollment that was held for its unknown message, or went on after it; its lead, or None."""
+    lead_id: int | None = await tx.fetchval(SQL["stop_after_unknown"], workspace_id, enrollment_id, step, cause, now)
+    return lead_id

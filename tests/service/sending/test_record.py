@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from caesura.domain.delivery import Kind
-from caesura.service import recovery, sending
+from caesura.domain.delivery import Delivery, Kind
+from caesura.service import definitions, recovery, sending
 
 
 async def only(engine, query: str) -> tuple:
@@ -78,3 +78,38 @@ async def test_a_belated_disown_leaves_alone_what_was_marked_since(engine) -> No
     assert await only(engine, "select state from enrollment") == ("claimed",)
     await engine.record(answer.marked, Kind.ACCEPTED)
     assert await only(engine, "select step, state from enrollment") == (2, "waiting")
+
+
+async def test_a_late_refusal_takes_out_a_lead_that_went_on_meanwhile(engine) -> None:
+    await engine.build(leads=1)
+    late = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    assert await only(engine, "select step, state from enrollment") == (2, "waiting")
+    await engine.record(late.marked, Kind.REJECTED, stage="rcpt", code=550, enhanced="5.1.1")
+    assert await only(engine, "select step, state, cause from enrollment") == (2, "stopped", "bounced")
+    assert await only(engine, "select data ->> 'cause' from event where kind = 'enrollment.stopped'") == ("bounced",)
+
+
+async def test_a_step_that_is_added_while_the_last_one_is_in_transit_is_not_left_out(engine) -> None:
+    await engine.build(leads=1, steps=[{"subject": "One", "text": "Hello"}])
+    before = await engine.plan()
+    [one] = (await engine.mark(await engine.claim())).marked
+    found = await definitions.get(engine.database, engine.workspace, engine.campaign)
+    more = [*found.definition.steps, found.definition.steps[0].model_copy(update={"delay": 60})]
+    edited = found.definition.model_copy(update={"steps": tuple(more)})
+    await definitions.edit(engine.database, engine.workspace, engine.campaign, edited, None, "test", engine.now)
+    sent = Delivery(one.enrollment_id, 1, one.attempt, 0, engine.mailboxes[0], Kind.ACCEPTED, "content", 250)
+    await sending.record(engine.database, engine.plans, before, [sent], "w1", engine.now)
+    assert await only(engine, "select step, state from enrollment") == (2, "waiting")
+
+
+async def test_the_gap_counts_from_when_a_lost_message_was_given_up(engine) -> None:
+    await engine.build(leads=2, limits={"gap_seconds": 10})
+    await engine.mark(await engine.claim())
+    engine.wait(seconds=30)
+    await recovery.bury(engine.database, engine.plans, "w1", engine.now)
+    engine.wait(seconds=9)
+    assert await engine.send() == 0
+    engine.wait(seconds=1)
+    assert await engine.send() == 1

@@ -1,11 +1,11 @@
 """What claim, mark and record share: the campaign's quotas, a mailbox's load, and effects on enrollments."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from caesura.domain.pacing import CampaignLimits, CampaignRoom, Load, WaitUntil, decide_campaign
-from caesura.domain.plan import CampaignPlan
+from caesura.domain.pacing import CampaignLimits, CampaignRoom, Load, WaitUntil, decide_campaign, jitter
+from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.sequence import Finish, Go, Next, Park, PassOver, Plan, SetAside, after_step
 from caesura.domain.windows import Window
 from caesura.store import events
@@ -36,6 +36,13 @@ def has_quota(plan: CampaignPlan) -> bool:
 def load_of(row: ReadyMailbox | Pace) -> Load:
     """A mailbox's load row in the form that pacing asks for."""
     return Load(row.day, row.used, 0, row.ready_at)
+
+
+def ready_after(mailbox: MailboxPlan, now: datetime) -> datetime | None:
+    """When the gap is over of a mailbox whose message came to its end at `now`; None where it keeps no gap."""
+    limits = mailbox.limits
+    gap = limits.gap_seconds + limits.jitter_seconds * jitter(*gap_identity(mailbox.mailbox_id, now))
+    return now + timedelta(seconds=gap) if mailbox.is_gapped else None
 
 
 def gap_identity(mailbox_id: int, now: datetime) -> tuple[str | int, ...]:

@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 
 from caesura.domain.delivery import Delivery, Judgement, judge
 from caesura.domain.lifecycle import EnrollmentState, MessageState
-from caesura.domain.pacing import jitter
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
-from caesura.service.sending.effects import entry, gap_identity, has_quota
-from caesura.store import events
+from caesura.service.sending.effects import entry, has_quota, ready_after
+from caesura.store import enrollments, events
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 from caesura.store.sending import Settlement
@@ -39,7 +38,9 @@ async def record(
             tx, plan.workspace_id, [_settlement(one, judgement) for one, judgement in judged.values()], worker, now
         )
         taken = [judged[(row["enrollment_id"], row["step"])] for row in rows]
-        await _follow(tx, plan, taken, worker, now)
+        # Where a lead goes from here is for the present content to say: it may have more steps than at the mark.
+        present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id)
+        await _follow(tx, present, taken, worker, now)
         await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
         entries = [
             events.Entry(
@@ -97,16 +98,13 @@ async def _refund(
     refunds = []
     for mailbox_id, mailbox in sorted(mailboxes.items()):
         if mailbox.is_paced:
-            limits = mailbox.limits
             own = [
                 (judgement, at)
                 for (one, judgement), at in zip(judged, marked_at, strict=True)
                 if one.mailbox_id == mailbox_id
             ]
-            day, count = _places(own, limits.zone)
-            gap = limits.gap_seconds + limits.jitter_seconds * jitter(*gap_identity(mailbox_id, now))
-            ready_at = now + timedelta(seconds=gap) if mailbox.is_gapped else None
-            refunds.append((mailbox_id, day, count, ready_at))
+            day, count = _places(own, mailbox.limits.zone)
+            refunds.append((mailbox_id, day, count, ready_after(mailbox, now)))
     if judged and has_quota(plan):
         # A lead counts as opened once, at its first mark: its place among the day's new leads is not handed back.
         every = [(judgement, at) for (_, judgement), at in zip(judged, marked_at, strict=True)]
@@ -163,17 +161,24 @@ async def _follow(
     done = {row["id"] for row in (*moved, *set_aside)}
     for one, judgement in taken:
         if one.enrollment_id not in done:
-            await _free(tx, plan, one, judgement, now)
+            await _free(tx, plan, one, judgement, worker, now)
 
 
-async def _free(tx: Connection, plan: CampaignPlan, one: Delivery, judgement: Judgement, now: datetime) -> None:
-    """A late word on an unknown message settles it, so a lead that was held for it need not wait for a person."""
+async def _free(
+    tx: Connection, plan: CampaignPlan, one: Delivery, judgement: Judgement, worker: str, now: datetime
+) -> None:
+    """A late word on an unknown message settles it: a lead that was held for it need not wait for a person, and one
+    that went on to its next step is taken out if that word was a refusal."""
     key = (tx, plan.workspace_id, one.enrollment_id, one.step)
     match judgement.effect:
         case Advance():
             await store.go_on_after_unknown(*key, after_step(one.step, plan.rules), now)
         case SetAside(EnrollmentState.STOPPED, cause):
-            await store.stop_after_unknown(*key, cause, now)
+            lead_id = await store.stop_after_unknown(*key, cause, now)
+            if lead_id is not None:
+                await enrollments.cancel_deferred(tx, plan.workspace_id, [one.enrollment_id], cause, now)
+                stopped = entry(plan, "enrollment.stopped", one.enrollment_id, lead_id, one.step, cause=cause)
+                await events.append(tx, plan.workspace_id, now, f"worker:{worker}", [stopped])
         case _:
             return
 

@@ -372,11 +372,14 @@ where e.workspace_id = $1 and e.id = $2 and e.step = $3 and e.state = 'held' and
 returning e.id
 
 -- name: stop_after_unknown
--- The late word on an unknown message was a refusal: the lead that was held for it is taken out.
+-- The late word on an unknown message was a refusal: the lead that was held for it, or that went on to a later step, is
+-- taken out. What is in transit finishes.
 update enrollment
-set state = 'stopped', cause = $4, updated_at = $5
-where workspace_id = $1 and id = $2 and step = $3 and state = 'held' and cause = 'unknown_outcome'
-returning id
+set state = 'stopped', cause = $4, claimed_by = null, lease_until = null, not_before = null, wait_reason = null,
+    updated_at = $5
+where workspace_id = $1 and id = $2 and ((step = $3 and state = 'held' and cause = 'unknown_outcome')
+  or (step > $3 and state in ('waiting', 'claimed', 'held')))
+returning lead_id
 
 -- name: see_worker
 -- A worker says that it is there.
