@@ -8,6 +8,7 @@ from dataclasses import dataclass
 CLAIM = "service/sending/claim.py"
 MARK = "service/sending/mark.py"
 RECORD = "service/sending/record.py"
+EFFECTS = "service/sending/effects.py"
 SENDING = "store/sending.py"
 SENDING_SQL = "store/queries/sending.sql"
 CAMPAIGNS = "service/campaigns.py"
@@ -160,14 +161,14 @@ BUGS: tuple[Bug, ...] = (
         PACING,
         "gap = limits.gap_seconds * _SECOND + limits",
         "gap = 0 * _SECOND + 0 * limits",
-        Change(RECORD, "gap = limits.gap_seconds + limits", "gap = 0 + 0 * limits"),
+        Change(EFFECTS, "gap = limits.gap_seconds + limits", "gap = 0 + 0 * limits"),
     ),
     _bug(
         "the jitter is taken off the gap",
         PACING,
         "+ limits.jitter_seconds * jitter(*identity) * _SECOND",
         "- limits.jitter_seconds * jitter(*identity) * _SECOND",
-        Change(RECORD, "+ limits.jitter_seconds * jitter", "- limits.jitter_seconds * jitter"),
+        Change(EFFECTS, "+ limits.jitter_seconds * jitter", "- limits.jitter_seconds * jitter"),
     ),
     _bug("a gapped mailbox sends two at a time", MARK, "pace.busy_until > now", "pace.busy_until < now and False"),
     _bug(
