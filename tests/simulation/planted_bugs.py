@@ -11,6 +11,7 @@ RECORD = "service/sending/record.py"
 EFFECTS = "service/sending/effects.py"
 SENDING = "store/sending.py"
 SENDING_SQL = "store/queries/sending.sql"
+RECOVERY_SQL = "store/queries/recovery.sql"
 CAMPAIGNS = "service/campaigns.py"
 PACING = "domain/pacing.py"
 WINDOWS = "domain/windows.py"
@@ -104,14 +105,14 @@ BUGS: tuple[Bug, ...] = (
     ),
     _bug(
         "what is in transit under a lost lease goes back",
-        SENDING_SQL,
-        "      select from message m where m.workspace_id = e.workspace_id and m.enrollment_id = e.id "
-        "and m.step = e.step\n        and m.state = 'sending')\n  order by e.workspace_id, e.id",
-        "      select from message m where m.workspace_id < 0)\n  order by e.workspace_id, e.id",
+        RECOVERY_SQL,
+        "      and m.state = 'sending')\norder by e.workspace_id, e.id",
+        "      and m.state = 'x')\norder by e.workspace_id, e.id",
+        Change(RECOVERY_SQL, "      and m.state = 'sending')\nreturning", "      and m.state = 'x')\nreturning"),
     ),
     _bug(
         "a message of a dead worker is sent again",
-        SENDING_SQL,
+        RECOVERY_SQL,
         "set state = 'unknown', cause = $5, settled_at = $4",
         "set state = 'deferred', cause = $5, settled_at = $4",
         Change("service/recovery.py", "moves.append((row[", "0 and moves.append((row["),
@@ -143,8 +144,8 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "leases are not renewed",
         RECORD,
-        "store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds))",
-        "store.renew(tx, worker, [], now)",
+        "recovery.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds))",
+        "recovery.renew(tx, worker, [], now)",
     ),
     _bug(
         "an unknown message is never settled late",

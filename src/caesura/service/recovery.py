@@ -13,7 +13,7 @@ from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, Next, after_step
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import entry, ready_after
-from caesura.store import events, workers
+from caesura.store import events, recovery, workers
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 
@@ -36,13 +36,13 @@ async def recover(database: Database, plans: Plans, now: datetime, dead_worker: 
     """
 
     async def work(tx: Connection) -> Recovered:
-        rows = await store.overdue_messages(tx, now, GROUP, dead_worker)
+        rows = await recovery.overdue_messages(tx, now, GROUP, dead_worker)
         for (workspace_id, campaign_id), group in groupby(
             rows, key=lambda row: (row["workspace_id"], row["campaign_id"])
         ):
             plan = await plans.campaign(tx, workspace_id, campaign_id)
             await _lose(tx, plans, plan, list(group), dead_worker, now)
-        returned = await store.return_overdue_claims(tx, now, GROUP, dead_worker)
+        returned = await recovery.return_overdue_claims(tx, now, GROUP, dead_worker)
         return Recovered(len(rows), returned)
 
     return await database.run(work)
@@ -61,7 +61,7 @@ async def _lose(
     # They may have arrived a moment ago, so the gap counts from now.
     ends = [(key, None, 0, ready_after(mailbox, now)) for key, mailbox in sorted(mailboxes.items())]
     await store.refund_mailboxes(tx, plan.workspace_id, ends)
-    lost = await store.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
+    lost = await recovery.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     effect = after_unknown(plan.hold_unknown)
     moves: list[tuple[int, int, Next]] = []
     aside: dict[str, list[tuple[int, str, str]]] = {}
@@ -117,11 +117,11 @@ async def settle_unknown(
 
     async def work(tx: Connection) -> None:
         cause = None if was_sent else "settled_as_not_sent"
-        row = await store.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
+        row = await recovery.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
         if row is None:
             raise NotFound("message_not_unknown", "there is no such message whose outcome is unknown")
         plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
-        await store.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
+        await recovery.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
         facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")
         await events.append(tx, workspace_id, now, actor, [facts])
 

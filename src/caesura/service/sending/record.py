@@ -12,7 +12,7 @@ from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, aft
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import entry, has_quota, ready_after
-from caesura.store import enrollments, events
+from caesura.store import enrollments, events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 from caesura.store.sending import Settlement
@@ -172,9 +172,9 @@ async def _free(
     key = (tx, plan.workspace_id, one.enrollment_id, one.step)
     match judgement.effect:
         case Advance():
-            await store.go_on_after_unknown(*key, after_step(one.step, plan.rules), now)
+            await recovery.go_on_after_unknown(*key, after_step(one.step, plan.rules), now)
         case SetAside(EnrollmentState.STOPPED, cause):
-            lead_id = await store.stop_after_unknown(*key, cause, now)
+            lead_id = await recovery.stop_after_unknown(*key, cause, now)
             if lead_id is not None:
                 await enrollments.cancel_deferred(tx, plan.workspace_id, [one.enrollment_id], cause, now)
                 stopped = entry(plan, "enrollment.stopped", one.enrollment_id, lead_id, one.step, cause=cause)
@@ -195,7 +195,7 @@ async def renew(
 
     Only what the worker itself knows of: what it lost the answer to must not stay in transit for ever.
     """
-    return await database.run(lambda tx: store.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds)))
+    return await database.run(lambda tx: recovery.renew(tx, worker, keys, now + timedelta(seconds=lease_seconds)))
 
 
 async def disown(
@@ -209,7 +209,7 @@ async def disown(
     """Undoes a mark whose answer never came: nothing of it was written, so it waits again from the same position."""
 
     async def work(tx: Connection) -> None:
-        await store.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
+        await recovery.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
         back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
         await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)
 
