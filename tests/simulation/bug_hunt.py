@@ -56,12 +56,12 @@ def hunt(bug: Bug, seeds: int) -> Hunt:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hunts all bugs, or those whose names contain a word; 0 if each that has no note was found."""
+    """Hunts all bugs, or those whose names match; 0 if each that has no note was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds for each bug")
-    parser.add_argument("--only", default="", help="those whose names contain this")
+    parser.add_argument("--only", default="", help="those whose names match this regular expression")
     options = parser.parse_args(arguments)
-    chosen = [bug for bug in BUGS if options.only in bug.name]
+    chosen = [bug for bug in BUGS if re.search(options.only, bug.name)]
     hunts: list[Hunt] = []
     for bug in chosen:
         hunts.append(hunt(bug, options.seeds))

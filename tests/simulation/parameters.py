@@ -94,7 +94,7 @@ def draw(seed: int) -> Parameters:
     pace = random.choice(("fast", "mixed", "slow"))
     boxes = random.choice((1, 1, 2, 2, 3))
     count = random.choice((1, 1, 1, 2))
-    leads = random.choice((2, 4, 6, 9, 12, 16))
+    leads = random.choice((2, 6, 9, 12, 16, 24))
     # Two windows that never meet would leave nothing to simulate: mailboxes have them, or campaigns.
     is_boxes = random.random() < 0.15
     campaigns = tuple(_campaign(random, number, zone, pace, start, not is_boxes) for number in range(count))
@@ -112,7 +112,7 @@ def draw(seed: int) -> Parameters:
         habits=_habits(random),
         workers=_workers(random),
         faults=_faults(random),
-        people=random.choice((0, 2, 4, 8, 12)),
+        people=random.choice((0, 3, 8, 14, 20)),
         starts_later=random.random() < 0.15,
     )
 
@@ -242,12 +242,12 @@ def _habits(random: Random) -> Habits:
         offers_chunking=random.random() < 0.4,
         offers_size=random.random() < 0.7,
         refuses_session=_sometimes(random, 0.2, 0.02, 0.3),
-        refuses=_sometimes(random, 0.5, 0.02, 0.3),
+        refuses=_sometimes(random, 0.5, 0.02, 0.35),
         temporary=random.choice((0.0, 0.5, 0.9, 1.0)),
         blames_mailbox=random.choice((0.0, 0.0, 0.3)),
         babbles=_sometimes(random, 0.1, 0.05, 0.2),
-        line_falls=_sometimes(random, 0.4, 0.05, 0.4),
-        stalls=_sometimes(random, 0.4, 0.02, 0.3),
+        line_falls=_sometimes(random, 0.45, 0.05, 0.4),
+        stalls=_sometimes(random, 0.5, 0.02, 0.3),
         stall_seconds=random.choice((2.0, 20.0, 200.0)),
     )
 
@@ -267,12 +267,12 @@ def _workers(random: Random) -> WorkerParameters:
 
 def _faults(random: Random) -> FaultParameters:
     return FaultParameters(
-        line_to_database=_sometimes(random, 0.3, 0.005, 0.05),
-        death_in_database=_sometimes(random, 0.25, 0.003, 0.02),
-        death=_sometimes(random, 0.3, 0.003, 0.03),
-        hang=_sometimes(random, 0.25, 0.003, 0.03),
+        line_to_database=_sometimes(random, 0.35, 0.005, 0.06),
+        death_in_database=_sometimes(random, 0.3, 0.003, 0.03),
+        death=_sometimes(random, 0.35, 0.005, 0.05),
+        hang=_sometimes(random, 0.35, 0.005, 0.05),
         lost_hints=random.choice((0.0, 0.5, 1.0)),
-        slow_step=_sometimes(random, 0.3, 0.01, 0.1),
+        slow_step=_sometimes(random, 0.35, 0.02, 0.15),
         early_wake=random.choice((0.0, 0.3, 0.9)),
         burial=random.choice((0.0, 0.7, 1.0)),
         jumps=random.choice((0, 0, 0, 1, 2)),

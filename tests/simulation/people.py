@@ -121,6 +121,12 @@ class People:
         world.note("people resume", campaign, status.campaign.clock_offset)
         world.wake_all()
 
+    async def _start(self, campaign: int) -> None:
+        world = self._world
+        status = (await campaigns.status(world.database, world.workspace, campaign, world.timeline.clock())).campaign
+        if status.status == "draft":
+            await definitions.start(world.database, world.workspace, campaign, ACTOR, world.timeline.clock())
+
     async def _stop(self) -> None:
         world, campaign = self._world, self._campaign()
         await campaigns.stop(world.database, world.workspace, campaign, None, ACTOR, world.timeline.clock())
@@ -275,6 +281,8 @@ class People:
             await self.attempt("release", lambda hold=hold: self.release_one(hold.number))
         for campaign in world.campaign_ids:
             await self.attempt("resume", lambda campaign=campaign: self._resume(campaign))
+            # A planned start that found no usable mailbox went back to a draft.
+            await self.attempt("start", lambda campaign=campaign: self._start(campaign))
         for one in world.leads():
             await self.attempt("release enrollment", lambda one=one: self._go_on(one.enrollment))
         for key in world.settleable():

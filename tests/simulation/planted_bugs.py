@@ -9,6 +9,7 @@ CLAIM = "service/sending/claim.py"
 MARK = "service/sending/mark.py"
 RECORD = "service/sending/record.py"
 EFFECTS = "service/sending/effects.py"
+RECOVERY = "service/recovery.py"
 SENDING = "store/sending.py"
 SENDING_SQL = "store/queries/sending.sql"
 RECOVERY_SQL = "store/queries/recovery.sql"
@@ -115,7 +116,7 @@ BUGS: tuple[Bug, ...] = (
         RECOVERY_SQL,
         "set state = 'unknown', cause = $5, settled_at = $4",
         "set state = 'deferred', cause = $5, settled_at = $4",
-        Change("service/recovery.py", "moves.append((row[", "0 and moves.append((row["),
+        Change(RECOVERY, "moves.append((row[", "0 and moves.append((row["),
     ),
     _bug(
         "a line lost behind the content is put off",
@@ -153,6 +154,28 @@ BUGS: tuple[Bug, ...] = (
         "or (m.state = 'unknown' and",
         "or (m.state = 'x' and",
         note="nothing untrue follows: the message stays unknown until a person settles it",
+    ),
+    # What the simulator found in earlier versions of the product
+    _bug("a late word leaves the lead where it was", RECORD, "if one.enrollment_id not in done:", "if False:"),
+    _bug("a lead goes on by the content that it was marked with", RECORD, "_follow(tx, present,", "_follow(tx, plan,"),
+    _bug(
+        "a refund counts on the day of the record",
+        RECORD,
+        "day, count = _places(own, mailbox.limits.zone)",
+        "day, count = local_day(mailbox.limits.zone, now), _places(own, mailbox.limits.zone)[1]",
+    ),
+    _bug(
+        "a mailbox is free before its renewed message",
+        SENDING_SQL,
+        "update mailbox_pace p set busy_until = $5",
+        "update mailbox_pace p set busy_until = p.busy_until",
+    ),
+    _bug("the gap counts from the mark when a worker dies", RECOVERY, "ready_after(mailbox, now)", "None"),
+    _bug(
+        "what fell due between two pauses is overdue",
+        SEQUENCE,
+        "any(since < due_at <= until for since, until in self.spans)",
+        "bool(self.spans) and self.spans[0][0] < due_at <= self.spans[-1][1]",
     ),
     # The pace
     _bug("the daily cap is off by one", PACING, "left = tightest.most - (", "left = tightest.most + 1 - ("),

@@ -70,6 +70,7 @@ class SimulatedWorker:
         self._sleep = 0.0
         self._wait: datetime | None = None
         self._nap = 0
+        self._is_in_round = True
         self._schedule(self._random.uniform(0, 1), "round", self._round)
 
     @property
@@ -100,9 +101,10 @@ class SimulatedWorker:
         self.wake()
 
     def wake(self) -> None:
-        """Ends its sleep."""
+        """Ends its sleep; a round that is under way is finished first."""
         self._sleep = 0.0
-        self._start_round(self._random.uniform(0.001, 0.05))
+        if not self._is_in_round:
+            self._start_round(self._random.uniform(0.001, 0.05))
 
     def hear(self, campaign: int | None) -> None:
         """A hint that something of a campaign, or of all, is to be withdrawn."""
@@ -155,7 +157,8 @@ class SimulatedWorker:
         return self._random.expovariate(1 / self._settings.step_seconds)
 
     def _start_round(self, seconds: float) -> None:
-        """One round is planned at a time: a later one that was planned before does nothing."""
+        """Ends a round, and plans the next: one that was planned before does nothing."""
+        self._is_in_round = False
         self._nap += 1
         nap = self._nap
 
@@ -168,6 +171,7 @@ class SimulatedWorker:
     async def _round(self) -> None:
         """What the product's loop does in a round, and in the background each second."""
         self._nap += 1
+        self._is_in_round = True
         if self._is_stopping:
             await self._leave()
             return

@@ -67,8 +67,8 @@ select min(at) from (
 _UNFINISHED = """
 select e.id, e.state, e.cause, e.step, c.status from enrollment e
 join campaign c on c.workspace_id = e.workspace_id and c.id = e.campaign_id
-where c.status <> 'stopped' and (e.state in ('waiting', 'claimed')
-  or (e.state = 'held' and e.cause in ('lead_hold', 'domain_hold', 'unknown_outcome', 'overdue_review', 'manual')))
+where e.state = 'claimed' or (c.status <> 'stopped' and (e.state = 'waiting'
+  or (e.state = 'held' and e.cause in ('lead_hold', 'domain_hold', 'unknown_outcome', 'overdue_review', 'manual'))))
 union all
 select enrollment_id, state, cause, step, '' from message where state = 'sending'
 """
