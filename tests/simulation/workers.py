@@ -356,7 +356,8 @@ class SimulatedWorker:
         while self._doubts:
             doubt = self._doubts[0]
             now = self._world.timeline.clock()
-            await sending.disown(self._world.database, doubt.plan, doubt.enrollments, self.name, doubt.marked_at, now)
+            place = (self._world.database, self._plans, doubt.plan)
+            await sending.disown(*place, doubt.enrollments, self.name, doubt.marked_at, now)
             self._doubts.pop(0)
 
     async def _hold(self, workspace_id: int, mailbox_id: int, cause: str, reason: str) -> None:

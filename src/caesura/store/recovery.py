@@ -24,10 +24,19 @@ async def renew(
 
 async def disown(
     tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], worker: str, marked_at: datetime, now: datetime
-) -> list[int]:
-    """Cancels what a mark of `marked_at` put into `sending` for this worker; answers the enrollments."""
+) -> list[dict[str, Any]]:
+    """Cancels what a mark of `marked_at` put into `sending` for this worker; answers the messages."""
     rows = await tx.fetch(SQL["disown"], workspace_id, list(enrollment_ids), worker, marked_at, now)
-    return [row["enrollment_id"] for row in rows]
+    return [dict(row) for row in rows]
+
+
+async def cancel_abandoned(
+    tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], now: datetime
+) -> list[dict[str, Any]]:
+    """Cancels deferred messages of those of these enrollments that are stopped, or whose campaign is."""
+    if not enrollment_ids:
+        return []
+    return [dict(row) for row in await tx.fetch(SQL["cancel_abandoned"], workspace_id, list(enrollment_ids), now)]
 
 
 async def overdue_messages(tx: Connection, now: datetime, limit: int, dead_worker: str | None) -> list[dict[str, Any]]:

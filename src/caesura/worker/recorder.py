@@ -153,7 +153,9 @@ class Recorder:
     async def _disown(self) -> None:
         while self._doubtful:
             plan, enrollment_ids, marked_at = self._doubtful[0]
-            await sending.disown(self._database, plan, enrollment_ids, self._worker, marked_at, self._clock())
+            await sending.disown(
+                self._database, self._plans, plan, enrollment_ids, self._worker, marked_at, self._clock()
+            )
             self._doubtful.pop(0)
             self._recorded.set()
 

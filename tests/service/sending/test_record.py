@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from caesura.domain.delivery import Delivery, Kind
-from caesura.service import definitions, recovery, sending
+from caesura.service import campaigns, definitions, enrollments, recovery, sending, suppressions, timers
 
 
 async def only(engine, query: str) -> tuple:
@@ -74,7 +74,7 @@ async def test_a_belated_disown_leaves_alone_what_was_marked_since(engine) -> No
     engine.wait(minutes=5)
     await recovery.recover(engine.database, engine.plans, engine.now)
     answer = await engine.mark(await engine.claim())
-    await sending.disown(engine.database, await engine.plan(), [enrollment], "w1", lost_at, engine.now)
+    await sending.disown(engine.database, engine.plans, await engine.plan(), [enrollment], "w1", lost_at, engine.now)
     assert await only(engine, "select state from enrollment") == ("claimed",)
     await engine.record(answer.marked, Kind.ACCEPTED)
     assert await only(engine, "select step, state from enrollment") == (2, "waiting")
@@ -113,3 +113,55 @@ async def test_the_gap_counts_from_when_a_lost_message_was_given_up(engine) -> N
     assert await engine.send() == 0
     engine.wait(seconds=1)
     assert await engine.send() == 1
+
+
+PUT_OFF = {"stage": "rcpt", "code": 451, "enhanced": "4.3.0"}
+
+
+async def test_a_message_that_is_put_off_after_its_lead_was_stopped_is_cancelled(engine) -> None:
+    await engine.build(leads=1)
+    answer = await engine.mark(await engine.claim())
+    [one] = answer.marked
+    await enrollments.stop(
+        engine.database, engine.workspace, one.enrollment_id, "test", engine.now, cause="unsubscribed"
+    )
+    await engine.record(answer.marked, Kind.DEFERRED, **PUT_OFF)
+    assert await only(engine, "select state, cause, refusals from message") == ("cancelled", "unsubscribed", 1)
+    assert await only(engine, "select data ->> 'cause' from event where kind = 'message.cancelled'") == (
+        "unsubscribed",
+    )
+    counters = (await engine.status()).counters
+    assert (counters.deferred, counters.cancelled, counters.stopped) == (0, 1, 1)
+
+
+async def test_a_message_that_is_put_off_after_its_campaign_was_stopped_is_cancelled(engine) -> None:
+    await engine.build(leads=1)
+    answer = await engine.mark(await engine.claim())
+    await campaigns.stop(engine.database, engine.workspace, engine.campaign, None, "test", engine.now)
+    await engine.record(answer.marked, Kind.DEFERRED, **PUT_OFF)
+    assert await only(engine, "select state, cause from message") == ("cancelled", "campaign_stopped")
+
+
+async def test_a_message_that_waits_for_another_try_is_cancelled_when_its_lead_meets_a_suppression(engine) -> None:
+    await engine.build(leads=1)
+    answer = await engine.mark(await engine.claim())
+    await suppressions.suppress(engine.database, engine.workspace, "l1@example.org", "test", engine.now)
+    await engine.record(answer.marked, Kind.DEFERRED, **PUT_OFF)
+    engine.wait(hours=2)
+    await timers.tick(engine.database, engine.now)
+    assert await engine.send() == 0
+    assert await only(engine, "select state from enrollment") == ("stopped",)
+    assert await only(engine, "select state, cause from message") == ("cancelled", "suppressed")
+
+
+async def test_a_mark_whose_answer_was_lost_gives_its_places_of_the_day_back(engine) -> None:
+    await engine.build(leads=3, limits={"daily_cap": 2})
+    marked_at = engine.now
+    ready = await engine.claim()
+    await engine.mark(ready)
+    assert await only(engine, "select used from mailbox_pace") == (2,)
+    ids = [one.wanted.claimed.enrollment_id for one in ready]
+    for _ in range(2):
+        await sending.disown(engine.database, engine.plans, await engine.plan(), ids, "w1", marked_at, engine.now)
+        assert await only(engine, "select used, busy_until from mailbox_pace") == (0, None)
+    assert await engine.send() == 2

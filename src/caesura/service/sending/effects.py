@@ -8,7 +8,7 @@ from caesura.domain.pacing import CampaignLimits, CampaignRoom, Load, WaitUntil,
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.sequence import Finish, Go, Next, Park, PassOver, Plan, SetAside, after_step
 from caesura.domain.windows import Window
-from caesura.store import events
+from caesura.store import events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection
 from caesura.store.sending import Claimed, Pace, ReadyMailbox
@@ -89,7 +89,19 @@ async def apply(
         entry(plan, f"enrollment.{row['state']}", row["id"], row["lead_id"], row["step"], cause=row["cause"])
         for row in held
     ]
+    entries += await abandon(tx, plan, [row["id"] for row in held if row["state"] == "stopped"], now)
     await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+
+
+async def abandon(
+    tx: Connection, plan: CampaignPlan, enrollment_ids: Sequence[int], now: datetime
+) -> list[events.Entry]:
+    """Cancels what would be tried again of leads that were taken out, or of a stopped campaign; entries to append."""
+    rows = await recovery.cancel_abandoned(tx, plan.workspace_id, enrollment_ids, now)
+    return [
+        entry(plan, "message.cancelled", row["enrollment_id"], row["lead_id"], row["step"], cause=row["cause"])
+        for row in rows
+    ]
 
 
 def entry(

@@ -5,13 +5,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from caesura.domain.delivery import Delivery, Judgement, judge
+from caesura.domain.delivery import Delivery, Judgement, Kind, judge
 from caesura.domain.lifecycle import EnrollmentState, MessageState
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
-from caesura.service.sending.effects import entry, has_quota, ready_after
+from caesura.service.sending.effects import abandon, entry, has_quota, ready_after
 from caesura.store import enrollments, events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -42,18 +42,9 @@ async def record(
         present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id)
         await _follow(tx, present, taken, worker, now)
         await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
-        entries = [
-            events.Entry(
-                f"message.{row['state']}",
-                row["campaign_id"],
-                row["enrollment_id"],
-                row["step"],
-                row["mailbox_id"],
-                row["lead_id"],
-                _facts(*judged[(row["enrollment_id"], row["step"])]),
-            )
-            for row in rows
-        ]
+        entries = _entries(rows, taken)
+        put_off = [one.enrollment_id for one, judgement in taken if judgement.state is MessageState.DEFERRED]
+        entries += await abandon(tx, plan, put_off, now)
         await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
 
     if judged:
@@ -78,6 +69,21 @@ def _settlement(one: Delivery, judgement: Judgement) -> Settlement:
         one.enrollment_id, one.step, one.attempt, judgement.state, judgement.cause, judgement.refused, one.stage,
         one.code, text,
     )  # fmt: skip
+
+
+def _entries(rows: Sequence[dict[str, Any]], taken: Sequence[tuple[Delivery, Judgement]]) -> list[events.Entry]:
+    return [
+        events.Entry(
+            f"message.{judgement.state}",
+            row["campaign_id"],
+            row["enrollment_id"],
+            row["step"],
+            row["mailbox_id"],
+            row["lead_id"],
+            _facts(one, judgement),
+        )
+        for row, (one, judgement) in zip(rows, taken, strict=True)
+    ]
 
 
 def _facts(one: Delivery, judgement: Judgement) -> dict[str, Any]:
@@ -200,17 +206,28 @@ async def renew(
 
 async def disown(
     database: Database,
+    plans: Plans,
     plan: CampaignPlan,
     enrollment_ids: Sequence[int],
     worker: str,
     marked_at: datetime,
     now: datetime,
 ) -> None:
-    """Undoes a mark whose answer never came: nothing of it was written, so it waits again from the same position."""
+    """Undoes a mark whose answer never came: nothing of it was written, so it waits again from the same position.
+
+    What it used of the day's counts comes back.
+    """
 
     async def work(tx: Connection) -> None:
-        await recovery.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
+        rows = await recovery.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
         back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
         await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)
+        taken = []
+        for row in rows:
+            place = (row["enrollment_id"], row["step"], row["attempt"], row["refusals"], row["mailbox_id"])
+            one = Delivery(*place, Kind.NOT_SENT, "queue")
+            taken.append((one, judge(one, plan.hold_unknown, now)))
+        await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
+        await events.append(tx, plan.workspace_id, now, f"worker:{worker}", _entries(rows, taken))
 
     await database.run(work)

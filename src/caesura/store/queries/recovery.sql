@@ -27,7 +27,17 @@ update message m
 set state = 'cancelled', cause = 'not_begun', settled_at = $5, lease_until = null
 where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.worker = $3 and m.marked_at = $4
   and m.state = 'sending'
-returning m.enrollment_id, m.step
+returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.attempt, m.refusals, m.marked_at
+
+-- name: cancel_abandoned
+-- Messages that would be tried again, of leads that were taken out meanwhile or in a campaign that is stopped: they are not.
+update message m
+set state = 'cancelled', cause = case when e.state = 'stopped' then e.cause else 'campaign_stopped' end, settled_at = $3
+from enrollment e, campaign c
+where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.state = 'deferred'
+  and e.workspace_id = $1 and e.id = m.enrollment_id and c.workspace_id = $1 and c.id = e.campaign_id
+  and (e.state = 'stopped' or c.status = 'stopped')
+returning m.enrollment_id, m.lead_id, m.step, m.cause
 
 -- name: overdue_messages
 -- Messages in transit whose lease ran out, or whose worker is known to be dead ($3): their fate cannot be known.
