@@ -170,6 +170,7 @@ def test_the_tables_hold_only_what_can_be_asked() -> None:
         ("tls", "starttls", None, Fault.MAILBOX, "tls"),
         ("policy", "greeting", 554, Fault.MAILBOX, "policy"),
         ("permanent", "ehlo", 550, Fault.MAILBOX, "relay_refused"),
+        ("secret", "connect", None, Fault.MAILBOX, "secret_unreadable"),
     ],
 )
 def test_a_session_that_fails_is_the_mailboxs_fault_or_nobodys(

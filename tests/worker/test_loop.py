@@ -1,6 +1,7 @@
 """The whole worker over a real database and real SMTP: what arrives, and what it leaves behind."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 
 from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.domain.secrets import Secrets
 from caesura.domain.validation import validate
 from caesura.protocol.smtp import Kind, Outcome, Stage
 from caesura.protocol.smtp_server import ServerOptions
 from caesura.runtime.sink import Sink, read_messages
-from caesura.service import mailboxes, sending
+from caesura.service import explain, holds, mailboxes, sending
+from caesura.service.keyring import Keyring
+from caesura.service.plans import Plans
 from caesura.worker import loop
 from caesura.worker.carrier import Carrier, Job
 from caesura.worker.letters import Identity, write_letter
@@ -67,14 +71,14 @@ async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
         yield running
 
 
-async def use(engine: Any, port: int, **transport: Any) -> None:
-    """The engine's mailbox sends to this port."""
+async def use(engine: Any, port: int, name: str = "anna", **transport: Any) -> None:
+    """A mailbox of the engine's sends to this port."""
     engine.now = clock()
     definition = validate(
         MailboxDefinition,
         {
-            "name": "anna",
-            "address": "anna@example.com",
+            "name": name,
+            "address": f"{name}@example.com",
             "transport": {"host": "127.0.0.1", "port": port, "tls": "none"} | transport,
         },
     )
@@ -174,6 +178,44 @@ async def test_a_login_that_cannot_be_made_holds_the_mailbox_with_its_cause(engi
             await running.until(lambda status: status.counters.waiting == 3 and status.counters.sending == 0)
         assert found == [{"level": "mailbox", "cause": "authentication"}]
         assert sink.received == 0
+
+
+async def test_a_password_that_cannot_be_opened_holds_its_mailbox_and_nothing_else(engine, sink) -> None:
+    lost, own = (Keyring(Secrets(b"p" * 32, (key * 32,)), os.urandom) for key in (b"a", b"b"))
+    login = {"username": "anna", "password": "sesame"}
+    await use(engine, sink.port)
+    await use(engine, sink.port, "ben", **login)
+    async with engine.database.transaction() as tx:
+        sealed = lost.seal(engine.workspace, "ben", "sesame")
+        await tx.execute("update mailbox set secret = $1 where name = 'ben'", sealed)
+    engine.plans = Plans(own)
+    ben = engine.mailboxes[1]
+    await engine.build(leads=30, steps=[*ONE_STEP, {"delay": "1d", "text": "Once more"}])
+    async with Running(engine) as running:
+        async with asyncio.timeout(20):
+            while not (found := await engine.rows("select id, subject, cause, reason from hold")):
+                await asyncio.sleep(0.02)
+        # A lead that has met this mailbox may be bound to it; every other one is written to.
+        waits = "select from enrollment where state = 'waiting' and step = 1 and mailbox_id is distinct from $1"
+        async with asyncio.timeout(20):
+            while await engine.rows(waits, ben) or (await running.status()).counters.claimed:
+                await asyncio.sleep(0.02)
+        assert sink.received >= 15
+        assert [(row["subject"], row["cause"]) for row in found] == [(str(ben), "secret_unreadable")]
+        assert "a key that this instance does not have" in found[0]["reason"]
+        why = await explain.why_mailbox(engine.database, engine.plans, engine.workspace, ben, clock())
+        assert why.reason == "mailbox_hold" and "secret_unreadable" in why.sentence
+        # A password given anew, and the hold released: it sends, though the other cannot.
+        row = await mailboxes.get(engine.database, engine.workspace, ben)
+        definition = validate(MailboxDefinition, {**row.definition, "transport": row.definition["transport"] | login})
+        key = engine.database, engine.workspace
+        await mailboxes.edit(*key, ben, definition, None, own.seal, "test", clock())
+        await holds.place(*key, "mailbox", str(engine.mailboxes[0]), "manual", "test", None, clock())
+        await holds.release(*key, found[0]["id"], "test", clock())
+        engine.now = clock()
+        await engine.enroll(5)
+        await running.until(lambda status: status.counters.sent == 35)
+    assert {row["state"] for row in await engine.rows("select distinct state from message")} == {"sent"}
 
 
 class Stuck:

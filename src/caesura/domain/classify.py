@@ -207,7 +207,7 @@ _SESSION_CAUSES = frozenset({"policy", "authentication", "tls", "sender_authenti
 def classify_session(kind: str, stage: str, code: int | None, enhanced: str | None) -> Verdict:
     """The verdict on a session that could not be had: never the lead's fault, nor the message's.
 
-    `kind` is the transport's: "temporary", "permanent", "authentication", "tls" or "policy"; the rest as in
+    `kind` is the transport's: "temporary", "permanent", "authentication", "tls", "policy" or "secret"; the rest as in
     `classify`. Raises ValueError for another kind.
     """
     match kind:
@@ -216,6 +216,8 @@ def classify_session(kind: str, stage: str, code: int | None, enhanced: str | No
             return verdict if verdict.fault is Fault.RETRY else _retry("try_later")
         case "authentication":
             return _LOGIN
+        case "secret":
+            return _mailbox("secret_unreadable")
         case "tls":
             return _mailbox("tls")
         case "policy":

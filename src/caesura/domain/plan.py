@@ -44,7 +44,10 @@ class CampaignPlan:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How a mailbox reaches its server. `secret` is the password or token in the clear: keep it out of logs."""
+    """How a mailbox reaches its server. `secret` is the password or token in the clear: keep it out of logs.
+
+    `unreadable` says why the secret cannot be opened: such a mailbox sends nothing.
+    """
 
     host: str
     port: int
@@ -53,6 +56,7 @@ class Transport:
     secret: str | None
     auth: str | None
     allow_insecure: bool
+    unreadable: str | None = None
 
     def __repr__(self) -> str:
         return f"Transport({self.host}:{self.port}, tls={self.tls}, username={self.username})"

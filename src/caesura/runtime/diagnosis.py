@@ -193,14 +193,14 @@ async def _mailbox(settings: Settings, found: MailboxFindings, turns: asyncio.Se
     ]
     if found.plan is None:
         detail = found.error.detail if found.error else "it cannot be read"
-        advice = "bring back the secret.key it was sealed with, or apply the mailbox again with its password"
-        return [*checks, Check(Level.FAIL, subject, detail, advice)]
+        return [*checks, Check(Level.FAIL, subject, detail, "apply the mailbox again")]
     transport = found.plan.transport
     place = f"{transport.host}:{transport.port}"
     async with turns:
         failure = await reach(transport, settings.helo_name, settings.ca_file, _SMTP_SECONDS)
     if failure is not None:
-        return [*checks, Check(Level.FAIL, subject, f"{place}: {failure.detail}", _advice(failure, place))]
+        detail = failure.detail if failure.kind is FailureKind.SECRET else f"{place}: {failure.detail}"
+        return [*checks, Check(Level.FAIL, subject, detail, _advice(failure, place))]
     secured = "without TLS" if transport.tls == "none" else f"with TLS ({transport.tls})"
     logged_in = f", logged in as {transport.username}" if transport.username else ", no login"
     return [*checks, Check(Level.OK, subject, f"{place} answers, {secured}{logged_in}")]
@@ -218,3 +218,5 @@ def _advice(failure: SessionFailure, place: str) -> str:
             return "look at host and port: is that a mail server for submission?"
         case FailureKind.TEMPORARY:
             return f"is a server running at {place}, and does a firewall let you through?"
+        case FailureKind.SECRET:
+            return "bring back the secret.key it was sealed with, or apply the mailbox again with its password"

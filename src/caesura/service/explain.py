@@ -326,8 +326,12 @@ async def _pool_findings(case: _Case, row: CampaignRow) -> list[Finding]:
     except CaesuraError as error:
         return [finding(Reason.NO_USABLE_MAILBOX, detail=error.detail)]
     waits: list[tuple[datetime, int]] = []
+    unreadable: list[int] = []
     for one in ready:
         plan = plans[one.mailbox_id]
+        if plan.transport.unreadable is not None:
+            unreadable.append(one.mailbox_id)
+            continue
         answer = decide(case.now, plan.window, plan.limits.zone, plan.limits, load_of(one))
         if not isinstance(answer, WaitUntil):
             return []
@@ -335,7 +339,8 @@ async def _pool_findings(case: _Case, row: CampaignRow) -> list[Finding]:
     waiting = await store.next_mailbox(case.tx, case.workspace_id, row.pool_id, case.now)
     if waiting is not None:
         waits.append(waiting)
-    return await _mailbox_findings(case, min(waits)[1]) if waits else []
+    first = min(waits)[1] if waits else next(iter(unreadable), None)
+    return await _mailbox_findings(case, first) if first is not None else []
 
 
 async def _mailbox_findings(case: _Case, mailbox_id: int) -> list[Finding]:
@@ -350,7 +355,11 @@ async def _mailbox_findings(case: _Case, mailbox_id: int) -> list[Finding]:
         plans = await case.plans.mailboxes(case.tx, case.workspace_id, [(row.id, row.version)])
     except CaesuraError as error:
         return [*found, finding(Reason.NO_USABLE_MAILBOX, detail=f"{row.name}: {error.detail}")]
-    return found + await _wait_findings(case, row, plans[row.id])
+    plan = plans[row.id]
+    if plan.transport.unreadable is not None and not found:
+        # The first try holds it.
+        found.append(finding(Reason.NO_USABLE_MAILBOX, detail=f"{row.name}: {plan.transport.unreadable}"))
+    return found + await _wait_findings(case, row, plan)
 
 
 async def _wait_findings(case: _Case, row: MailboxRow, plan: MailboxPlan) -> list[Finding]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from caesura.domain.compose import CompiledVariant, compile_variant
 from caesura.domain.definition import CampaignDefinition, StepDefinition, read_definition
-from caesura.domain.errors import NotFound
+from caesura.domain.errors import NotFound, Unavailable
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.pacing import CampaignLimits, MailboxLimits, Ramp, parse_growth, postponed
 from caesura.domain.plan import CampaignPlan, MailboxPlan, Step, Transport
@@ -147,11 +147,15 @@ def _ramp(growth: Any, started_on: date) -> Ramp:
 
 
 def mailbox_plan(row: MailboxRow, unsealer: Unsealer) -> MailboxPlan:
-    """Prepares a mailbox for sending. `ramp_started_on` stands beside its definition: the day its ramp began."""
+    """Prepares a mailbox for sending, even one whose secret cannot be opened: the plan says so.
+
+    `ramp_started_on` stands beside its definition: the day its ramp began.
+    """
     stored = dict(row.definition)
     began = stored.pop("ramp_started_on", None)
-    secret = unsealer.open(row.workspace_id, row.name, row.secret) if row.secret is not None else None
-    stored["transport"] = {**stored["transport"], "password": secret}
+    secret, unreadable = _opened(row, unsealer)
+    # That there is one is all that the definition asks for: what it is was looked at when it was set.
+    stored["transport"] = {**stored["transport"], "password": None if row.secret is None else "sealed"}
     definition = validate(MailboxDefinition, stored)
     limits, transport = definition.limits, definition.transport
     zone = ZoneInfo(definition.zone)
@@ -180,8 +184,19 @@ def mailbox_plan(row: MailboxRow, unsealer: Unsealer) -> MailboxPlan:
             secret,
             transport.auth,
             transport.allow_insecure,
+            unreadable,
         ),
     )
+
+
+def _opened(row: MailboxRow, unsealer: Unsealer) -> tuple[str | None, str | None]:
+    """A mailbox's secret, and why it cannot be read: one lost key must not stop the mailboxes beside it."""
+    if row.secret is None:
+        return None, None
+    try:
+        return unsealer.open(row.workspace_id, row.name, row.secret), None
+    except Unavailable as error:
+        return None, error.detail
 
 
 def begun(limits: CampaignLimits, started_at: datetime | None, pause_days: int, now: datetime) -> CampaignLimits:

@@ -5,20 +5,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from caesura.domain.plan import MailboxPlan, Transport
+from caesura.domain.plan import MailboxPlan
 from caesura.protocol.smtp import (
-    Credentials,
     Envelope,
     FailureKind,
     Kind,
-    Mechanism,
     Outcome,
     SessionFailure,
     Stage,
-    TlsMode,
 )
+from caesura.worker.connection_settings import settings_for
 from caesura.worker.connections import ConnectionPool
-from caesura.worker.transport import Connection, ConnectionSettings, SessionFailed, Timeouts
+from caesura.worker.transport import Connection, SessionFailed, Timeouts
 
 # Messages handed to one connection at a time: the one being written and the one whose envelope rides behind it.
 DEPTH = 2
@@ -111,8 +109,8 @@ class Carrier:
         while lane.jobs:
             # Looked at anew each time: an edited mailbox must not go on with what it was, however busy its lane is.
             mailbox = lane.jobs[0].mailbox
-            settings = self._settings(mailbox.transport)
             try:
+                settings = settings_for(mailbox.transport, self._helo_name, self._ca_file, self._timeouts)
                 async with self._pool.lend(key, settings, mailbox.limits.connections) as connection:
                     await self._drain(lane, connection, mailbox.version)
             except SessionFailed as error:
@@ -152,20 +150,3 @@ class Carrier:
         while lane.jobs:
             job = lane.jobs.popleft()
             job.finished(job, Outcome(Kind.NOT_SENT, Stage.CONNECT, detail=detail))
-
-    def _settings(self, transport: Transport) -> ConnectionSettings:
-        credentials = None
-        if transport.username is not None and transport.secret is not None:
-            mechanism = Mechanism(transport.auth.upper()) if transport.auth else None
-            credentials = Credentials(transport.username, transport.secret, mechanism)
-        return ConnectionSettings(
-            transport.host,
-            transport.port,
-            TlsMode(transport.tls),
-            credentials,
-            ca_file=self._ca_file,
-            helo_name=self._helo_name,
-            # With tls "none" the definition has made sure that the host is near, or that the owner allows it.
-            allow_unencrypted_login=transport.tls == "none",
-            timeouts=self._timeouts,
-        )

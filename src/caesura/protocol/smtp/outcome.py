@@ -80,6 +80,8 @@ class FailureKind(Enum):
     """The connection cannot be encrypted as demanded, or the certificate is refused."""
     POLICY = "policy"
     """The server refuses us by its rules (5.7.x)."""
+    SECRET = "secret"
+    """What to log in with cannot be read on our side: the server was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
