@@ -78,6 +78,19 @@ def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_dir
     assert not (data_directory / "new").exists()
 
 
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)])
+@pytest.mark.parametrize(("name", "value"), [("ca_file", "none.pem"), ("helo_name", "no host name")])
+def test_a_setting_that_would_break_every_connection_is_told_before_anything_starts(
+    running: Starter, data_directory: Path, tmp_path: Path, command: tuple[str, ...], name: str, value: str
+) -> None:
+    (tmp_path / "caesura.toml").write_text(f'{name} = "{value}"\n')
+    server = running(*command, "--data-dir", data_directory / "new")
+    assert server.process.wait(60) == 1
+    told = server.process.communicate()[1]
+    assert f"{name}: " in told and "[bad_setting]" in told and "Traceback" not in told
+    assert not (data_directory / "new").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_sink_keeps_what_it_is_sent_until_it_is_told_to_end(
     running: Starter, tmp_path: Path, number: signal.Signals

@@ -355,8 +355,33 @@ def test_a_session_that_is_not_ready_takes_no_messages_and_no_checks(wiring: Any
     assert (session.room, session.is_idle) == (0, False)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\r\nMAIL", "ü.example", "x" * 256, "a\x00"])
-def test_a_name_that_could_break_out_of_ehlo_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "a b", "a\r\nMAIL", "mail.example\n", "ü.example", "a\x00", "x" * 64, ".".join(["x" * 49] * 6)),
+        *(
+            ".",
+            "mail.example.",
+            "mail..example",
+            "-mail.example",
+            "mail-.example",
+            "mail_1.example",
+            "anna@example.com",
+        ),
+        *("192.0.2.1", "2001:db8::1", "[192.0.2.256]", "[2001:db8::1]", "[IPv6:192.0.2.1]", "[IPv6:fe80::1%eth0]"),
+        *("[mail.example]", "[192.0.2.1", "192.0.2.1]", "[]", "anna@example.com", "mail.example:25"),
+    ],
+)
+def test_what_is_no_name_and_no_address_literal_cannot_stand_behind_ehlo(name: str) -> None:
     assert not is_helo_name(name)
     with pytest.raises(ValueError, match="helo_name"):
         Session(SessionSettings(name, TlsMode.NONE))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localhost", "mail.example.com", "MAIL-1.example", "xn--bcher-kva.example", "3com.example", "x" * 63]
+    + ["[192.0.2.1]", "[IPv6:2001:db8::1]", "[ipv6:::1]", "[IPv6:::ffff:192.0.2.1]"],
+)
+def test_a_host_name_or_an_address_literal_can_stand_behind_ehlo(name: str) -> None:
+    assert is_helo_name(name)

@@ -58,10 +58,12 @@ def worker(
     from caesura.cli.logs import configure_logs
     from caesura.cli.session import settings_for
     from caesura.runtime.local import reach_database
+    from caesura.runtime.outgoing import check_outgoing
     from caesura.runtime.worker import work
 
     settings = settings_for(data_dir=data_dir)
     configure_logs()
+    check_outgoing(settings)
     if leash is not None and settings.database_url is not None:
         # A server's own: the database was reached and migrated before this process was started.
         work(settings.database_url, settings, leash)

@@ -19,6 +19,7 @@ from caesura.http.context import ApiContext
 from caesura.runtime.crew import Crew
 from caesura.runtime.instance import entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
+from caesura.runtime.outgoing import check_outgoing
 from caesura.runtime.settings import Settings
 from caesura.service import workers
 
@@ -33,6 +34,7 @@ def serve(settings: Settings) -> None:
 
     Raises Unavailable and Invalid, before anything is started, for what keeps it from serving.
     """
+    check_outgoing(settings)
     listener = _listener(settings.host, settings.port)
     with contextlib.closing(listener), reach_database(settings) as reached:
         uvloop.run(_serve(settings, reached, listener))

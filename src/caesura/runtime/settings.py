@@ -49,7 +49,8 @@ class Settings(BaseSettings):
         description="How the world reaches this server, such as https://mail.example.com: makes unsubscribe links.",
     )
     helo_name: str | None = Field(
-        default=None, description="The name given in EHLO. Default: the address of the connection."
+        default=None,
+        description="The name given in EHLO: a host name or [192.0.2.1]. Default: the address of the connection.",
     )
     ca_file: str | None = Field(
         default=None, description="A PEM file of certificate authorities for SMTP. Default: the system's."

@@ -81,7 +81,7 @@ async def connect(settings: ConnectionSettings) -> "Connection":
         raise ValueError("helo_name must be a host name or an address literal")
     connection = Connection(settings, asyncio.get_running_loop())
     try:
-        context = None if settings.tls is TlsMode.NONE else _tls_context(settings.ca_file)
+        context = None if settings.tls is TlsMode.NONE else tls_context(settings.ca_file)
     except OSError as error:
         detail = f"the file of certificate authorities cannot be used: {error}"
         raise SessionFailed(SessionFailure(FailureKind.TLS, Stage.TLS, "bad_ca_file", detail)) from error
@@ -94,7 +94,8 @@ async def connect(settings: ConnectionSettings) -> "Connection":
 
 
 @lru_cache(maxsize=64)
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """What checks servers' certificates, read once in the life of the process. Raises OSError for a bad file."""
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

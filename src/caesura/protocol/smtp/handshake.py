@@ -1,10 +1,12 @@
 """From the greeting to a session that takes messages: EHLO, STARTTLS, AUTH, as one dialogue that reads like the RFC."""
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
 from typing import NoReturn
 
 from caesura.protocol.smtp import authentication
@@ -13,6 +15,11 @@ from caesura.protocol.smtp.message import Capabilities
 from caesura.protocol.smtp.outcome import FailureKind, SessionFailure, Stage
 from caesura.protocol.smtp.replies import Reply
 from caesura.protocol.smtp.transcript import REDACTED
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# Without a last label of digits alone: that is an IP address that lacks its brackets.
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
+_IPV6_TAG = "ipv6:"
 
 
 class TlsMode(Enum):
@@ -44,8 +51,20 @@ class SessionSettings:
 
 
 def is_helo_name(name: str) -> bool:
-    """True for what can stand behind EHLO: nothing that could break out of the line."""
-    return bool(name) and name.isascii() and name.isprintable() and " " not in name and len(name) <= 255
+    """True for what can stand behind EHLO: a host name (RFC 5321 section 4.1.2) or an address literal (4.1.3)."""
+    if not name.startswith("["):
+        return _HOST_NAME.fullmatch(name) is not None
+    literal = name[1:-1]
+    if not name.endswith("]") or "%" in literal:
+        return False
+    try:
+        if literal.lower().startswith(_IPV6_TAG):
+            IPv6Address(literal[len(_IPV6_TAG) :])
+        else:
+            IPv4Address(literal)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
