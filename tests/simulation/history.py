@@ -9,6 +9,8 @@ from simulation.timeline import Timeline
 
 Key = tuple[int, int]  # enrollment, step
 
+_TAKEN_BACK = ("sending", "cancelled")
+
 
 class Violation(Exception):
     """A guarantee was broken; `rule` names it."""
@@ -202,6 +204,11 @@ class History:
             if mark.key == key and mark.worker == worker:
                 return mark
         return None
+
+    def written(self) -> list[Mark]:
+        """The marks of which something came to the wire, or may have, in the order of their commits."""
+        taken_back = {(*one.key, one.attempt) for one in self.settled if (one.before, one.state) == _TAKEN_BACK}
+        return [mark for mark in self.marks if (*mark.key, mark.attempt) not in taken_back]
 
     def edition_at(self, campaign: int, commit: int) -> Edition:
         """The content in force at a commit."""

@@ -95,7 +95,7 @@ def campaign_quotas_are_kept(world: "World") -> Iterator[Violation]:
             yield Violation("quota", f"campaign {campaign} delivered {len(marks)} on {day}, with {min(most)} allowed")
     opened: dict[tuple[int, date], set[int]] = {}
     known: set[int] = set()
-    for mark in history.marks:
+    for mark in history.written():
         if mark.enrollment not in known:
             known.add(mark.enrollment)
             opened.setdefault((mark.campaign, _day(zones[mark.campaign], mark.marked_at)), set()).add(mark.enrollment)

@@ -87,8 +87,8 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a claim is marked whoever has it",
         SENDING_SQL,
-        "and e.state = 'claimed' and e.claimed_by = $10 and e.lease_until > $11",
-        "and e.state = 'claimed' and ($10::text is not null)",
+        "and state = 'claimed' and claimed_by = $10 and lease_until > $11",
+        "and state = 'claimed' and ($10::text is not null)",
         note="the ledger's own condition is behind it: what another has in transit or has settled is not marked",
     ),
     _bug(

@@ -44,10 +44,10 @@ def what_arrives_was_marked_and_is_whole(world: "World") -> Iterator[Violation]:
 
 
 def follow_ups_stay_with_their_mailbox_and_thread(world: "World") -> Iterator[Violation]:
-    """A follow-up leaves from the mailbox of the first message, and answers what was sent before."""
+    """Once a message came to the wire, all later tries and steps leave from its mailbox, and answer what was sent."""
     history = world.history
     boxes: dict[int, int] = {}
-    for mark in history.marks:
+    for mark in history.written():
         if boxes.setdefault(mark.enrollment, mark.mailbox) != mark.mailbox:
             yield Violation("thread", f"{mark} is not from mailbox {boxes[mark.enrollment]}")
     for arrival in history.arrivals:
@@ -77,10 +77,11 @@ def _thread(world: "World", arrival: Arrival, message: Message) -> Iterator[Viol
 
 
 def ids_do_not_change(world: "World") -> Iterator[Violation]:
-    """The Message-ID on the wire is the ledger's, and the same for every try."""
+    """The Message-ID on the wire is the ledger's, and the same for every try that came to the wire."""
     ledger: dict[tuple[int, int], set[str]] = {}
-    for mark in world.history.marks:
+    for mark in world.history.written():
         ledger.setdefault(mark.key, set()).add(mark.message_id)
-    for key, ids in ledger.items():
-        if len(ids) > 1 or not world.history.seen_ids.get(key, set()) <= ids:
-            yield Violation("message-id", f"{key} had {ids} in the ledger, {world.history.seen_ids.get(key)} outside")
+    for key in sorted(ledger.keys() | world.history.seen_ids.keys()):
+        ids, seen = ledger.get(key, set()), world.history.seen_ids.get(key, set())
+        if len(ids) > 1 or not seen <= ids:
+            yield Violation("message-id", f"{key} had {ids} in the ledger, {seen} outside")

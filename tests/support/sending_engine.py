@@ -112,11 +112,16 @@ class Engine:
         )
 
     async def record(self, marked: Sequence[Marked], kind: Kind, worker: str = "w1", **reply: Any) -> None:
-        mailbox = self.mailboxes[0]
         stage = {"stage": "content"} | reply
+        ledger = await self.rows("select enrollment_id, step, mailbox_id from message")
+        mailboxes = {(row["enrollment_id"], row["step"]): row["mailbox_id"] for row in ledger}
         deliveries = [
-            Delivery(one.enrollment_id, one.step, one.attempt, one.refusals, mailbox, kind, **stage) for one in marked
-        ]
+            Delivery(
+                one.enrollment_id, one.step, one.attempt, one.refusals,
+                mailboxes[one.enrollment_id, one.step], kind, **stage,
+            )
+            for one in marked
+        ]  # fmt: skip
         await sending.record(self.database, self.plans, await self.plan(), deliveries, worker, self.now)
 
     async def send(self, worker: str = "w1", limit: int = 100) -> int:

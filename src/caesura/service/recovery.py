@@ -63,16 +63,18 @@ async def _lose(
     await store.refund_mailboxes(tx, plan.workspace_id, ends)
     lost = await recovery.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     effect = after_unknown(plan.hold_unknown)
-    moves: list[tuple[int, int, Next]] = []
+    moves: list[tuple[int, int, Next, int | None]] = []
     aside: dict[str, list[tuple[int, str, str]]] = {}
     workers_of = {row["enrollment_id"]: row["worker"] for row in rows}
     for row in lost:
         if isinstance(effect, Advance):
-            moves.append((row["enrollment_id"], row["step"], after_step(row["step"], plan.rules)))
+            after = after_step(row["step"], plan.rules)
+            moves.append((row["enrollment_id"], row["step"], after, row["mailbox_id"]))
         else:
             worker = workers_of[row["enrollment_id"]]
             aside.setdefault(worker, []).append((row["enrollment_id"], effect.state, effect.cause))
     moved = await store.advance(tx, plan.workspace_id, plan.campaign_id, moves, now)
+    await store.bind(tx, plan.workspace_id, [(row["enrollment_id"], row["mailbox_id"]) for row in lost])
     for worker, several in aside.items():
         await store.set_aside(tx, plan.workspace_id, worker, several, now)
     entries = [

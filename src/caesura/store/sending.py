@@ -265,23 +265,44 @@ async def pass_over(
 
 
 async def advance(
-    tx: Connection, workspace_id: int, campaign_id: int, moves: Sequence[tuple[int, int, Next]], now: datetime
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    moves: Sequence[tuple[int, int, Next, int | None]],
+    now: datetime,
 ) -> list[dict[str, Any]]:
-    """Moves claimed enrollments on, each as (id, from step, where to). Answers those that moved."""
+    """Moves claimed enrollments on, each as (id, from step, where to, the mailbox that sent this step or None).
+
+    The first mailbox stays theirs. Answers those that moved.
+    """
     if not moves:
         return []
     rows = await tx.fetch(
         SQL["advance"],
         workspace_id,
         campaign_id,
-        [enrollment for enrollment, _, _ in moves],
+        [enrollment for enrollment, _, _, _ in moves],
         now,
-        [step for _, step, _ in moves],
-        [after.state.value for _, _, after in moves],
-        [after.step for _, _, after in moves],
-        [float(after.delay_seconds) for _, _, after in moves],
+        [step for _, step, _, _ in moves],
+        [after.state.value for _, _, after, _ in moves],
+        [after.step for _, _, after, _ in moves],
+        [float(after.delay_seconds) for _, _, after, _ in moves],
+        [mailbox for _, _, _, mailbox in moves],
     )
     return [dict(row) for row in rows]
+
+
+async def bind(tx: Connection, workspace_id: int, mailboxes: Sequence[tuple[int, int]]) -> None:
+    """Later steps of these leave from where the first message left, each as (enrollment, mailbox)."""
+    if mailboxes:
+        enrollments, ids = (list(column) for column in zip(*mailboxes, strict=True))
+        await tx.execute(SQL["bind"], workspace_id, enrollments, ids)
+
+
+async def unbound(tx: Connection, workspace_id: int, enrollment_ids: Sequence[int]) -> int:
+    """How many of these no mailbox has written to yet."""
+    count: int = await tx.fetchval(SQL["unbound"], workspace_id, list(enrollment_ids)) if enrollment_ids else 0
+    return count
 
 
 async def behind_gate(
@@ -410,9 +431,11 @@ async def refund_mailboxes(
         await tx.execute(SQL["refund_mailboxes"], workspace_id, ids, days, counts, readies)
 
 
-async def refund_campaign(tx: Connection, workspace_id: int, campaign_id: int, day: date, count: int) -> None:
-    """Gives places of the campaign's day back."""
-    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count)
+async def refund_campaign(
+    tx: Connection, workspace_id: int, campaign_id: int, day: date, count: int, openings: int
+) -> None:
+    """Gives places of the campaign's day back; `openings` of them are of new leads."""
+    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count, openings)
 
 
 async def unpark(tx: Connection, now: datetime, limit: int) -> int:

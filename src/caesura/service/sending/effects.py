@@ -56,7 +56,7 @@ async def apply(
     """Writes what is not sent: every case of Plan but Go."""
     parked: list[tuple[int, datetime | None, str | None]] = []
     passed: list[tuple[int, int, str]] = []
-    moves: list[tuple[int, int, Next]] = []
+    moves: list[tuple[int, int, Next, int | None]] = []
     aside: list[tuple[int, str, str]] = []
     for one, effect in effects:
         match effect:
@@ -64,9 +64,9 @@ async def apply(
                 parked.append((one.enrollment_id, effect.until, effect.reason))
             case PassOver():
                 passed.append((one.enrollment_id, one.step, effect.cause))
-                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), None))
             case Finish():
-                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), None))
             case SetAside():
                 aside.append((one.enrollment_id, effect.state, effect.cause))
             case Go():

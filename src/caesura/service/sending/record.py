@@ -17,6 +17,9 @@ from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 from caesura.store.sending import Settlement
 
+# What a server has, or may have.
+_TAKEN = frozenset({MessageState.SENT, MessageState.UNKNOWN})
+
 
 async def record(
     database: Database,
@@ -104,29 +107,29 @@ async def _refund(
     refunds = []
     for mailbox_id, mailbox in sorted(mailboxes.items()):
         if mailbox.is_paced:
-            own = [
-                (judgement, at)
-                for (one, judgement), at in zip(judged, marked_at, strict=True)
-                if one.mailbox_id == mailbox_id
-            ]
-            day, count = _places(own, mailbox.limits.zone)
-            refunds.append((mailbox_id, day, count, ready_after(mailbox, now)))
+            own = [pair for pair in zip(judged, marked_at, strict=True) if pair[0][0].mailbox_id == mailbox_id]
+            day, lost = _places(own, mailbox.limits.zone)
+            refunds.append((mailbox_id, day, len(lost), ready_after(mailbox, now)))
     if judged and has_quota(plan):
-        # A lead counts as opened once, at its first mark: its place among the day's new leads is not handed back.
-        every = [(judgement, at) for (_, judgement), at in zip(judged, marked_at, strict=True)]
+        every = list(zip(judged, marked_at, strict=True))
         day, lost = _places(every, plan.limits.zone)
-        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, lost)
+        # Nothing of these came to the wire, so they will be opened anew.
+        openings = await store.unbound(tx, plan.workspace_id, lost)
+        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, len(lost), openings)
     await store.refund_mailboxes(tx, plan.workspace_id, refunds)
 
 
-def _places(judged: Sequence[tuple[Judgement, datetime]], zone: ZoneInfo) -> tuple[date, int]:
-    """The last day on which one of these was marked, and how many of that day's were not taken.
+def _places(judged: Sequence[tuple[tuple[Delivery, Judgement], datetime]], zone: ZoneInfo) -> tuple[date, list[int]]:
+    """The last day on which one of these was marked, and the enrollments of that day's that were not taken.
 
     A count is of that day or of a later one, so places of earlier days are gone.
     """
     day = max(local_day(zone, at) for _, at in judged)
-    kept = (MessageState.SENT, MessageState.UNKNOWN)
-    return day, sum(judgement.state not in kept and local_day(zone, at) == day for judgement, at in judged)
+    return day, [
+        one.enrollment_id
+        for (one, judgement), at in judged
+        if judgement.state not in _TAKEN and local_day(zone, at) == day
+    ]
 
 
 async def _follow(
@@ -137,13 +140,13 @@ async def _follow(
     now: datetime,
 ) -> None:
     """Moves the enrollments on by what became of their messages."""
-    moves: list[tuple[int, int, Next]] = []
+    moves: list[tuple[int, int, Next, int | None]] = []
     parked: list[tuple[int, datetime | None, str | None]] = []
     aside: list[tuple[int, str, str]] = []
     for one, judgement in taken:
         match judgement.effect:
             case Advance():
-                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules)))
+                moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), one.mailbox_id))
             case Park(until, reason):
                 parked.append((one.enrollment_id, until, reason))
             case GiveBack():
@@ -164,7 +167,12 @@ async def _follow(
         for row in set_aside
     ]
     await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
-    done = {row["id"] for row in (*moved, *set_aside)}
+    gone_on = {row["id"] for row in moved}
+    # A try that was put off is made again with the same Message-ID, so from the same mailbox.
+    written = [one for one, judgement in taken if judgement.state is not MessageState.CANCELLED]
+    bound = [(one.enrollment_id, one.mailbox_id) for one in written if one.enrollment_id not in gone_on]
+    await store.bind(tx, plan.workspace_id, bound)
+    done = gone_on | {row["id"] for row in set_aside}
     for one, judgement in taken:
         if one.enrollment_id not in done:
             await _free(tx, plan, one, judgement, worker, now)

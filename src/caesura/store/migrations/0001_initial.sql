@@ -179,7 +179,7 @@ create table enrollment (
     due_at timestamptz not null,            -- campaign time
     not_before timestamptz,                 -- real time: parked until then; null: only due_at counts
     wait_reason text,                       -- why it is parked; null when it is not
-    mailbox_id bigint,                      -- all steps leave from here; null until the first is marked
+    mailbox_id bigint,                      -- all steps leave from here; null until one came to the wire
     claimed_by text,                        -- the worker that has it; null unless claimed
     lease_until timestamptz,                -- and until when; null unless claimed
     enrolled_at timestamptz not null,
@@ -227,8 +227,9 @@ create table message (
     stage text,                             -- how far the last try came
     reply_code smallint,                    -- what the server said; null when it said nothing
     reply text,
-    primary key (workspace_id, enrollment_id, step),  -- G2's last line of defence
-    foreign key (workspace_id, enrollment_id) references enrollment,
+    -- G2's last line of defence. No foreign key to enrollment: the check took half the time of a mark, which whoever
+    -- pauses waits for. A mark inserts only what it has just locked there, and no enrollment is ever deleted.
+    primary key (workspace_id, enrollment_id, step),
     check ((state = 'sending') = (lease_until is not null)),
     check ((state = 'sending') = (settled_at is null)),
     check (state <> 'sending' or (message_id is not null and mailbox_id is not null and worker is not null)),

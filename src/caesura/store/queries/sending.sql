@@ -152,12 +152,22 @@ select enrollment_id, step, lead_id, cause from ledger
 update enrollment e
 set state = a.state, step = a.step, claimed_by = null, lease_until = null, not_before = null, wait_reason = null,
     due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset + make_interval(secs => a.delay_seconds),
-    updated_at = $4
-from unnest($3::bigint[], $5::smallint[], $6::text[], $7::smallint[], $8::double precision[])
-  as a(id, from_step, state, step, delay_seconds), campaign c
+    mailbox_id = coalesce(e.mailbox_id, a.mailbox_id), updated_at = $4
+from unnest($3::bigint[], $5::smallint[], $6::text[], $7::smallint[], $8::double precision[], $9::bigint[])
+  as a(id, from_step, state, step, delay_seconds, mailbox_id), campaign c
 where e.workspace_id = $1 and e.campaign_id = $2 and e.id = a.id and e.step = a.from_step and e.state = 'claimed'
   and c.workspace_id = $1 and c.id = $2
 returning e.id, e.lead_id, e.state
+
+-- name: bind
+-- The first message came to the wire: it and all later steps leave from its mailbox.
+update enrollment e set mailbox_id = b.mailbox_id
+from unnest($2::bigint[], $3::bigint[]) as b(id, mailbox_id)
+where e.workspace_id = $1 and e.id = b.id and e.mailbox_id is null
+
+-- name: unbound
+-- How many of these have no mailbox yet: nothing to them came to the wire.
+select count(*) from enrollment where workspace_id = $1 and id = any($2::bigint[]) and mailbox_id is null
 
 -- name: behind_gate
 -- All that a mark needs to know, in one statement, since whoever pauses waits for it: the campaign, the holds and
@@ -209,17 +219,22 @@ select day, used, opened from campaign_pace where workspace_id = $1 and campaign
 update campaign_pace set day = $3, used = $4, opened = $5 where workspace_id = $1 and campaign_id = $2
 
 -- name: mark
--- The only gate to the wire: claimed enrollments under a good lease get their message in `sending`.
+-- The only gate to the wire: claimed enrollments under a good lease get their message in `sending`. They are locked and
+-- not changed: whoever pauses waits for this, and a new version of a row costs an entry in each of its indexes.
 with wanted as (
   select * from unnest($3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
     as w(id, step, mailbox_id, variant, message_id, subject, recipient)
-), taken as (
-  update enrollment e
-  set mailbox_id = w.mailbox_id, lease_until = $12, updated_at = $11
+), locked as (
+  select e.id, e.step, e.campaign_id, e.lead_id, e.state, e.claimed_by, e.lease_until,
+    w.step as wanted_step, w.mailbox_id, w.variant, w.message_id, w.subject, w.recipient
   from wanted w
-  where e.workspace_id = $1 and e.campaign_id = $2 and e.id = w.id and e.step = w.step
-    and e.state = 'claimed' and e.claimed_by = $10 and e.lease_until > $11
-  returning e.id, e.step, e.lead_id, w.mailbox_id, w.variant, w.message_id, w.subject, w.recipient
+  join enrollment e on e.workspace_id = $1 and e.id = w.id
+  order by e.id
+  for no key update of e
+), taken as (
+  -- asked of the locked rows, so that they are looked up by their key whatever else is claimed
+  select * from locked
+  where campaign_id = $2 and step = wanted_step and state = 'claimed' and claimed_by = $10 and lease_until > $11
 )
 insert into message as m (workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state,
   message_id, subject, recipient, attempt, worker, lease_until, marked_at)
@@ -266,7 +281,7 @@ where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: refund_campaign
 -- The same for a campaign's quotas.
-update campaign_pace set used = greatest(used - $4, 0)
+update campaign_pace set used = greatest(used - $4, 0), opened = greatest(opened - $5, 0)
 where workspace_id = $1 and campaign_id = $2 and day = $3
 
 -- name: mailbox_waits
