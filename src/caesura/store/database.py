@@ -18,13 +18,15 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 STATEMENT_SECONDS = 60.0
 ATTEMPTS = 5
 
-# The guarantees rest on the last two, whatever the server's own defaults: the gate on a fresh snapshot for each
-# statement, mark and record on commits that outlive a crash.
+# The guarantees rest on isolation and commits, whatever the server's own defaults: the gate on a fresh snapshot for
+# each statement, mark and record on commits that outlive a crash. Plans are made without looking at the arguments: for
+# a workspace that the statistics do not know yet, walking through all of its rows looks cheap.
 _SESSION = {
     "application_name": "caesura",
     "timezone": "UTC",
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 # PostgreSQL asks for these to be tried again: nothing of the transaction was kept.

@@ -24,7 +24,7 @@ select * from campaign where workspace_id = $1 and name = $2 and not archived or
 -- name: list
 -- A page of campaigns, newest first, below a cursor.
 select * from campaign
-where workspace_id = $1 and ($2::bigint is null or id < $2)
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
   and ($3::text is null or status = $3) and (archived = $4 or $4 is null)
 order by id desc
 limit $5

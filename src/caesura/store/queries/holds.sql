@@ -22,7 +22,7 @@ returning *
 -- name: list
 -- A page of holds, newest first, below a cursor.
 select * from hold
-where workspace_id = $1 and ($2::bigint is null or id < $2) and ($3 or released_at is null)
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807) and ($3 or released_at is null)
 order by id desc
 limit $4
 

@@ -15,7 +15,7 @@ select * from api_key where workspace_id = $1 and id = $2
 -- name: list
 -- A page of keys, newest first, below a cursor; revoked ones too.
 select * from api_key
-where workspace_id = $1 and ($2::bigint is null or id < $2)
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
 order by id desc
 limit $3
 

@@ -28,7 +28,7 @@ select * from mailbox where workspace_id = $1 and name = $2
 -- name: list
 -- A page of mailboxes below a cursor, newest first.
 select * from mailbox
-where workspace_id = $1 and ($2::bigint is null or id < $2) and not archived
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807) and not archived
 order by id desc
 limit $3
 
@@ -73,7 +73,7 @@ from pool p where p.workspace_id = $1 and p.name = $2
 select p.id, p.name, p.created_at,
   coalesce((select array_agg(pm.mailbox_id order by pm.mailbox_id) from pool_mailbox pm
     where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
-from pool p where p.workspace_id = $1 and ($2::bigint is null or p.id < $2)
+from pool p where p.workspace_id = $1 and p.id < coalesce($2::bigint, 9223372036854775807)
 order by p.id desc
 limit $3
 
