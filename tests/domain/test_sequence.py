@@ -33,7 +33,7 @@ PLAIN = StepRule(0, None, None, (1,))
 OFFICE = parse_window([{"days": ["mon"], "start": "09:00", "end": "17:00"}], "/windows")
 
 
-def plan(step=PLAIN, number=1, fields=None, window=ALWAYS, zone=ZONE, overdue=None, now=NOW):
+def plan(step=PLAIN, number=1, fields=None, window=ALWAYS, zone=ZONE, overdue=(), now=NOW):
     return plan_step(number, [step], DUE, fields or {}, window, zone, overdue, now)
 
 
@@ -70,11 +70,12 @@ def test_a_condition_that_does_not_hold_passes_the_step_over() -> None:
 
 def test_what_fell_due_in_a_pause_is_skipped_or_reviewed_and_nothing_else() -> None:
     earlier = (DUE - timedelta(days=2), DUE - timedelta(seconds=1))
-    within = (earlier, (DUE - timedelta(minutes=1), DUE))
-    assert plan(overdue=Overdue(within, "skip")) == PassOver("overdue")
-    assert plan(overdue=Overdue(within, "review")) == SetAside(EnrollmentState.HELD, "overdue_review")
-    assert plan(overdue=Overdue(((DUE, DUE + timedelta(days=1)),), "skip")) == Go()
-    assert plan(overdue=Overdue((earlier,), "skip")) == Go()
+    within = (DUE - timedelta(minutes=1), DUE)
+    assert plan(overdue=[Overdue(*earlier, "review"), Overdue(*within, "skip")]) == PassOver("overdue")
+    reviewed = plan(overdue=[Overdue(*earlier, "skip"), Overdue(*within, "review")])
+    assert reviewed == SetAside(EnrollmentState.HELD, "overdue_review")
+    assert plan(overdue=[Overdue(DUE, DUE + timedelta(days=1), "skip")]) == Go()
+    assert plan(overdue=[Overdue(*earlier, "skip")]) == Go()
 
 
 def test_after_a_step_comes_the_next_with_its_delay_and_after_the_last_the_end() -> None:

@@ -73,14 +73,11 @@ class StepRule:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What fell due in pauses, as spans of campaign time (since < due <= until), and what is done with it."""
+    """What fell due in one pause, a span of campaign time (since < due <= until), and what is done with it."""
 
-    spans: tuple[tuple[datetime, datetime], ...]
+    since: datetime
+    until: datetime
     policy: str
-
-    def covers(self, due_at: datetime) -> bool:
-        """Whether a step that fell due at `due_at` did so in one of the pauses."""
-        return any(since < due_at <= until for since, until in self.spans)
 
 
 def plan_step(
@@ -90,23 +87,22 @@ def plan_step(
     fields: Fields,
     window: Window,
     zone: ZoneInfo,
-    overdue: Overdue | None,
+    overdue: Sequence[Overdue],
     now: datetime,
 ) -> Plan:
     """Whether step `number` (from 1) of a due lead goes now.
 
-    `due_at` is campaign time. `zone` is where the window is read: the campaign's, or the lead's own.
+    `due_at` is campaign time. `overdue` has the pauses, each with its own choice. `zone` is where the window is read:
+    the campaign's, or the lead's own.
     """
     if number > len(steps):
         return Finish()
     step = steps[number - 1]
     if step.send_at is not None and step.send_at > now:
         return Park(step.send_at, Reason.FIXED_DATE)
-    if overdue is not None and overdue.covers(due_at):
-        if overdue.policy == "skip":
-            return PassOver("overdue")
-        if overdue.policy == "review":
-            return SetAside(EnrollmentState.HELD, "overdue_review")
+    for pause in overdue:
+        if pause.since < due_at <= pause.until:
+            return PassOver("overdue") if pause.policy == "skip" else SetAside(EnrollmentState.HELD, "overdue_review")
     if step.condition is not None and not step.condition.holds(fields):
         return PassOver("condition")
     period = opening(window, zone, now)

@@ -146,18 +146,25 @@ async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime
         clock_offset=clock.offset,
         clock_stopped_at=None,
     )
-    # What fell due in the pause lies between two instants of campaign time: marked off in one row. What fell due
-    # between two pauses is not theirs.
-    if before.on_overdue == "spread":
-        after = replace(after, overdue_since=(), overdue_until=())
-    elif len(before.overdue_since) > len(before.overdue_until):
-        until = campaign_time.campaign_now(clock, now)
-        after = replace(
-            after,
-            overdue_since=before.overdue_since[-PAUSES:],
-            overdue_until=[*before.overdue_until, until][-PAUSES:],
-        )
+    if len(before.overdue_since) > len(before.overdue_until):
+        after = _mark_off(after, campaign_time.campaign_now(clock, now))
     return await _set(tx, before, after, now, "campaign.resumed")
+
+
+def _mark_off(row: CampaignRow, until: datetime) -> CampaignRow:
+    """The row with the span of the pause that ends, in campaign time, and its choice: one row, however many leads.
+
+    What fell due between two pauses is in no span; neither is what may go out like any other.
+    """
+    *earlier, since = row.overdue_since
+    if row.on_overdue == "spread" or since >= until:
+        return replace(row, overdue_since=earlier)
+    return replace(
+        row,
+        overdue_since=row.overdue_since[-PAUSES:],
+        overdue_until=[*row.overdue_until, until][-PAUSES:],
+        overdue_policy=[*row.overdue_policy, row.on_overdue][-PAUSES:],
+    )
 
 
 async def stop(

@@ -41,6 +41,7 @@ class CampaignRow:
     on_overdue: str
     overdue_since: Sequence[datetime]
     overdue_until: Sequence[datetime]
+    overdue_policy: Sequence[str]
     archived: bool
     version: int
     created_at: datetime
@@ -151,6 +152,7 @@ async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, no
         after.on_overdue,
         after.overdue_since,
         after.overdue_until,
+        after.overdue_policy,
         after.starts_at,
         after.started_at,
     )

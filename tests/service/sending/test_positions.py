@@ -98,6 +98,36 @@ async def test_what_is_left_of_an_earlier_pause_is_still_overdue(engine) -> None
     assert await states(engine) == [(2, "held", "overdue_review")]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("review", "skip", (2, "held", "overdue_review")),
+        ("review", "spread", (2, "held", "overdue_review")),
+        ("skip", "review", (3, "waiting", None)),
+        ("spread", "skip", (3, "waiting", None)),
+    ],
+)
+async def test_each_pause_keeps_its_own_choice_for_what_fell_due_in_it(engine, first, second, expected) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    for hours, policy in ((25, first), (1, second)):
+        await engine.pause(clock="run", on_overdue=policy)
+        engine.wait(hours=hours)
+        await engine.resume()
+    assert await engine.send() == (1 if first == "spread" else 0)
+    assert await states(engine) == [expected]
+
+
+async def test_a_pause_to_spread_does_not_take_what_falls_due_in_it_for_overdue(engine) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    for hours, policy in ((1, "skip"), (24, "spread"), (1, "review")):
+        await engine.pause(clock="run", on_overdue=policy)
+        engine.wait(hours=hours)
+        await engine.resume()
+    assert await engine.send() == 1
+
+
 async def test_a_pause_tells_what_is_in_transit_and_when_it_fell_quiet(engine) -> None:
     await engine.build(leads=5)
     answer = await engine.mark((await engine.claim())[:2])

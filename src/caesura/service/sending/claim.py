@@ -164,7 +164,8 @@ async def _sort_out(
     going: list[tuple[Claimed, int, datetime | None]] = []
     others: list[tuple[Claimed, Plan]] = []
     # A running campaign has as many ends as beginnings; one that is paused meanwhile marks nothing.
-    overdue = Overdue(tuple(zip(row.overdue_since, row.overdue_until, strict=False)), row.on_overdue)
+    pauses = zip(row.overdue_since, row.overdue_until, row.overdue_policy, strict=False)
+    overdue = [Overdue(*pause) for pause in pauses]
     for one, mailbox_id in claimed:
         zone = parse_zone(one.zone, "/zone") if plan.lead_zone and one.zone else plan.zone
         fields = {**plan.defaults, **one.fields}

@@ -131,6 +131,7 @@ create table campaign (
     on_overdue text not null default 'spread' check (on_overdue in ('spread', 'skip', 'review')),
     overdue_since timestamptz[] not null default '{}',  -- campaign time: what falls due in a pause; with the next,
     overdue_until timestamptz[] not null default '{}',  -- which lacks the last one while it is paused
+    overdue_policy text[] not null default '{}',  -- and what is done with it, as each pause has chosen: skip or review
     archived boolean not null default false,
     version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
     created_at timestamptz not null,
@@ -140,7 +141,8 @@ create table campaign (
     check ((status = 'paused') = (paused_at is not null)),
     check (quiesced_at is null or paused_at is not null),
     check (resume_at is null or status = 'paused'),
-    check (cardinality(overdue_since) - cardinality(overdue_until) in (0, 1))
+    check (cardinality(overdue_since) - cardinality(overdue_until) in (0, 1)),
+    check (cardinality(overdue_until) = cardinality(overdue_policy))
 );
 -- the worker's first question: what is running?
 create index campaign_running on campaign (workspace_id, id) where status = 'running';

@@ -43,8 +43,8 @@ update campaign
 set status = $4::text, cause = $5, actor = $6, reason = $7, updated_at = $8,
     status_at = case when $3::text = $4::text then status_at else $8 end,
     paused_at = $9, quiesced_at = $10, resume_at = $11, clock_mode = $12, clock_offset = $13, clock_stopped_at = $14,
-    new_leads = $15, on_overdue = $16, overdue_since = $17, overdue_until = $18, starts_at = $19,
-    started_at = coalesce(started_at, $20)
+    new_leads = $15, on_overdue = $16, overdue_since = $17, overdue_until = $18, overdue_policy = $19,
+    starts_at = $20, started_at = coalesce(started_at, $21)
 where workspace_id = $1 and id = $2 and status = $3::text
 returning *
 
