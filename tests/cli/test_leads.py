@@ -123,3 +123,12 @@ def test_the_ledger_is_empty_before_anything_is_sent(coffee: Command) -> None:
     assert json.loads(coffee("messages", NAME, "--json").out) == []
     assert coffee("messages", NAME, "--state", "unknown").out.split()[:3] == ["ID", "STEP", "TO"]
     assert coffee("messages", NAME, "--state", "lost").status == 2
+
+
+def test_all_held_leads_of_a_campaign_are_released_by_one_command_that_can_be_run_again(
+    coffee: Command, tmp_path: Path
+) -> None:
+    assert coffee("leads", "release", NAME).out == f"0 leads of {NAME} that were held (overdue_review) go on\n"
+    assert json.loads(coffee("leads", "release", NAME, "--cause", "manual", "--json").out) == {"released": 0}
+    assert "[unknown_outcome]" in coffee("leads", "release", NAME, "--cause", "unknown_outcome").err
+    assert "[campaign_not_found]" in coffee("leads", "release", "nothing").err

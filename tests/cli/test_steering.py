@@ -116,7 +116,9 @@ def test_why_has_one_answer_and_then_what_else_is_in_the_way(coffee: Command, tm
     campaign = coffee("why", NAME).out
     assert "It goes on by itself at " in campaign and "(in 2 h)" in campaign
     coffee("hold", "place", "lead", "A@example.com", "--reason", "asked for silence")
+    coffee("pause", NAME, "--reason", "the price is wrong")
     answer = coffee("why", NAME, "a@example.com").out.splitlines()
+    assert "“the price is wrong”" in answer[0] and "“asked for silence”" in answer[1]
     assert answer[0].startswith("The campaign is paused by cli") and answer[0].endswith("[campaign_paused]")
     assert answer[1].startswith("Also: The lead is on hold") and answer[1].endswith("[lead_hold]")
     assert answer[2] == "It does not go on by itself."
@@ -167,7 +169,7 @@ def test_a_wrong_hold_command_says_why(coffee: Command, arguments: tuple[str, ..
     assert answer.status == 1 and f"[{code}]" in answer.err
 
 
-def test_only_a_message_of_unknown_outcome_can_be_settled(coffee: Command) -> None:
-    assert "[message_not_unknown]" in coffee("settle", "msg_7_2", "--sent").err
+def test_only_a_message_that_is_there_can_be_settled(coffee: Command) -> None:
+    assert "[message_not_found]" in coffee("settle", "msg_7_2", "--sent").err
     assert "[message_not_found]" in coffee("settle", "7", "--not-sent").err
     assert coffee("settle", "msg_7_2").status == 2

@@ -90,3 +90,13 @@ def test_an_unknown_message_is_never_marked_again() -> None:
 
 def test_only_a_waiting_enrollment_can_be_claimed() -> None:
     assert enrollment_sources(EnrollmentEvent.CLAIM) == (EnrollmentState.WAITING,)
+
+
+@pytest.mark.parametrize("state", EnrollmentState)
+def test_a_refusal_names_what_a_caller_can_ask_of_an_enrollment_and_nothing_of_the_engine(state) -> None:
+    for event in EnrollmentEvent:
+        if (state, event) not in ENROLLMENT:
+            with pytest.raises(Conflict) as refused:
+                enrollment_after(state, event)
+            assert set(refused.value.allowed) <= {"hold", "release", "stop"}
+            assert all((state, EnrollmentEvent(verb)) in ENROLLMENT for verb in refused.value.allowed)

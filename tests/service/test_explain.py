@@ -82,7 +82,10 @@ async def test_a_lead_in_a_paused_campaign_says_who_paused_it_and_when_it_goes_o
     world.later(hours=3)
     answer = await why(world, enrollment_id)
     assert reasons(answer) == [Reason.CAMPAIGN_PAUSED, Reason.NOT_DUE]
-    assert answer.sentence == "The campaign is paused by user:test (manual); it resumes at 2026-03-02T14:00:00Z."
+    assert (
+        answer.sentence
+        == "The campaign is paused by user:test (manual): “wrong price”; it resumes at 2026-03-02T14:00:00Z."
+    )
     assert (answer.facts["actor"], answer.facts["reason"]) == ("user:test", "wrong price")
     assert answer.next_at == resume_at + DAY, "the day to wait has not begun to pass: the clock is frozen"
 
@@ -123,7 +126,7 @@ async def test_holds_at_all_five_levels_are_named_the_most_general_first(world: 
     assert reasons(answer)[:2] == [Reason.WORKSPACE_HOLD, Reason.CAMPAIGN_HOLD]
     assert set(reasons(answer)[2:4]) == {Reason.LEAD_HOLD, Reason.DOMAIN_HOLD}
     assert reasons(answer)[4:] == [Reason.NO_USABLE_MAILBOX]
-    assert answer.sentence == "Everything in the workspace is on hold, placed by anna (manual)."
+    assert answer.sentence == "Everything in the workspace is on hold, placed by anna (manual): “look into it”."
     assert (answer.facts["reason"], answer.next_at) == ("look into it", None)
 
 
@@ -151,7 +154,7 @@ async def test_a_lead_that_met_a_hold_names_it_once(world: Any) -> None:
     assert await world.states(enrollment_id) == [("held", "domain_hold")]
     answer = await why(world, enrollment_id)
     assert reasons(answer) == [Reason.DOMAIN_HOLD]
-    assert answer.sentence == "The recipient's domain example.com is on hold, placed by anna (manual)."
+    assert answer.sentence == "The recipient's domain example.com is on hold, placed by anna (manual): “look into it”."
 
 
 async def test_a_follow_up_hangs_on_the_mailbox_of_the_first_message(world: Any) -> None:
@@ -167,7 +170,7 @@ async def test_a_follow_up_hangs_on_the_mailbox_of_the_first_message(world: Any)
     name = "anna" if used == anna else "ben"
     assert (answer.reason, answer.sentence) == (
         Reason.MAILBOX_HOLD,
-        f"The mailbox {name} is on hold, placed by anna (manual).",
+        f"The mailbox {name} is on hold, placed by anna (manual): “look into it”.",
     )
 
 

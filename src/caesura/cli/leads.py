@@ -1,4 +1,4 @@
-"""`leads import`: a CSV file becomes leads of a campaign, and each row that cannot be one is told."""
+"""`leads import`: a CSV file becomes leads of a campaign, each wrong row is told. `leads release`: held ones go on."""
 
 import csv
 import sys
@@ -17,17 +17,12 @@ if TYPE_CHECKING:
     from caesura.domain.lead_file import RejectedRow
     from caesura.service.imports import ImportReport
 
-app = typer.Typer(help="Bring in leads.", no_args_is_help=True)
+app = typer.Typer(help="Bring in leads, and let held ones go on.", no_args_is_help=True)
 
 _CHUNK_BYTES = 256 * 1024
 _SHOWN = 20
 _VALUE_WIDTH = 40
 _STANDARD_INPUT = Path("-")
-
-
-@app.callback()
-def _root() -> None:
-    """Only here so that `import` stays a command of its own."""
 
 
 @app.command("import")
@@ -77,6 +72,39 @@ async def _import(
         session.database, session.workspace_id, row.id, None, chunks, file_name, session.actor, session.now()
     )
     return row.name, report
+
+
+@app.command()
+def release(
+    campaign: CampaignArgument,
+    cause: Annotated[
+        str, typer.Option(metavar="CAUSE", help="Those that are held for this, as status or why name it.")
+    ] = "overdue_review",
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Let all held leads of a campaign go on, from the same position.
+
+    However many they are. Run again, it releases those that were held since.
+    """
+    from caesura.cli import output
+    from caesura.cli.session import work
+
+    async def action(session: "Session") -> "tuple[str, int]":
+        from caesura.service import enrollments
+
+        row = await session.campaign(campaign)
+        key = session.database, session.workspace_id, row.id
+        return row.name, await enrollments.release_held(*key, cause, session.actor, session.now())
+
+    name, released = work(data_dir, workspace, action)
+    if as_json:
+        output.show_json({"released": released})
+    else:
+        output.say(
+            f"{output.number(released)} leads of {output.clean(name)} that were held ({output.clean(cause)}) go on"
+        )
 
 
 @contextmanager

@@ -87,7 +87,9 @@ class Explanation:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def finding(reason: Reason, at: datetime | None = None, more: Mapping[str, Any] | None = None, **facts: Any) -> Finding:
+def finding(
+    reason: Reason, /, at: datetime | None = None, more: Mapping[str, Any] | None = None, **facts: Any
+) -> Finding:
     """A finding with its sentence. `facts` may stand in the sentence (see `FACTS`), `more` only beside it."""
     unknown = facts.keys() - FACTS
     if unknown:

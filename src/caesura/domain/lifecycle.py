@@ -147,6 +147,7 @@ FINAL_MESSAGES = frozenset({MessageState.SENT, MessageState.REJECTED})
 
 # What only the engine does, and the editing state, which only a vendor's door has.
 _NOT_ASKED = frozenset({CampaignVerb.COMPLETE, CampaignVerb.REOPEN, CampaignVerb.EDIT})
+_ASKED_OF_ENROLLMENTS = (EnrollmentEvent.HOLD, EnrollmentEvent.RELEASE, EnrollmentEvent.STOP)
 
 
 def campaign_verbs(state: CampaignState) -> tuple[CampaignVerb, ...]:
@@ -168,12 +169,17 @@ def campaign_after(state: CampaignState, verb: CampaignVerb) -> CampaignState:
     return after
 
 
+def enrollment_verbs(state: EnrollmentState) -> tuple[EnrollmentEvent, ...]:
+    """What one may ask of an enrollment in `state`: the other events are the engine's own."""
+    return tuple(event for event in _ASKED_OF_ENROLLMENTS if (state, event) in ENROLLMENT)
+
+
 def enrollment_after(state: EnrollmentState, event: EnrollmentEvent) -> EnrollmentState:
     """The state after `event`; raises Conflict when the table has no such step."""
     after = ENROLLMENT.get((state, event))
     if after is None:
-        allowed = tuple(e for e in EnrollmentEvent if (state, e) in ENROLLMENT)
-        raise Conflict(f"enrollment_{state}", f"an enrollment that is {state} cannot {event}", state, allowed)
+        detail = f"an enrollment that is {state} cannot {event}"
+        raise Conflict(f"enrollment_{state}", detail, state, enrollment_verbs(state))
     return after
 
 
@@ -187,7 +193,7 @@ def message_after(state: MessageState | None, event: MessageEvent) -> MessageSta
     after = MESSAGE.get((state, event))
     if after is None:
         name = state or "not there"
-        allowed = tuple(e for e in MessageEvent if (state, e) in MESSAGE)
+        allowed = ("settle",) if state is MessageState.UNKNOWN else ()
         raise Conflict(f"message_{name}", f"a message that is {name} cannot {event}", name, allowed)
     return after
 

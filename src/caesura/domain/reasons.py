@@ -90,16 +90,16 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.CAMPAIGN_DRAFT: "The campaign is a draft and has not been started.",
     Reason.CAMPAIGN_SCHEDULED: "The campaign is scheduled and has not begun[; it starts at {at}].",
     Reason.CAMPAIGN_PENDING_APPROVAL: "The campaign waits for somebody to approve its start.",
-    Reason.CAMPAIGN_PAUSED: "The campaign is paused[ by {actor}][ ({cause})][; it resumes at {at}].",
+    Reason.CAMPAIGN_PAUSED: "The campaign is paused[ by {actor}][ ({cause})][: “{reason}”][; it resumes at {at}].",
     Reason.CAMPAIGN_EDITING: "The campaign is being edited[ by {actor}] and goes on when that is done.",
     Reason.CAMPAIGN_COMPLETED: "The campaign is completed: nothing is left to send.",
-    Reason.CAMPAIGN_STOPPED: "The campaign was stopped for good[ by {actor}][ ({cause})].",
+    Reason.CAMPAIGN_STOPPED: "The campaign was stopped for good[ by {actor}][ ({cause})][: “{reason}”].",
     Reason.CAMPAIGN_ARCHIVED: "The campaign is archived.",
-    Reason.WORKSPACE_HOLD: "Everything in the workspace is on hold[, placed by {actor}][ ({cause})].",
-    Reason.MAILBOX_HOLD: "The mailbox[ {mailbox}] is on hold[, placed by {actor}][ ({cause})].",
-    Reason.DOMAIN_HOLD: "The recipient's domain[ {domain}] is on hold[, placed by {actor}][ ({cause})].",
-    Reason.CAMPAIGN_HOLD: "The campaign is on hold[, placed by {actor}][ ({cause})].",
-    Reason.LEAD_HOLD: "The lead is on hold[, placed by {actor}][ ({cause})].",
+    Reason.WORKSPACE_HOLD: "Everything in the workspace is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
+    Reason.MAILBOX_HOLD: "The mailbox[ {mailbox}] is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
+    Reason.DOMAIN_HOLD: "The recipient's domain[ {domain}] is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
+    Reason.CAMPAIGN_HOLD: "The campaign is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
+    Reason.LEAD_HOLD: "The lead is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
     Reason.OVERDUE_REVIEW: "The step fell due while the campaign was paused, and waits for somebody to review it.",
     Reason.HELD_OTHER: "The lead is held in this campaign[ ({cause})] until somebody settles it.",
     Reason.SUPPRESSED: "The address or its domain is suppressed[ ({cause})] and is never written to.",
@@ -137,7 +137,7 @@ _FACT = re.compile(r"\{(\w+)\}")
 FACTS = frozenset(name for template in TEMPLATES.values() for name in _FACT.findall(template))
 
 
-def sentence(reason: Reason, **facts: object) -> str:
+def sentence(reason: Reason, /, **facts: object) -> str:
     """One English sentence for `reason`, with what is known: `sentence(Reason.DAILY_CAP, limit=50, at=midnight)`.
 
     Facts are those named in `FACTS`; one that this sentence does not use, or that is None, is left out, and a

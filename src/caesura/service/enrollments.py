@@ -341,6 +341,7 @@ async def hold(
         await gate.close_gate(tx, workspace_id)
         before = await _lock(tx, workspace_id, enrollment_id)
         if not (before.state is EnrollmentState.HELD and before.cause == cause):
+            _check_releasable(before.cause or "")
             state = enrollment_after(before.state, EnrollmentEvent.HOLD)
             if before.in_transit:
                 detail = "a message to this lead is being sent at this moment; hold it when that is through"

@@ -184,8 +184,9 @@ async def _campaign_findings(case: _Case, row: CampaignRow) -> list[Finding]:
     found: list[Finding] = []
     if row.status is not CampaignState.RUNNING:
         at = {CampaignState.PAUSED: row.resume_at, CampaignState.SCHEDULED: row.starts_at}.get(row.status)
-        more = {"since": row.status_at, "reason": row.reason}
-        found.append(finding(Reason(f"campaign_{row.status}"), at, more, actor=row.actor, cause=row.cause))
+        more = {"since": row.status_at}
+        word = Reason(f"campaign_{row.status}")
+        found.append(finding(word, at, more, actor=row.actor, cause=row.cause, reason=row.reason))
     if row.archived:
         found.append(finding(Reason.CAMPAIGN_ARCHIVED))
     found += await _hold_findings(case, "workspace", "")
@@ -199,9 +200,10 @@ async def _hold_findings(case: _Case, level: str, subject: str, **facts: Any) ->
         finding(
             _HOLDS[level],
             None,
-            {"hold": row.id, "since": row.created_at, "reason": row.reason},
+            {"hold": row.id, "since": row.created_at},
             actor=row.actor,
             cause=row.cause,
+            reason=row.reason,
             **facts,
         )
         for row in rows

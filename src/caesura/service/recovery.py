@@ -7,13 +7,13 @@ from itertools import groupby
 from typing import Any
 
 from caesura.domain.delivery import after_unknown
-from caesura.domain.errors import Invalid, NotFound, Problem
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import EnrollmentState, MessageEvent, MessageState, message_after
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, Next, after_step
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import entry, ready_after
-from caesura.store import events, recovery, workers
+from caesura.store import events, messages, recovery, workers
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 
@@ -112,7 +112,8 @@ async def settle_unknown(
 ) -> None:
     """A person's word, or evidence, on an unknown message: it was sent, or it was not and counts as rejected.
 
-    It is never sent again. A lead that was held for it goes on. Raises NotFound, and Invalid when it is not unknown.
+    It is never sent again. A lead that was held for it goes on. Raises NotFound, and Conflict `message_not_unknown`
+    in any other state.
     """
     event = MessageEvent.ACCEPT if was_sent else MessageEvent.REJECT
     state = message_after(MessageState.UNKNOWN, event)
@@ -121,7 +122,11 @@ async def settle_unknown(
         cause = None if was_sent else "settled_as_not_sent"
         row = await recovery.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
         if row is None:
-            raise NotFound("message_not_unknown", "there is no such message whose outcome is unknown")
+            there = await messages.get(tx, workspace_id, enrollment_id, step)
+            if there is None:
+                raise NotFound("message_not_found", "there is no such message")
+            detail = f"the message is {there.state}: only one whose outcome is unknown can be settled"
+            raise Conflict("message_not_unknown", detail, there.state)
         plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
         await recovery.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
         facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")

@@ -109,6 +109,24 @@ async def test_a_lead_is_held_released_and_stopped_from_its_position(desk: Any) 
     assert await desk.get(path) == stopped
 
 
+async def test_all_leads_that_are_held_for_a_cause_are_released_at_once(desk: Any, stranger: Any) -> None:
+    campaign_id, ids = await desk.running("a@example.com", "b@example.com", "c@example.com")
+    await desk.send(campaign_id)
+    await desk.post(f"/campaigns/{campaign_id}/pause", {"clock": "run", "on_overdue": "review"})
+    await desk.post(f"/enrollments/{ids[2]}/hold")
+    desk.api.clock.advance(2 * DAY)
+    await desk.post(f"/campaigns/{campaign_id}/resume")
+    await desk.send(campaign_id)
+    path, cause = f"/campaigns/{campaign_id}/enrollments", {"cause": "overdue_review"}
+    assert len(await desk.every(path, **cause)) == 2
+    assert (await stranger.post(f"{path}/release", cause, 404))["code"] == "campaign_not_found"
+    for released in (2, 0):
+        assert await desk.post(f"{path}/release", cause) == {"released": released}
+    assert [one["state"] for one in await desk.every(path)] == ["waiting", "waiting", "held"]
+    refused = await desk.post(f"{path}/release", {"cause": "unknown_outcome"}, 409)
+    assert (refused["state"], refused["allowed"]) == ("held", ["settle", "stop"])
+
+
 async def test_a_wrong_state_is_a_conflict_that_tells_the_state(desk: Any) -> None:
     campaign_id, [enrollment_id] = await desk.running("a@example.com")
     path = f"/enrollments/{enrollment_id}"

@@ -147,6 +147,20 @@ class Enrollment(BaseModel):
     updated_at: datetime
 
 
+class ReleaseRequest(Definition):
+    """Which of the held leads are to go on."""
+
+    cause: str = Field(
+        min_length=1, max_length=100, description="Those that are held for this.", examples=["overdue_review"]
+    )
+
+
+class Released(BaseModel):
+    """How many leads go on."""
+
+    released: int = Field(examples=[10000])
+
+
 class EnrollmentPage(Page[Enrollment]):
     """A page of enrollments."""
 
@@ -199,6 +213,24 @@ async def list_enrollments(
     )
     shown, cursor = window.shown(rows, lambda row: row.lead_id)
     return EnrollmentPage(items=await _shown(context, shown), next_cursor=cursor)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/enrollments/release",
+    operation_id="release_enrollments",
+    summary="Let all held leads go on",
+    responses=answers(NO_CAMPAIGN, UNSETTLED),
+)
+async def release_enrollments(
+    request: Request, campaign_id: CampaignId, body: ReleaseRequest, caller: Writer
+) -> Released:
+    """All leads of the campaign that are held for this cause, however many, from the same position.
+
+    They go in parts: if that is cut short, ask again. Asked again, it releases those that were held since.
+    """
+    context = context_of(request)
+    place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
+    return Released(released=await enrollments.release_held(*place, body.cause, caller.actor, context.clock()))
 
 
 @router.get(

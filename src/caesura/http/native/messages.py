@@ -148,10 +148,6 @@ async def settle_message(request: Request, message_id: MessageId, body: Settleme
     context = context_of(request)
     place = parse_message(message_id)
     key = context.database, caller.workspace_id
-    row = await messages.get(*key, *place)
-    if row.state is not MessageState.UNKNOWN:
-        detail = f"the message is {row.state}: only one whose outcome is unknown can be settled"
-        raise Conflict(NOT_UNKNOWN.code, detail, row.state)
     was_sent = body.outcome == "sent"
     await settle_unknown(
         context.database, context.plans, caller.workspace_id, *place, was_sent, caller.actor, context.clock()
