@@ -91,6 +91,29 @@ def test_a_setting_that_would_break_every_connection_is_told_before_anything_sta
     assert not (data_directory / "new").exists()
 
 
+def test_of_two_servers_that_start_at_once_on_one_port_one_is_told(running: Starter, data_directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    servers = [running("serve", "--port", port, "--workers", "0", "--data-dir", data_directory / name) for name in "ab"]
+    [served] = [server for server in servers if server.line().startswith("ready ")]
+    [refused] = [server for server in servers if server is not served]
+    assert "[address_in_use]" in refused.process.communicate(timeout=60)[1]
+    assert served.stop().status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_stops_a_server_again_and_again_does_not_cut_its_stop_short(
+    running: Starter, data_directory: Path, number: signal.Signals
+) -> None:
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory)
+    assert server.line().startswith("ready ")
+    while server.process.poll() is None:
+        server.process.send_signal(number)
+        time.sleep(0.005)
+    assert server.process.returncode == 0
+    assert processes_of(data_directory) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_sink_keeps_what_it_is_sent_until_it_is_told_to_end(
     running: Starter, tmp_path: Path, number: signal.Signals

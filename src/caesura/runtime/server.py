@@ -25,8 +25,11 @@ from caesura.service import workers
 
 log = structlog.get_logger()
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 # How often the embedded database is looked after.
 _WATCH_SECONDS = 2.0
+_BACKLOG = 2048
 
 
 def serve(settings: Settings) -> None:
@@ -37,7 +40,7 @@ def serve(settings: Settings) -> None:
     check_outgoing(settings)
     listener = _listener(settings.host, settings.port)
     with contextlib.closing(listener), reach_database(settings) as reached:
-        uvloop.run(_serve(settings, reached, listener))
+        uvloop.run(_until_stopped(settings, reached, listener))
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -46,17 +49,26 @@ def _listener(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # At once: until one of them listens, several programs may be bound to the same port.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise Unavailable("address_in_use", f"cannot listen at {host}:{port}: {error.strerror or error}") from error
     return listener
 
 
-async def _serve(settings: Settings, reached: Reached, listener: socket.socket) -> None:
+async def _until_stopped(settings: Settings, reached: Reached, listener: socket.socket) -> None:
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    for number in _STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        await _serve(settings, reached, listener, stopping)
+    finally:
+        # The loop's handlers go with it; who asks twice must not cut the database's stop short.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+
+async def _serve(settings: Settings, reached: Reached, listener: socket.socket, stopping: asyncio.Event) -> None:
     async with open_engine(reached.dsn, settings) as engine:
         crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
