@@ -106,9 +106,22 @@ async def test_it_can_be_started_where_a_loop_runs(made: Path) -> None:
         assert await fetch(server, "SELECT 1") == 1
 
 
-def test_the_variables_of_other_servers_do_not_count(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PGPORT": "1", "PGHOST": "nowhere.invalid", "PGDATA": "/nowhere", "PGUSER": "x"}.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PGSSLMODE", "verify-full"),
+        ("PGSSLNEGOTIATION", "direct"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGGSSLIB", "x"),
+        ("PGOPTIONS", "-c x=y"),
+    ],
+)
+def test_the_variables_of_other_servers_do_not_count(
+    made: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    of_others = {"PGPORT": "1", "PGHOST": "nowhere.invalid", "PGDATA": "/nowhere", "PGUSER": "x", "PGDATABASE": "y"}
+    for name, other in {**of_others, variable: value}.items():
+        monkeypatch.setenv(name, other)
     with EmbeddedPostgres.start(made, settings=FAST) as server:
         assert ask(server, "SELECT current_user::text") == "caesura"
 

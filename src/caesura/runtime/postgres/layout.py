@@ -12,6 +12,7 @@ from caesura.domain.errors import CaesuraError, Invalid, Unavailable
 from caesura.runtime.postgres.account import Account
 
 PORT = 5432
+_CHOICES = "sslmode=disable&sslnegotiation=postgres&target_session_attrs=any&gsslib=gssapi"
 ROLE = DATABASE = "caesura"
 
 # A socket's path has room for 108 bytes on Linux and 104 on macOS, the final NUL among them.
@@ -70,8 +71,8 @@ class Layout:
         return self.socket_directory / _SOCKET_NAME, self.socket_directory / f"{_SOCKET_NAME}.lock"
 
     def dsn(self, database: str = DATABASE) -> str:
-        """The server's URL. The port is in it, or the variable PGPORT would count."""
-        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket_directory))}&port={PORT}"
+        """The server's URL. It names all that the driver would else take from the environment, such as PGSSLMODE."""
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.socket_directory))}&port={PORT}&{_CHOICES}"
 
 
 def make_home(layout: Layout, account: Account) -> None:

@@ -92,7 +92,7 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """The URL of the database `caesura`, for asyncpg and, with its own driver name, for SQLAlchemy."""
+        """The URL of the database `caesura`, for asyncpg."""
         return self._layout.dsn()
 
     @property
