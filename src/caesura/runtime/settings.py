@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from caesura.domain.errors import Invalid, Problem
+
+Place = TypeVar("Place", Path, str, None)
 
 
 def default_data_dir() -> Path:
@@ -63,6 +65,12 @@ class Settings(BaseSettings):
     postgres_bin_dir: Path | None = Field(
         default=None, description="The folder of PostgreSQL's programs. Default: those that came with Caesura."
     )
+
+    @field_validator("data_dir", "postgres_bin_dir", "ca_file")
+    @classmethod
+    def _at_home(cls, place: Place) -> Place:
+        """A `~` in the environment or the file means what it means in a shell."""
+        return None if place is None else type(place)(os.path.expanduser(place))
 
     @classmethod
     def settings_customise_sources(
