@@ -46,14 +46,28 @@ def outcomes_are_true(world: "World") -> Iterator[Violation]:
 
 
 def unknown_is_never_sent_again(world: "World") -> Iterator[Violation]:
-    """Once a message may have arrived, it is not marked again."""
+    """Once a message may have arrived, it is not marked again, unless its own worker has told that it was not taken."""
     ends: dict[tuple[int, int], int] = {}
     for settled in world.history.settled:
         if settled.state in ("sent", "unknown", "rejected"):
             ends.setdefault(settled.key, settled.moment.commit)
+        elif settled.before == "unknown":
+            if not _is_reopened_by_a_late_word(world, settled):
+                yield Violation("G3", f"{settled} though its lead is not held for it")
+            ends.pop(settled.key, None)
     for mark in world.history.marks:
         if mark.moment.commit > ends.get(mark.key, mark.moment.commit):
             yield Violation("G3", f"{mark} after its end")
+
+
+def _is_reopened_by_a_late_word(world: "World", settled: Settled) -> bool:
+    """Whether the lead was held for it until that very commit, and waits at the same step since."""
+    return settled.state in ("deferred", "cancelled") and any(
+        (move.enrollment, move.moment.commit, move.before, move.state)
+        == (settled.enrollment, settled.moment.commit, "held", "waiting")
+        and move.step_before == move.step == settled.step
+        for move in world.history.moves
+    )
 
 
 def refusals_are_heeded(world: "World") -> Iterator[Violation]:

@@ -150,6 +150,8 @@ def delays_are_kept(world: "World") -> Iterator[Violation]:
     for settled in history.settled:
         if settled.state in ("sent", "unknown", "rejected") or settled.cause in ("condition", "overdue"):
             behind.setdefault((settled.enrollment, settled.step), settled.moment.at)
+        elif settled.before == "unknown":
+            behind.pop((settled.enrollment, settled.step), None)
     for arrival in history.arrivals:
         if arrival.mark is not None:
             behind[arrival.mark.key] = min(arrival.at, behind.get(arrival.mark.key, arrival.at))

@@ -155,6 +155,12 @@ BUGS: tuple[Bug, ...] = (
         "or (m.state = 'x' and",
         note="nothing untrue follows: the message stays unknown until a person settles it",
     ),
+    _bug(
+        "a late word that it was not taken counts for leads that went on",
+        SENDING_SQL,
+        "        and e.state = 'held' and e.cause = 'unknown_outcome')))))",
+        "        or true)))))",
+    ),
     # What the simulator found in earlier versions of the product
     _bug("a late word leaves the lead where it was", RECORD, "if one.enrollment_id not in done:", "if False:"),
     _bug("a lead goes on by the content that it was marked with", RECORD, "_follow(tx, present,", "_follow(tx, plan,"),

@@ -140,6 +140,9 @@ MESSAGE: Mapping[tuple[MessageState | None, MessageEvent], MessageState] = {
     # Only evidence settles an unknown: the late word of the worker that sent it, a Message-ID found, a person.
     (MessageState.UNKNOWN, MessageEvent.ACCEPT): MessageState.SENT,
     (MessageState.UNKNOWN, MessageEvent.REJECT): MessageState.REJECTED,
+    # The worker's alone, and only while its lead is held for it.
+    (MessageState.UNKNOWN, MessageEvent.DEFER): MessageState.DEFERRED,
+    (MessageState.UNKNOWN, MessageEvent.CANCEL): MessageState.CANCELLED,
 }
 
 FINAL_MESSAGES = frozenset({MessageState.SENT, MessageState.REJECTED})

@@ -90,6 +90,17 @@ async def go_on_after_unknown(
     )
 
 
+async def wait_after_unknown(
+    tx: Connection, workspace_id: int, back: Sequence[tuple[int, int, datetime | None, str | None]], now: datetime
+) -> None:
+    """Lets enrollments that were held for a message wait again now that it is deferred or cancelled.
+
+    Each as (id, step, not before, reason), the last two None when not parked.
+    """
+    ids, steps, untils, reasons = (list(column) for column in zip(*back, strict=True))
+    await tx.execute(SQL["wait_after_unknown"], workspace_id, ids, steps, untils, reasons, now)
+
+
 async def stop_after_unknown(
     tx: Connection, workspace_id: int, enrollment_id: int, step: int, cause: str, now: datetime
 ) -> int | None:

@@ -1,5 +1,6 @@
 """What a record does beyond the plain course: late words, and places of the day that come back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -29,6 +30,67 @@ async def test_a_late_word_also_frees_the_lead_that_was_held_for_it(engine, kind
     await engine.record(answer.marked, kind, **reply)
     state = "select m.state as s, e.step, e.state, e.cause from message m join enrollment e on e.id = m.enrollment_id"
     assert await only(engine, state) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "state", "cause"),
+    [
+        (Kind.DEFERRED, {"stage": "rcpt", "code": 450}, "deferred", "recipient_busy"),
+        (Kind.DEFERRED, {"stage": "content", "code": 451}, "deferred", "try_later"),
+        (Kind.NOT_SENT, {"stage": "queue"}, "cancelled", "not_begun"),
+    ],
+)
+async def test_a_late_word_that_it_was_not_taken_lets_the_lead_go_on_from_the_same_step(
+    engine, kind, reply, state, cause
+) -> None:
+    await engine.build(leads=1, on_unknown="hold", limits={"daily_cap": 5})
+    answer = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    assert await engine.mark(await engine.claim("w2"), "w2") == sending.MarkAnswer()
+    await engine.record(answer.marked, kind, **reply)
+    assert await only(engine, "select state, cause from message") == (state, cause)
+    assert await only(engine, "select step, state, cause, claimed_by from enrollment") == (1, "waiting", None, None)
+    assert await only(engine, "select used from mailbox_pace") == (0,)
+    engine.wait(minutes=10)
+    await timers.tick(engine.database, engine.now)
+    assert await engine.send("w2") == 1
+    assert await only(engine, "select state, attempt, worker from message") == ("sent", 2, "w2")
+    # The same word once more is of an attempt that is over.
+    await engine.record(answer.marked, kind, **reply)
+    assert await only(engine, "select m.state, e.step from message m, enrollment e") == ("sent", 2)
+
+
+@pytest.mark.parametrize(("worker", "attempt"), [("w2", 1), ("w1", 2)])
+async def test_a_late_word_of_another_worker_or_attempt_settles_nothing(engine, worker, attempt) -> None:
+    await engine.build(leads=1, on_unknown="hold")
+    [one] = (await engine.mark(await engine.claim())).marked
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    await engine.record([replace(one, attempt=attempt)], Kind.DEFERRED, worker, stage="rcpt", code=450)
+    assert await only(engine, "select m.state, e.state as s from message m, enrollment e") == ("unknown", "held")
+
+
+async def test_a_late_word_that_it_was_not_taken_changes_nothing_once_the_lead_has_gone_on(engine) -> None:
+    await engine.build(leads=1)
+    late = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    await engine.record(late.marked, Kind.DEFERRED, stage="rcpt", code=450)
+    state = "select m.state, e.step, e.state as s from message m, enrollment e"
+    assert await only(engine, state) == ("unknown", 2, "waiting")
+
+
+async def test_a_late_word_changes_nothing_of_a_lead_that_was_stopped(engine) -> None:
+    await engine.build(leads=1, on_unknown="hold")
+    late = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    [lead] = await engine.rows("select id from enrollment")
+    await enrollments.stop(engine.database, engine.workspace, lead["id"], "test", engine.now)
+    await engine.record(late.marked, Kind.DEFERRED, stage="rcpt", code=450)
+    state = "select m.state, e.state as s from message m, enrollment e"
+    assert await only(engine, state) == ("unknown", "stopped")
 
 
 async def test_a_place_of_yesterday_does_not_come_back_today(engine) -> None:

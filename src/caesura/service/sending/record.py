@@ -32,7 +32,8 @@ async def record(
     """Writes what became of marked messages and moves their leads on.
 
     An outcome of an attempt that is no longer this worker's changes nothing, but for one case: an unknown message is
-    settled by the late word of the very worker that sent it.
+    settled by the late word of the very worker that sent it. Where that word is that it was not taken, it counts only
+    while the lead is held for it: the lead then goes on from the same step.
     """
     judged = {(one.enrollment_id, one.step): (one, judge(one, plan.hold_unknown, now)) for one in deliveries}
 
@@ -141,21 +142,23 @@ async def _follow(
 ) -> None:
     """Moves the enrollments on by what became of their messages."""
     moves: list[tuple[int, int, Next, int | None]] = []
-    parked: list[tuple[int, datetime | None, str | None]] = []
+    parked: list[tuple[int, int, datetime | None, str | None]] = []
     aside: list[tuple[int, str, str]] = []
     for one, judgement in taken:
         match judgement.effect:
             case Advance():
                 moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), one.mailbox_id))
             case Park(until, reason):
-                parked.append((one.enrollment_id, until, reason))
+                parked.append((one.enrollment_id, one.step, until, reason))
             case GiveBack():
-                parked.append((one.enrollment_id, None, None))
+                parked.append((one.enrollment_id, one.step, None, None))
             case SetAside(state, cause):
                 aside.append((one.enrollment_id, state, cause))
     key = (tx, plan.workspace_id, plan.campaign_id)
     moved = await store.advance(*key, moves, now)
-    await store.give_back(*key, worker, parked, now)
+    back = await store.give_back(*key, worker, [(one, until, reason) for one, _, until, reason in parked], now)
+    if back < len(parked):
+        await recovery.wait_after_unknown(tx, plan.workspace_id, parked, now)
     set_aside = await store.set_aside(tx, plan.workspace_id, worker, aside, now)
     entries = [
         entry(plan, "enrollment.finished", row["id"], row["lead_id"], None)

@@ -97,6 +97,15 @@ where e.workspace_id = $1 and e.id = $2 and e.step = $3 and e.state = 'held' and
   and c.workspace_id = $1 and c.id = e.campaign_id
 returning e.id
 
+-- name: wait_after_unknown
+-- Enrollments that were held for a message which was not taken, as its worker knows now: they wait again at the same
+-- step, some until a time, with the reason.
+update enrollment e
+set state = 'waiting', cause = null, not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $6
+from unnest($2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[]) as b(id, step, not_before, wait_reason), message m
+where e.workspace_id = $1 and e.id = b.id and e.step = b.step and e.state = 'held' and e.cause = 'unknown_outcome'
+  and m.workspace_id = $1 and m.enrollment_id = e.id and m.step = e.step and m.state in ('deferred', 'cancelled')
+
 -- name: stop_after_unknown
 -- The late word on an unknown message was a refusal: the lead that was held for it, or that went on to a later step, is
 -- taken out. What is in transit finishes.

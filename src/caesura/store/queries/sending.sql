@@ -256,7 +256,8 @@ join unnest($2::bigint[], $3::smallint[]) as w(id, step) on m.enrollment_id = w.
 where m.workspace_id = $1 and m.state not in ('deferred', 'cancelled')
 
 -- name: settle
--- What became of marked messages. Only the worker that marked this very attempt may say; an unknown may still be settled by it.
+-- What became of marked messages. Only the worker that marked this very attempt may say, and an unknown may still be
+-- settled by it: that it was not taken, only while its lead is held for it, or a step might go out after a later one.
 with outcome as (
   select * from unnest($2::bigint[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::smallint[], $8::text[],
     $9::smallint[], $10::text[]) as o(enrollment_id, step, attempt, state, cause, refused, stage, reply_code, reply)
@@ -267,7 +268,11 @@ set state = o.state, cause = o.cause, settled_at = $12, lease_until = null, refu
 from outcome o
 where m.workspace_id = $1 and m.enrollment_id = o.enrollment_id and m.step = o.step and m.attempt = o.attempt
   and m.worker = $11
-  and (m.state = 'sending' or (m.state = 'unknown' and o.state in ('sent', 'rejected')))
+  and (m.state = 'sending' or (m.state = 'unknown' and (o.state in ('sent', 'rejected')
+    or (o.state in ('deferred', 'cancelled') and exists (
+      select from enrollment e
+      where e.workspace_id = $1 and e.id = m.enrollment_id and e.step = m.step
+        and e.state = 'held' and e.cause = 'unknown_outcome')))))
 returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.refusals, m.marked_at
 
 -- name: refund_mailboxes
