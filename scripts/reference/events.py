@@ -19,6 +19,7 @@ MEANINGS: Mapping[str, str] = {
     "campaign.pause_changed": "The options of its pause were changed.",
     "campaign.paused": "From here on, nothing more of it enters `sending`.",
     "campaign.quiesced": "It is paused, and the last message in transit has settled.",
+    "campaign.rebound": "Leads whose mailbox had left have another one; `data` has their number.",
     "campaign.reopened": "It was completed, and runs again because leads were added.",
     "campaign.resumed": "It goes on from the same position.",
     "campaign.scheduled": "It will start by itself.",

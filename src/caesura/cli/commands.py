@@ -40,6 +40,7 @@ def application() -> typer.Typer:
         steering.pause,
         steering.resume,
         steering.stop,
+        steering.rebind,
         campaigns.status,
         campaigns.why,
         messages.messages,

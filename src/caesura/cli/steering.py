@@ -1,4 +1,4 @@
-"""`start`, `pause`, `resume`, `stop`: what moves a campaign."""
+"""`start`, `pause`, `resume`, `stop`, `rebind`: what moves a campaign."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -188,3 +188,37 @@ def stop(
         )
 
     standing.show(work(data_dir, workspace, action), as_json, now())
+
+
+def rebind(
+    campaign: CampaignArgument,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="MAILBOX", show_default=False, help="One of the pool's. Default: all of them in turn."),
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Give leads whose mailbox is archived or has left the pool another one.
+
+    Until then they wait. Later steps leave from the new mailbox, still as answers to what was sent before.
+    """
+    from caesura.cli import output
+    from caesura.cli.session import work
+
+    async def action(session: "Session") -> tuple[str, int]:
+        from caesura.service import binding
+
+        row = await session.campaign(campaign)
+        return row.name, await binding.rebind(
+            session.database, session.workspace_id, row.id, to, session.actor, session.now()
+        )
+
+    name, leads = work(data_dir, workspace, action)
+    if as_json:
+        output.show_json({"leads": leads})
+    elif leads:
+        output.say(f"{leads:,} leads of {name} have another mailbox now", style="bold")
+    else:
+        output.say(f"Every lead of {name} has a mailbox that can write to it, or none yet.")

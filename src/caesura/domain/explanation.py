@@ -38,7 +38,7 @@ _ORDER: tuple[frozenset[Reason], ...] = (
     ),
     frozenset({Reason.NO_STEPS}),
     frozenset({Reason.NO_LEADS}),
-    frozenset({Reason.MAILBOX_HOLD, Reason.NO_USABLE_MAILBOX}),
+    frozenset({Reason.MAILBOX_HOLD, Reason.NO_USABLE_MAILBOX, Reason.MAILBOX_LEFT}),
     frozenset(
         {
             Reason.NOT_DUE,

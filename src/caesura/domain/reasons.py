@@ -50,6 +50,7 @@ class Reason(StrEnum):
     # means
     NO_LEADS = "no_leads"
     NO_USABLE_MAILBOX = "no_usable_mailbox"
+    MAILBOX_LEFT = "mailbox_left"
     NO_FREE_SLOT = "no_free_slot"
     # under way, or behind it
     READY = "ready"
@@ -108,6 +109,7 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.RENDER_FAILED: "The step could not be filled in for this lead[: {detail}].",
     Reason.NO_LEADS: "The campaign has no lead that is still to be written to.",
     Reason.NO_USABLE_MAILBOX: "No mailbox of the pool can be used[: {detail}].",
+    Reason.MAILBOX_LEFT: "Its mailbox[ {mailbox}] is archived or has left the pool; rebind the campaign's leads.",
     Reason.NO_FREE_SLOT: "All sending slots[ of {mailbox}] are in use; it goes out when one is free.",
     Reason.READY: "Nothing stands in its way; it goes out with the next free slot.",
     Reason.CLAIMED: "A worker has claimed it[ until {at}], and will send it or give it back.",

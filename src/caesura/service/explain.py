@@ -83,10 +83,9 @@ async def why_lead(
         found += _time_findings(case, one)
         if plan is not None:
             found += await _pace_findings(case, campaign, plan, is_opening=row.mailbox_id is None)
-        if row.mailbox_id is not None:
-            found += await _mailbox_findings(case, row.mailbox_id)
-        else:
-            found += await _pool_findings(case, campaign)
+        found += await (
+            _bound_findings(case, campaign, row.mailbox_id) if row.mailbox_id else _pool_findings(case, campaign)
+        )
         return explain(found, now)
 
     return await database.run(work)
@@ -136,6 +135,8 @@ async def why_campaign(
         found += await _pool_findings(case, row)
         if counters.waiting and not counters.claimed:
             found += await _due_findings(case, row)
+            left = await store.left_mailboxes(case.tx, workspace_id, campaign_id, campaign_now(row.clock, now))
+            found += [finding(Reason.MAILBOX_LEFT, mailbox=", ".join(left))] if left else []
         if not found and counters.sending:
             found.append(finding(Reason.IN_TRANSIT))
         return explain(found, now, _counts(counters, held))
@@ -343,6 +344,15 @@ async def _pool_findings(case: _Case, row: CampaignRow) -> list[Finding]:
         waits.append(waiting)
     first = min(waits)[1] if waits else next(iter(unreadable), None)
     return await _mailbox_findings(case, first) if first is not None else []
+
+
+async def _bound_findings(case: _Case, row: CampaignRow, mailbox_id: int) -> list[Finding]:
+    """What keeps the mailbox back that a lead is bound to."""
+    pool = await mailboxes.get_pool(case.tx, case.workspace_id, row.pool_id) if row.pool_id is not None else None
+    mailbox = await mailboxes.get(case.tx, case.workspace_id, mailbox_id)
+    if mailbox is None or mailbox.archived or pool is None or mailbox_id not in pool.mailbox_ids:
+        return [finding(Reason.MAILBOX_LEFT, None, {"mailbox_id": mailbox_id}, mailbox=mailbox and mailbox.name)]
+    return await _mailbox_findings(case, mailbox_id)
 
 
 async def _mailbox_findings(case: _Case, mailbox_id: int) -> list[Finding]:

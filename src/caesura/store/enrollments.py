@@ -215,3 +215,22 @@ async def claimed_leads(tx: Connection, workspace_id: int, lead_ids: Sequence[in
 async def give_back_leads(tx: Connection, workspace_id: int, lead_ids: Sequence[int], now: datetime) -> int:
     """Takes claims on these leads from the workers, but for what is in transit. Call it behind the closed gate."""
     return len(await tx.fetch(SQL["give_back_leads"], workspace_id, list(lead_ids), now))
+
+
+async def rebind(
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    above: int,
+    limit: int,
+    usable: Sequence[int],
+    targets: Sequence[int],
+    now: datetime,
+) -> tuple[int | None, int]:
+    """Deals the next `limit` enrollments above the lead `above`, where bound to none of `usable`, out over `targets`.
+
+    Answers the last lead looked at, None when there was none, and how many were dealt out.
+    """
+    key = (workspace_id, campaign_id, above, limit, now, list(usable), list(targets))
+    [row] = await tx.fetch(SQL["rebind"], *key)
+    return row["last"], row["rebound"]

@@ -38,3 +38,8 @@ async def campaigns_of_mailbox(tx: Connection, workspace_id: int, mailbox_id: in
     """(all, running) campaigns whose pool has the mailbox."""
     [row] = await tx.fetch(SQL["campaigns_of_mailbox"], workspace_id, mailbox_id)
     return row["campaigns"], row["running"]
+
+
+async def left_mailboxes(tx: Connection, workspace_id: int, campaign_id: int, due_at: datetime) -> list[str]:
+    """The names of the mailboxes that all leads due by `due_at` (campaign time) have, if none can send for it now."""
+    return [row["name"] for row in await tx.fetch(SQL["left_mailboxes"], workspace_id, campaign_id, due_at)]

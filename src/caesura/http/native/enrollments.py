@@ -25,7 +25,7 @@ from caesura.http.native.lists import NOT_FOUND as NO_LIST
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import Fault, answers
-from caesura.service import definitions, enrollments
+from caesura.service import binding, definitions, enrollments
 from caesura.service.enrollments import EnrolFate, Enrolment, EnrolOutcome
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.store.enrollments import EnrollmentRow
@@ -49,6 +49,10 @@ UNSETTLED = Conflict(
     "nobody knows whether its last message has arrived; settle that message first",
     EnrollmentState.HELD,
     ("settle", EnrollmentEvent.STOP),
+)
+NO_MAILBOX = Conflict("no_usable_mailbox", "the campaign's pool has no mailbox that is not archived")
+UNKNOWN_MAILBOX = Invalid.of(
+    Problem("unknown_mailbox", "the campaign's pool has no usable mailbox named 'anna'", "/to")
 )
 TAKES_NO_LEADS = (
     Conflict("campaign_stopped", "a stopped campaign takes no leads", _STOPPED, campaign_verbs(_STOPPED)),
@@ -161,6 +165,20 @@ class Released(BaseModel):
     released: int = Field(examples=[10000])
 
 
+class RebindRequest(Definition):
+    """Where leads without a usable mailbox are to be written from."""
+
+    to: str | None = Field(
+        None, description="A mailbox of the campaign's pool, by name; null: all of them in turn.", examples=["anna"]
+    )
+
+
+class Rebound(BaseModel):
+    """What a rebind changed."""
+
+    leads: int = Field(description="How many leads have another mailbox now.", examples=[12])
+
+
 class EnrollmentPage(Page[Enrollment]):
     """A page of enrollments."""
 
@@ -187,6 +205,23 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
         given = [one.read() for one in body.leads]
         return _enrolled(await enrollments.enrol_new(*place, given, body.replace, *by))
     return _enrolled(await enrollments.enrol(*place, body.lead_ids or [], *by))
+
+
+@router.post(
+    "/campaigns/{campaign_id}/rebind",
+    operation_id="rebind_leads",
+    summary="Give leads another mailbox",
+    responses=answers(NO_CAMPAIGN, NO_MAILBOX, UNKNOWN_MAILBOX),
+)
+async def rebind_leads(request: Request, campaign_id: CampaignId, body: RebindRequest, caller: Writer) -> Rebound:
+    """All whose mailbox is archived or has left the campaign's pool: they wait until this is asked for.
+
+    Later steps leave from the new mailbox, still as answers to what was sent before.
+    """
+    context = context_of(request)
+    number = CAMPAIGN.parse(campaign_id)
+    by = caller.actor, context.clock()
+    return Rebound(leads=await binding.rebind(context.database, caller.workspace_id, number, body.to, *by))
 
 
 @router.get(

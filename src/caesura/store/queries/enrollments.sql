@@ -144,3 +144,23 @@ where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = 'claim
   and not exists (
     select from message m where m.workspace_id = $1 and m.enrollment_id = e.id and m.state = 'sending')
 returning e.id
+
+-- name: rebind
+-- Of the next enrollments of a campaign above a cursor, those whose mailbox is none of the usable ones ($6) are dealt out
+-- over the given ones ($7). What is claimed or in transit is left.
+with page as (
+  select id, lead_id, mailbox_id, state from enrollment
+  where workspace_id = $1 and campaign_id = $2 and lead_id > $3
+  order by lead_id
+  limit $4
+), stranded as (
+  select id, row_number() over (order by id) - 1 as place from page
+  where mailbox_id is not null and mailbox_id <> all($6::bigint[]) and state in ('waiting', 'held')
+), rebound as (
+  update enrollment e
+  set mailbox_id = ($7::bigint[])[1 + s.place % cardinality($7::bigint[])], updated_at = $5
+  from stranded s
+  where e.workspace_id = $1 and e.id = s.id and e.state in ('waiting', 'held')
+  returning e.id
+)
+select (select max(lead_id) from page) as last, (select count(*) from rebound) as rebound

@@ -61,3 +61,35 @@ select count(*) as campaigns, count(*) filter (where c.status = 'running') as ru
 from pool_mailbox pm
 join campaign c on c.workspace_id = pm.workspace_id and c.pool_id = pm.pool_id
 where pm.workspace_id = $1 and pm.mailbox_id = $2 and not c.archived
+
+-- name: left_mailboxes
+-- The mailboxes of the due leads of a campaign, if none of these can send for it any more; nothing if one can, or if a
+-- due lead has none yet. One look into the index for each mailbox, however many leads there are.
+with recursive bound as (
+  (select e.mailbox_id, e.due_at from enrollment e
+   where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id is not null
+     and e.state = 'waiting' and e.not_before is null
+   order by e.mailbox_id, e.due_at
+   limit 1)
+  union all
+  select n.mailbox_id, n.due_at from bound b cross join lateral (
+    select e.mailbox_id, e.due_at from enrollment e
+    where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id > b.mailbox_id
+      and e.state = 'waiting' and e.not_before is null
+    order by e.mailbox_id, e.due_at
+    limit 1) n
+), due as (
+  select mailbox_id from bound where due_at <= $3
+)
+select m.name from due
+join mailbox m on m.workspace_id = $1 and m.id = due.mailbox_id
+where not exists (
+    select from enrollment e
+    where e.workspace_id = $1 and e.campaign_id = $2 and e.mailbox_id is null
+      and e.state = 'waiting' and e.not_before is null and e.due_at <= $3)
+  and not exists (
+    select from due
+    join campaign c on c.workspace_id = $1 and c.id = $2
+    join pool_mailbox p on p.workspace_id = $1 and p.pool_id = c.pool_id and p.mailbox_id = due.mailbox_id
+    join mailbox good on good.workspace_id = $1 and good.id = due.mailbox_id and not good.archived)
+order by m.name
