@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,15 @@ def hunt(bug: Bug, seeds: int) -> Hunt:
         source = Path(directory) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
         plant(bug, source)
-        program = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--stop", "--seeds", str(seeds)]
+        program = [
+            sys.executable,
+            str(ROOT / "scripts" / "simulate.py"),
+            "--stop",
+            "--jobs",
+            "1",
+            "--seeds",
+            str(seeds),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
         run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     if run.returncode not in (0, 1) or (run.returncode == 1 and not _FOUND.search(run.stdout)):
@@ -60,14 +69,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds for each bug")
     parser.add_argument("--only", default="", help="those whose names match this regular expression")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time; one for each core")
     options = parser.parse_args(arguments)
     chosen = [bug for bug in BUGS if re.search(options.only, bug.name)]
     hunts: list[Hunt] = []
-    for bug in chosen:
-        hunts.append(hunt(bug, options.seeds))
-        print(_line(hunts[-1]), flush=True)
+    began = time.monotonic()
+    with ThreadPoolExecutor(options.jobs) as executor:
+        for one in executor.map(lambda bug: hunt(bug, options.seeds), chosen):
+            hunts.append(one)
+            print(_line(one), flush=True)
     found = sum(one.seed is not None for one in hunts)
-    print(f"{found} of {len(hunts)} found")
+    print(f"{found} of {len(hunts)} found, in {time.monotonic() - began:.0f} s")
     return int(any(one.seed is None and not one.bug.note for one in hunts))
 
 

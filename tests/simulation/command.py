@@ -2,12 +2,19 @@
 
 import argparse
 import asyncio
+import multiprocessing
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
 
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
@@ -23,50 +30,95 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, help="one seed, with its trace")
     parser.add_argument("--stop", action="store_true", help="stop at the first violation")
     parser.add_argument("--quiet", action="store_true", help="with --seed: no trace")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes; one for each core")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="caesura-simulation-", ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)  # root's server is another user
         with EmbeddedPostgres.start(Path(directory), settings=SERVER_SETTINGS) as server:
-            return asyncio.run(_run(server.dsn, options))
+            if options.seed is not None:
+                return asyncio.run(_replay(server.dsn, options.seed, options.quiet))
+            seeds = range(options.first, options.first + options.seeds)
+            return _run_many(server.dsn, seeds, options.jobs, options.stop)
 
 
-async def _run(dsn: str, options: argparse.Namespace) -> int:
+async def _replay(dsn: str, seed: int, is_quiet: bool) -> int:
     await migrate(dsn)
-    database = await SimulatedDatabase.connect(dsn)
-    await database.prepare()
+    database = await _connect(dsn)
     try:
-        if options.seed is not None:
-            report = await run_seed(database, options.seed, None if options.quiet else print)
-            _tell(report)
-            print(report.digest, report.numbers)
-            return bool(report.violations)
-        return await _run_many(database, range(options.first, options.first + options.seeds), options.stop)
+        report = await run_seed(database, seed, None if is_quiet else print)
     finally:
         await database.disconnect()
+    _tell(report)
+    print(report.digest, report.numbers)
+    return bool(report.violations)
 
 
-async def _run_many(database: SimulatedDatabase, seeds: range, stop: bool) -> int:
+async def _connect(dsn: str) -> SimulatedDatabase:
+    database = await SimulatedDatabase.connect(dsn)
+    await database.prepare()
+    return database
+
+
+def _run_many(dsn: str, seeds: Sequence[int], jobs: int, stop: bool) -> int:
     began = time.monotonic()
-    used = time.process_time()
     totals: Counter[str] = Counter()
     broken: list[int] = []
-    for seed in seeds:
-        report = await run_seed(database, seed)
-        totals.update(report.numbers)
-        if report.violations:
-            broken.append(seed)
-            _tell(report)
-            if stop:
-                break
-        if (seed + 1) % 100 == 0:
-            print(f"{seed + 1}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    count = 0
+    with _reports(dsn, seeds, jobs) as reports:
+        for count, report in enumerate(reports, 1):
+            totals.update(report.numbers)
+            if report.violations:
+                broken.append(report.seed)
+                _tell(report)
+                if stop:
+                    break
+            if count % 100 == 0:
+                print(f"{count} seeds: {time.monotonic() - began:.0f} s", file=sys.stderr)
     seconds = time.monotonic() - began
-    count = seed - seeds.start + 1
     print(", ".join(f"{number:,} {name}" for name, number in totals.items()))
-    spent = f"{seconds / count:.2f} s each, {(time.process_time() - used) / count:.2f} s of it in this process"
     outcome = f"{len(broken)} with violations: {broken}" if broken else "no violation"
-    print(f"{count} seeds in {seconds:.1f} s ({spent}): {outcome}")
+    print(f"{count} seeds in {seconds:.1f} s ({count / seconds:.2f} a second, in {jobs} processes): {outcome}")
     return bool(broken)
+
+
+@contextmanager
+def _reports(dsn: str, seeds: Sequence[int], jobs: int) -> Iterator[Iterator[Report]]:
+    """The reports of these seeds, in their order, out of so many processes with a database each."""
+    context = multiprocessing.get_context("fork")
+    databases: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    for one in asyncio.run(_databases(dsn, jobs)):
+        databases.put(one)
+    with ProcessPoolExecutor(jobs, context, _begin, (databases,)) as executor:
+        try:
+            yield executor.map(_run_here, seeds)
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+async def _databases(dsn: str, count: int) -> list[str]:
+    """Makes so many databases of the present schema, and answers their addresses."""
+    await migrate(dsn)
+    parts = urlsplit(dsn)
+    own = parts.path.removeprefix("/")
+    connection = await asyncpg.connect(urlunsplit(parts._replace(path="/postgres")))
+    names = [f"simulation_{number}" for number in range(count)]
+    for name in names:
+        await connection.execute(f'create database {name} template "{own}"')
+    await connection.close()
+    return [urlunsplit(parts._replace(path=f"/{name}")) for name in names]
+
+
+_loop = asyncio.Runner()
+_here: list[SimulatedDatabase] = []
+
+
+def _begin(databases: "multiprocessing.SimpleQueue[str]") -> None:
+    """What a process of the pool does first: it takes a database of its own."""
+    _here.append(_loop.run(_connect(databases.get())))
+
+
+def _run_here(seed: int) -> Report:
+    return _loop.run(run_seed(_here[0], seed))
 
 
 def _tell(report: Report) -> None:

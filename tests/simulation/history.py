@@ -16,8 +16,11 @@ class Violation(Exception):
     """A guarantee was broken; `rule` names it."""
 
     def __init__(self, rule: str, detail: str) -> None:
-        super().__init__(f"{rule}: {detail}")
+        super().__init__(rule, detail)
         self.rule = rule
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 @dataclass(frozen=True, slots=True, order=True)

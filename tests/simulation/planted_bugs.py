@@ -167,12 +167,12 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a refund counts on the day of the record",
         RECORD,
-        "day, count = _places(own, mailbox.limits.zone)",
-        "day, count = local_day(mailbox.limits.zone, now), _places(own, mailbox.limits.zone)[1]",
+        "day, lost = _places(own, mailbox.limits.zone)",
+        "day, lost = local_day(mailbox.limits.zone, now), _places(own, mailbox.limits.zone)[1]",
     ),
     _bug(
         "a mailbox is free before its renewed message",
-        SENDING_SQL,
+        "store/queries/recovery.sql",
         "update mailbox_pace p set busy_until = $5",
         "update mailbox_pace p set busy_until = p.busy_until",
     ),
@@ -180,8 +180,8 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "what fell due between two pauses is overdue",
         SEQUENCE,
-        "any(since < due_at <= until for since, until in self.spans)",
-        "bool(self.spans) and self.spans[0][0] < due_at <= self.spans[-1][1]",
+        "if pause.since < due_at <= pause.until:",
+        "if overdue[0].since < due_at <= overdue[-1].until:",
     ),
     # The pace
     _bug("the daily cap is off by one", PACING, "left = tightest.most - (", "left = tightest.most + 1 - ("),

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 IDENTITY = Identity(b"simulated" * 4)
-OUTAGE_SECONDS = 1.0
+# How long a worker that lost its line to the database waits before it tries again.
+_OUTAGE_SECONDS = (1.0, 1.0, 1.0, 30.0, 300.0)
+# How often a worker does what will come to nothing, since nothing has changed and nothing was to come: the product does
+# it all the time, and here it would be most of a run.
+_IDLE_SHARE = 0.15
 # Sleep grows up to this while there is nothing to do.
 _LONGEST_SLEEP = 8 * 3_600.0
 
@@ -69,6 +73,7 @@ class SimulatedWorker:
         self._hung_until: datetime | None = None
         self._sleep = 0.0
         self._wait: datetime | None = None
+        self._slept_at: tuple[int, datetime | None] | None = None  # the world's stirs, and what it slept for
         self._nap = 0
         self._is_in_round = True
         self._schedule(self._random.uniform(0, 1), "round", self._round)
@@ -156,6 +161,9 @@ class SimulatedWorker:
             return self._random.uniform(0, 2 * self._settings.lease)
         return self._random.expovariate(1 / self._settings.step_seconds)
 
+    def _outage_seconds(self) -> float:
+        return self._random.choice(_OUTAGE_SECONDS)
+
     def _start_round(self, seconds: float) -> None:
         """Ends a round, and plans the next: one that was planned before does nothing."""
         self._is_in_round = False
@@ -175,15 +183,26 @@ class SimulatedWorker:
         if self._is_stopping:
             await self._leave()
             return
-        self._has_moved, self._wait = False, None
+        if self._is_undisturbed() and self._random.random() >= _IDLE_SHARE:
+            await self._go_to_sleep()
+            return
+        self._has_moved, self._wait, self._slept_at = False, None, None
         try:
-            if self._sleep or self._random.random() < 0.4:
+            is_busy = self._sleep == 0 and self._random.random() >= 0.4
+            if not is_busy and (self._random.random() < _IDLE_SHARE or await self._world.is_anything_due()):
                 await self._tick()
             self._campaigns = await sending.runnable(self._world.database)
         except Unavailable:
-            self._start_round(OUTAGE_SECONDS)
+            self._start_round(self._outage_seconds())
             return
         await self._next_campaign()
+
+    def _is_undisturbed(self) -> bool:
+        """Whether nothing has changed since it went to sleep, and what it slept for has not come."""
+        if self._slept_at is None:
+            return False
+        stirs, at = self._slept_at
+        return stirs == self._world.stirs and (at is None or self._world.timeline.clock() < at)
 
     async def _tick(self) -> None:
         now = self._world.timeline.clock()
@@ -213,6 +232,8 @@ class SimulatedWorker:
     async def _go_to_sleep(self) -> None:
         self._sleep = min(_LONGEST_SLEEP, max(2 * self._sleep, 30.0))
         at = await self._world.next_instant(self._wait)
+        until = None if at is None else self._world.timeline.clock() + timedelta(seconds=at)
+        self._slept_at = self._world.stirs, until
         seconds = self._sleep if at is None else min(self._sleep, max(0.0, at))
         if at is not None and self._random.random() < self._world.faults.early_wake:
             seconds *= self._random.random()
@@ -232,7 +253,7 @@ class SimulatedWorker:
                 plan = await self._plans.campaign(connection, campaign.workspace_id, campaign.campaign_id)
             claim = await sending.claim(database, self._plans, plan, self.name, limit, self._settings.lease, now)
         except Unavailable:
-            self._start_round(OUTAGE_SECONDS)
+            self._start_round(self._outage_seconds())
             return
         words = [f"{work.claimed.enrollment_id}/{work.claimed.step}@{work.mailbox.mailbox_id}" for work in claim.work]
         wait = f"{claim.wait.reason} {claim.wait.at:%d %H:%M:%S}" if claim.wait else ""
@@ -262,7 +283,7 @@ class SimulatedWorker:
             try:
                 await sending.set_aside(self._world.database, plan, failed, self.name, now)
             except Unavailable:
-                self._start_round(OUTAGE_SECONDS)
+                self._start_round(self._outage_seconds())
                 return
         if ready:
             self._schedule(self._step_seconds(), "mark", lambda: self._mark(plan, ready))
@@ -279,8 +300,8 @@ class SimulatedWorker:
         except Unavailable:
             self._world.excuse(self.name)
             self._doubts.append(Doubt(plan, [one.claimed.enrollment_id for one in wanted], now))
-            self._schedule_record(OUTAGE_SECONDS)
-            self._start_round(OUTAGE_SECONDS)
+            self._schedule_record(self._outage_seconds())
+            self._start_round(self._outage_seconds())
             return
         by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
         self._world.note(
@@ -325,7 +346,7 @@ class SimulatedWorker:
             await self._disown()
             await self._record_one_plan()
         except Unavailable:
-            self._schedule_record(OUTAGE_SECONDS)
+            self._schedule_record(self._outage_seconds())
             return
         if self._outcomes or self._doubts or self._failures:
             self._schedule_record(self._random.uniform(0, self._settings.gather_seconds))

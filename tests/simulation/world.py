@@ -42,8 +42,9 @@ from simulation.workers import SimulatedWorker, Unsealer
 NO_FAULTS = FaultParameters(0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
 # Rivals in a race are what would have happened within so long.
 _RIVALRY = timedelta(seconds=3)
-# What people wait for, to do their deeds at that very moment.
-_AMBUSHED = frozenset({"claim", "compose", "mark", "record"})
+# What people wait for, to do their deeds at that very moment, and how likely they then do one: most of what may go
+# wrong goes wrong beside a mark.
+_AMBUSHED = {"claim": 0.2, "compose": 0.2, "mark": 0.7, "record": 0.4}
 _MOST_EVENTS = 20_000
 _MOST_DAYS = 250
 
@@ -63,6 +64,15 @@ select min(at) from (
   union all select min(starts_at) from campaign where status = 'scheduled'
   union all select min(greatest(ready_at, wait_until, busy_until)) from mailbox_pace
     where greatest(ready_at, wait_until, busy_until) > $1) as known
+"""
+_IS_ANYTHING_DUE = """
+select exists (select from enrollment where state = 'waiting' and not_before <= $1)
+  or exists (select from enrollment where state = 'claimed' and lease_until <= $1)
+  or exists (select from message where state = 'sending' and lease_until <= $1)
+  or exists (select from campaign where status = 'scheduled' and starts_at <= $1)
+  or exists (select from campaign where status = 'paused' and (resume_at <= $1 or quiesced_at is null))
+  or exists (select from campaign c where status = 'running' and not exists (select from enrollment e
+    where e.workspace_id = c.workspace_id and e.campaign_id = c.id and e.state in ('waiting', 'claimed', 'held')))
 """
 _UNFINISHED = """
 select e.id, e.state, e.cause, e.step, c.status from enrollment e
@@ -102,6 +112,7 @@ class World:
         self.released_by_people: set[int] = set()
         self.is_racing = False
         self.is_calm = False
+        self.stirs = 0  # how often something changed that may concern a worker that sleeps
         self.people = People(self)
         self._random = Random(f"{parameters.seed}/world")
         self._ledger: dict[Key, LedgerState] = {}
@@ -142,6 +153,7 @@ class World:
                 self.later(self._random.expovariate(20), event)
 
     def wake_all(self) -> None:
+        self.stirs += 1
         for worker in self.workers.values():
             worker.wake()
 
@@ -152,6 +164,10 @@ class World:
         at = await self.database.monitor.fetchval(_NEXT_INSTANT, clock)
         known = [one for one in (at, wait) if one is not None and one > clock]
         return (min(known) - clock).total_seconds() if known else None
+
+    async def is_anything_due(self) -> bool:
+        """Whether a worker's tick may find something to do."""
+        return bool(await self.database.monitor.fetchval(_IS_ANYTHING_DUE, self.timeline.clock()))
 
     async def place_hold(
         self, level: str, subject: str, cause: str, actor: str, reason: str | None, now: datetime
@@ -272,6 +288,7 @@ class World:
     def _heard(self, number: int, rows: Any) -> None:
         """What a commit changed, as the database's own triggers tell."""
         moment = self.moment(number)
+        self.stirs += len(rows)
         for kind, data in rows:
             match kind:
                 case "message":
@@ -376,8 +393,8 @@ class World:
                 self.is_calm = True
                 self.faults, self.habits = NO_FAULTS, self.habits.calm()
                 self.note("calm")
-                for ambush in self._ambushes:
-                    await self._alone(ambush)
+                while self._ambushes:
+                    await self._alone(self._ambushes.pop(0))
                 await self._alone(Event("calm", "people", self.people.settle_down))
             await self._check_bounds()
             await self._happen(event)
@@ -442,9 +459,9 @@ class World:
             self._ambushes.append(event)
             return
         rivals: list[Event] = []
-        if self._ambushes and event.name in _AMBUSHED and random.random() < 0.5:
+        if self._ambushes and random.random() < _AMBUSHED.get(event.name, 0):
             ambush = self._ambushes.pop(0)
-            if is_race:
+            if is_race or random.random() < 0.5:
                 rivals.append(ambush)
             else:
                 await self._alone(ambush)
@@ -493,7 +510,9 @@ class World:
         if not event.is_racy:
             return None
         faults, random = self.faults, self._random
-        if faults.line_to_database and random.random() < faults.line_to_database:
+        # An outcome that is recorded twice, since the answer was lost, is what the ledger must tell from a new one.
+        line = faults.line_to_database * (5 if event.name == "record" else 1)
+        if line and random.random() < line:
             return Fault(random.choice((Loss.LINE_BEFORE, Loss.LINE_AFTER)), random.randrange(12))
         if faults.death_in_database and random.random() < faults.death_in_database:
             return Fault(random.choice((Loss.DEATH_BEFORE, Loss.DEATH_AFTER)), random.randrange(12))
