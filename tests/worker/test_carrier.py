@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.plan import MailboxPlan
@@ -35,7 +36,7 @@ def plan(port: int, version: int = 1) -> MailboxPlan:
 class Carried:
     """A carrier, and what came back from it."""
 
-    def __init__(self, **options: str) -> None:
+    def __init__(self, **options: Any) -> None:
         self.failures: list[SessionFailure] = []
         self.outcomes: list[Outcome] = []
         self.done = asyncio.Event()
@@ -77,3 +78,19 @@ async def test_a_fault_of_our_own_puts_the_mailbox_off_rather_than_going_round(u
     await carried.end()
     assert {outcome.kind for outcome in carried.outcomes} == {Kind.NOT_SENT}
     assert {failure.code for failure in carried.failures} == {"own_fault"}
+
+
+async def test_a_thousand_mailboxes_are_served_over_a_few_connections(tmp_path: Path) -> None:
+    async with Sink(tmp_path / "sink", port=0) as sink:
+        carried = Carried(connections=20)
+        for number in range(1000):
+            carried.submit(replace(plan(sink.port), mailbox_id=number), 2)
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        most = 0
+        while not carried.done.is_set():
+            most = max(most, len(list(Path("/proc/self/fd").iterdir())) - files)
+            await asyncio.sleep(0.01)
+        await carried.end()
+        assert [outcome.kind for outcome in carried.outcomes] == [Kind.ACCEPTED] * 2000
+        # Both ends of each connection are in this process, and the sink is writing files.
+        assert sink.received == 2000 and most < 100

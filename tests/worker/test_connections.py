@@ -243,3 +243,55 @@ async def test_no_connection_at_all_is_no_limit(faults: Any) -> None:
     server = await faults.start()
     with pytest.raises(ValueError, match="at least one"):
         await send(ConnectionPool(), server, 0)
+
+
+# The limit of all mailboxes together
+
+
+async def test_many_mailboxes_never_have_more_connections_open_than_the_pool_allows(faults: Any) -> None:
+    server = await faults.start()
+    pool = ConnectionPool(most=5)
+    kinds = await asyncio.gather(*(send(pool, server, 2, f"m{number % 60}") for number in range(180)))
+    assert set(kinds) == {Kind.ACCEPTED}
+    assert server.most_open <= 5 and pool.idle <= 5
+    await pool.close()
+    await server.until(lambda: server.open == 0)
+
+
+async def test_that_which_has_been_idle_longest_is_closed_for_one_more(faults: Any) -> None:
+    server = await faults.start()
+    pool = ConnectionPool(most=3)
+    for mailbox in ("a", "b", "c", "a", "d"):
+        await send(pool, server, mailbox=mailbox)
+    assert server.connections == 4
+    for mailbox in ("c", "a", "d"):
+        await send(pool, server, mailbox=mailbox)
+    assert (server.connections, server.most_open) == (4, 3)
+    await send(pool, server, mailbox="b")
+    assert (server.connections, server.most_open) == (5, 3)
+    await pool.close()
+
+
+async def test_a_server_that_fails_gives_its_room_back(faults: Any) -> None:
+    server = await faults.start(replies={"GREETING": "421 busy"})
+    good = await faults.start()
+    pool = ConnectionPool(most=1)
+    for _ in range(3):
+        with pytest.raises(SessionFailed):
+            await send(pool, server)
+    assert await send(pool, good, mailbox="n") is Kind.ACCEPTED
+    await pool.close()
+
+
+async def test_a_borrower_that_gives_up_waiting_for_room_leaves_it_to_the_next(faults: Any) -> None:
+    server = await faults.start()
+    pool = ConnectionPool(most=1)
+    async with pool.lend("a", settings(server), 1):
+        impatient = asyncio.create_task(send(pool, server, mailbox="b"))
+        patient = asyncio.create_task(send(pool, server, mailbox="c"))
+        await asyncio.sleep(0.05)
+        impatient.cancel()
+    assert await patient is Kind.ACCEPTED
+    assert server.most_open == 1
+    await pool.close()
+    assert (pool.lent, pool.idle) == (0, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from functools import partial
 
@@ -14,6 +15,19 @@ from caesura.service import workers
 from caesura.store.migrations import check_schema
 from caesura.worker.carrier import Carrier
 from caesura.worker.loop import Worker, WorkerSettings
+
+# What a worker opens beside its connections to mail servers: those to the database, files of programs and time zones.
+_OTHER_FILES = 64
+
+
+def most_connections(slots: int, files: int) -> int:
+    """How many connections to mail servers a worker keeps open, idle ones among them.
+
+    Twice the slots, so that as many as can be at work stay open for the next message, and never more than `files`, the
+    process's limit of open files (-1: none), leaves room for.
+    """
+    wanted = 2 * slots
+    return wanted if files < 0 else max(1, min(wanted, files - _OTHER_FILES))
 
 
 def work(dsn: str, settings: Settings, leash: int | None = None) -> None:
@@ -34,7 +48,12 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
             letters(engine.keyring, settings),
             now,
             WorkerSettings(slots=settings.slots, lease=settings.lease_seconds),
-            partial(Carrier, helo_name=settings.helo_name, ca_file=settings.ca_file),
+            partial(
+                Carrier,
+                helo_name=settings.helo_name,
+                ca_file=settings.ca_file,
+                connections=most_connections(settings.slots, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+            ),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

@@ -46,7 +46,10 @@ class _Lane:
 
 
 class Carrier:
-    """Sends jobs; `failed` is told of each session that could not be had. For one event loop."""
+    """Sends jobs; `failed` is told of each session that could not be had. For one event loop.
+
+    At most `connections` are open at once (None: as many as the mailboxes' own limits allow).
+    """
 
     def __init__(
         self,
@@ -54,12 +57,13 @@ class Carrier:
         helo_name: str | None = None,
         ca_file: str | None = None,
         timeouts: Timeouts | None = None,
+        connections: int | None = None,
     ) -> None:
         self._failed = failed
         self._helo_name = helo_name
         self._ca_file = ca_file
         self._timeouts = timeouts or Timeouts()
-        self._pool = ConnectionPool()
+        self._pool = ConnectionPool(most=connections)
         self._lanes: dict[tuple[int, int], _Lane] = {}
 
     def submit(self, job: Job) -> None:

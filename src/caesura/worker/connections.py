@@ -1,4 +1,4 @@
-"""Connections kept for reuse: at most so many per mailbox, opened when needed, closed when idle."""
+"""Connections kept for reuse: so many per mailbox and in all, opened when needed, closed when idle."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from caesura.worker.transport import Connection, ConnectionSettings, connect
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Idle:
     connection: Connection
     settings: ConnectionSettings
@@ -32,19 +32,25 @@ class ConnectionPool:
 
     An idle connection is closed after `idle_seconds`; one idle for longer than `check_seconds` is asked for a sign of
     life before it is lent again. The limit holds in this process: a mailbox that several processes use needs a
-    share for each.
+    share for each. At most `most` are open at once in all (None: any number): for one more, that which has been idle
+    longest is closed, and where none is idle, the next to end is waited for.
     """
 
     def __init__(
         self,
         idle_seconds: float = 60.0,
         check_seconds: float = 15.0,
+        most: int | None = None,
         connecting: Callable[[ConnectionSettings], Awaitable[Connection]] = connect,
     ) -> None:
         self._idle_seconds = idle_seconds
         self._check_seconds = check_seconds
+        self._most = most
         self._connecting = connecting
         self._places: dict[Hashable, _Place] = {}
+        self._open = 0
+        self._idle: dict[_Idle, tuple[Hashable, _Place]] = {}  # the longest idle first
+        self._for_room: deque[asyncio.Future[None]] = deque()
         self._ending: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._all_back = asyncio.Event()
@@ -62,7 +68,7 @@ class ConnectionPool:
         place = await self._enter(mailbox, limit)
         connection: Connection | None = None
         try:
-            connection = await self._reuse(place, settings) or await self._connecting(settings)
+            connection = await self._reuse(place, settings) or await self._connect(settings)
             yield connection
         finally:
             self._leave(mailbox, place, connection, settings)
@@ -75,7 +81,7 @@ class ConnectionPool:
     @property
     def idle(self) -> int:
         """How many connections are kept idle now."""
-        return sum(len(place.idle) for place in self._places.values())
+        return len(self._idle)
 
     async def forget(self, mailbox: Hashable) -> None:
         """Close this mailbox's idle connections (it was changed, held or removed); returns when they are closed."""
@@ -127,7 +133,7 @@ class ConnectionPool:
     ) -> None:
         if connection is None:
             self._give_up(mailbox, place)
-        elif connection.is_idle and connection.is_usable and not self._is_closed:
+        elif connection.is_idle and connection.is_usable and not (self._is_closed or self._for_room):
             self._keep(mailbox, place, connection, settings)
             self._give_up(mailbox, place)
         else:
@@ -151,18 +157,59 @@ class ConnectionPool:
         now = asyncio.get_running_loop().time
         while place.idle:
             idle = place.idle.pop()
+            del self._idle[idle]
             connection = idle.connection
             idle.closing.cancel()
-            if idle.settings != settings or not connection.is_usable:
-                await connection.quit()
-                continue
+            is_kept = False
             try:
-                if now() - idle.since < self._check_seconds or await connection.check():
+                if idle.settings != settings or not connection.is_usable:
+                    await connection.quit()
+                elif now() - idle.since < self._check_seconds or await connection.check():
+                    is_kept = True
                     return connection
             except asyncio.CancelledError:
                 connection.abort("the check was given up")
                 raise
+            finally:
+                if not is_kept:
+                    self._free_room()
         return None
+
+    async def _connect(self, settings: ConnectionSettings) -> Connection:
+        await self._take_room()
+        try:
+            return await self._connecting(settings)
+        except BaseException:
+            self._free_room()
+            raise
+
+    async def _take_room(self) -> None:
+        """Counts one more connection as open, once there may be one more."""
+        if self._most is None or self._open < self._most:
+            self._open += 1
+            return
+        if self._idle:
+            idle, (mailbox, place) = next(iter(self._idle.items()))
+            self._retire(mailbox, place, idle)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._for_room.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                # The room was given to us in the very moment that we were cancelled.
+                self._free_room()
+            raise
+
+    def _free_room(self) -> None:
+        """One connection is closed: whoever waits longest may open the next."""
+        self._open -= 1
+        while self._for_room:
+            waiter = self._for_room.popleft()
+            if not waiter.done():
+                self._open += 1
+                waiter.set_result(None)
+                return
 
     def _keep(self, mailbox: Hashable, place: _Place, connection: Connection, settings: ConnectionSettings) -> None:
         loop = asyncio.get_running_loop()
@@ -172,9 +219,11 @@ class ConnectionPool:
 
         idle = _Idle(connection, settings, loop.time(), loop.call_later(self._idle_seconds, expire))
         place.idle.append(idle)
+        self._idle[idle] = mailbox, place
 
     def _retire(self, mailbox: Hashable, place: _Place, idle: _Idle) -> None:
         place.idle.remove(idle)
+        del self._idle[idle]
         idle.closing.cancel()
         place.lent += 1
         self._end(mailbox, place, idle.connection)
@@ -186,6 +235,7 @@ class ConnectionPool:
             try:
                 await connection.quit()
             finally:
+                self._free_room()
                 self._give_up(mailbox, place)
 
         task = asyncio.get_running_loop().create_task(end())
