@@ -1,5 +1,9 @@
 """What goes wrong is told in a line for each problem, and in the exit status."""
 
+import contextlib
+import sys
+from pathlib import Path
+
 import pytest
 
 from caesura.cli.failures import exit_status, in_file, of_options
@@ -40,6 +44,19 @@ def test_an_unforeseen_error_is_short_unless_debugging(
     monkeypatch.setenv("CAESURA_DEBUG", "1")
     assert failing(ZeroDivisionError("x")) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_output_that_has_no_room_is_told_as_that(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert exit_status(lambda: print("much", flush=True)) == 1
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
+    assert capsys.readouterr().err == "caesura: no space is left: not all was written [disk_full]\n"
 
 
 def test_a_command_that_returns_has_status_0() -> None:

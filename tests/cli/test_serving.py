@@ -78,6 +78,15 @@ def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_dir
     assert not (data_directory / "new").exists()
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_an_address_that_is_none_of_this_machine_is_told_as_such(
+    running: Starter, data_directory: Path, host: str
+) -> None:
+    server = running("serve", "--host", host, "--port", "0", "--data-dir", data_directory / "new")
+    assert server.process.wait(60) == 1
+    assert "[address_unusable]" in server.process.communicate()[1]
+
+
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)])
 @pytest.mark.parametrize(("name", "value"), [("ca_file", "none.pem"), ("helo_name", "no host name")])
 def test_a_setting_that_would_break_every_connection_is_told_before_anything_starts(
@@ -137,6 +146,13 @@ def test_help_and_version_need_no_database(running: Starter) -> None:
     answer = running()
     assert "Usage: caesura" in answer.process.communicate(timeout=60)[1]
     assert answer.process.returncode == 2
+
+
+def test_an_argument_that_is_no_text_is_told_before_anything_starts(running: Starter, data_directory: Path) -> None:
+    started = running("start", os.fsdecode(b"caf\xe9"), "--data-dir", data_directory / "new")
+    assert started.process.wait(60) == 1
+    assert "[argument_not_text]" in started.process.communicate()[1]
+    assert not (data_directory / "new").exists()
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(running: Starter) -> None:

@@ -4,7 +4,7 @@ import signal
 import sys
 from types import FrameType
 
-from caesura.cli.failures import exit_status
+from caesura.cli.failures import check_text, exit_status
 
 
 def main() -> None:
@@ -12,7 +12,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     from caesura.cli.commands import application
 
-    sys.exit(exit_status(lambda: application()(prog_name="caesura")))
+    def command() -> None:
+        check_text(sys.argv[1:])
+        application()(prog_name="caesura")
+
+    sys.exit(exit_status(command))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

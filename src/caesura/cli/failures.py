@@ -1,9 +1,10 @@
 """What goes wrong, told on standard error: a line for each problem, and never a traceback for what was foreseen."""
 
+import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from caesura.domain.errors import CaesuraError, Conflict, Invalid, Problem
@@ -20,7 +21,11 @@ def exit_status(command: Callable[[], object]) -> int:
         # Whoever read our output (such as `head`) has seen enough. Nothing more may be written at the exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        if environment.is_debugging():
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _print(
+                f"no space is left{f' for {error.filename}' if error.filename else ''}: not all was written [disk_full]"
+            )
+        elif environment.is_debugging():
             traceback.print_exc()
         else:
             _print(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:500]}")
@@ -28,6 +33,16 @@ def exit_status(command: Callable[[], object]) -> int:
     else:
         return 0
     return 1
+
+
+def check_text(arguments: Sequence[str]) -> None:
+    """Raises Invalid `argument_not_text` for an argument with bytes that are no characters: nothing could keep it."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            detail = f"the argument {argument!r} is not text in the system's encoding, {sys.getfilesystemencoding()}"
+            raise Invalid.of(Problem("argument_not_text", detail)) from None
 
 
 def tell(error: CaesuraError) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -53,7 +54,8 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise Unavailable("address_in_use", f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+        code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unusable"
+        raise Unavailable(code, f"cannot listen at {host}:{port}: {error.strerror or error}") from error
     return listener
 
 
