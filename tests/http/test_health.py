@@ -37,6 +37,23 @@ async def test_a_schema_that_is_not_ours_is_not_ready_and_ready_again_when_it_is
     assert (await api.client.get("/readyz")).json() == {"status": "ok"}
 
 
+async def test_a_database_that_cannot_be_written_is_not_ready(api: Any) -> None:
+    async with api.database.connection() as connection:
+        name = await connection.fetchval("select current_database()")
+        await connection.execute(f"alter database {name} set default_transaction_read_only = on")
+        answer = await api.client.get("/readyz")
+        await connection.execute(f"alter database {name} reset default_transaction_read_only")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_read_only")
+
+
+async def test_a_database_that_was_taken_away_is_not_ready(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with api.database.connection() as connection:
+        name = await connection.fetchval("select current_database()")
+    monkeypatch.setattr(api.database, "dsn", api.database.dsn.replace(f"/{name}?", "/nothing?"))
+    answer = await api.client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_missing")
+
+
 async def test_who_asks_often_does_not_open_many_connections(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
 
