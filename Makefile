@@ -3,7 +3,7 @@
 PYTHON ?= python3
 DATA ?= var
 SEEDS ?= 200
-SUITES ?= compose smtp_wire pause
+SUITES ?= compose signing smtp_wire pause
 TESTS ?=
 
 BIN := .venv/bin

@@ -90,6 +90,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[[mailboxes]]", mailbox_definition.MailboxDefinition, ""),
     ("[mailboxes.transport]", mailbox_definition.TransportDefinition, ""),
     ("[mailboxes.limits]", mailbox_definition.MailboxLimits, ""),
+    ("[mailboxes.dkim]", mailbox_definition.DkimDefinition, ""),
     ("[limits.gradual] and [mailboxes.limits.ramp]", definition_types.Growth, ""),
 )
 _SECTION_OF: Mapping[str, str] = {model.__name__: heading for heading, model, _ in _SECTIONS}
@@ -108,7 +109,8 @@ def campaign_file() -> str:
         "What `caesura apply FILE.toml` reads; `examples/campaign.toml` is one. The same fields, as JSON, are what the "
         "API takes. Unknown fields are refused.",
         "Only in a file: `text_file` (.md, .txt) and `html_file` (.html, .htm) in place of `text` and `html`, as paths "
-        "from the file's own folder; and `password_env` in place of `password`, the name of an environment variable.",
+        "from the file's own folder; `password_env` in place of `password`, the name of an environment variable; "
+        "and `private_key_file` in place of `private_key`, a path that may lead anywhere.",
     ]
     for heading, model, note in _SECTIONS:
         schema = model.model_json_schema()

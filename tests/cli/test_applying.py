@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signing_keys import RFC_RECORD, rfc_key, rsa_key
 
 from caesura.cli.campaign_file import load_campaign_file
 
@@ -100,3 +101,18 @@ def test_a_mailbox_of_another_file_can_be_in_a_pool(caesura: Command, file: Path
     other.write_text('[[pools]]\nname = "more"\nmailboxes = ["anna"]\n')
     assert done(caesura("apply", other)) == ["created"]
     assert load_campaign_file(other, {}).campaign is None
+
+
+def test_what_to_publish_is_told_when_the_key_changes(caesura: Command, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(rfc_key())
+    file.write_text(f"{FILE}[mailboxes.dkim]\ndomain = 'example.com'\nselector = 'a'\nprivate_key_file = 'key.pem'\n")
+    made = caesura("apply", file)
+    assert made.status == 0
+    assert made.err.splitlines()[-2:] == ["a._domainkey.example.com", RFC_RECORD]
+    assert done(caesura("apply", file)) == ["unchanged"] * 3
+    (tmp_path / "key.pem").write_text(rsa_key(1024))
+    changed = caesura("apply", file)
+    assert [line.split()[-1] for line in changed.out.splitlines()[1:]] == ["updated", "unchanged", "unchanged"]
+    assert "v=DKIM1; k=rsa; p=" in changed.err and "Warning: the key has 1024 bits" in changed.err
+    file.write_text(FILE)
+    assert done(caesura("apply", file)) == ["updated", "unchanged", "unchanged"]

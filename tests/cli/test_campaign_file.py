@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from signing_keys import rfc_key
 
 from caesura.cli.campaign_file import load_campaign_file
 from caesura.domain.apply_file import ApplyFile
@@ -171,3 +172,33 @@ def test_shapes_that_are_wrong_are_left_to_the_validation(folder: Path) -> None:
     toml = 'name = "x"\nsteps = [5, {variants = 5}]\nmailboxes = [{transport = 5}]\n'
     codes = {problem.code for problem in problems(folder, toml)}
     assert codes == {"wrong_type", "missing_field"}
+
+
+SIGNING = MAILBOX + '[mailboxes.dkim]\ndomain = "example.com"\nselector = "a"\n'
+
+
+@pytest.mark.parametrize("named", ["key.pem", "../key.pem", "{absolute}/key.pem"])
+def test_the_key_that_signs_comes_from_a_file_anywhere(folder: Path, named: str) -> None:
+    for place in (folder, folder.parent):
+        (place / "key.pem").write_text(rfc_key())
+    toml = SIGNING.replace('username = "anna"\n', "")
+    read = load(folder, toml + f'private_key_file = "{named.format(absolute=folder.parent)}"\n')
+    assert read.mailboxes[0].dkim is not None
+    assert read.mailboxes[0].dkim.private_key.get_secret_value() == rfc_key()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "field"),
+    [
+        ('private_key_file = "none.pem"', "file_missing", "private_key_file"),
+        ('private_key_file = "."', "file_unreadable", "private_key_file"),
+        ("private_key_file = 5", "wrong_type", "private_key_file"),
+        ('private_key_file = "bad.pem"', "dkim_key_unreadable", "private_key"),
+        ('private_key_file = "bad.pem"\nprivate_key = "x"', "key_and_file", "private_key_file"),
+        ("", "missing_field", "private_key"),
+    ],
+)
+def test_a_key_that_cannot_be_had_is_one_problem(folder: Path, line: str, code: str, field: str) -> None:
+    (folder / "bad.pem").write_text("sesame")
+    toml = SIGNING.replace('username = "anna"\n', "") + line
+    assert only(folder, toml) == (code, f"/mailboxes/0/dkim/{field}")

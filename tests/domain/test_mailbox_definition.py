@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from signing_keys import SHORT_KEY, rfc_key
 
 from caesura.domain.errors import Invalid
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition, is_near
@@ -121,3 +122,43 @@ def test_a_pool_names_its_mailboxes_once() -> None:
     assert validate(PoolDefinition, {"name": "sales", "mailboxes": ["a", "b"]}).mailboxes == ("a", "b")
     assert problems(PoolDefinition, {"name": "sales", "mailboxes": []}) == ["too_short /mailboxes"]
     assert problems(PoolDefinition, {"name": "sales", "mailboxes": ["a", "b", "a "]}) == ["duplicate_name /mailboxes/2"]
+
+
+def signing(**changes: object) -> dict[str, object]:
+    return {"domain": "example.com", "selector": "mail2030", "private_key": rfc_key()} | changes
+
+
+def test_a_mailbox_signs_nothing_unless_it_is_told_to() -> None:
+    assert mailbox().dkim is None
+
+
+def test_a_domain_and_a_selector_take_their_canonical_form_and_the_key_is_not_shown() -> None:
+    data = {"name": "anna", "address": "anna@mail.bücher.example", "transport": {"host": "smtp.example.com"}}
+    dkim = signing(domain="Bücher.example", selector="Mail-1.EU")
+    read = validate(MailboxDefinition, data | {"dkim": dkim})
+    assert read.dkim is not None
+    assert (read.dkim.domain, read.dkim.selector) == ("xn--bcher-kva.example", "mail-1.eu")
+    assert rfc_key().splitlines()[1] not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"domain": "example.org"}, "dkim_not_aligned /dkim/domain"),
+        ({"domain": "mail.example.com"}, "dkim_not_aligned /dkim/domain"),
+        ({"domain": "com"}, "invalid_domain /dkim/domain"),
+        ({"domain": "a@example.com"}, "invalid_domain /dkim/domain"),
+        ({"domain": "exa mple.com"}, "invalid_domain /dkim/domain"),
+        ({"selector": ""}, "invalid_selector /dkim/selector"),
+        ({"selector": "a; d=b"}, "invalid_selector /dkim/selector"),
+        ({"selector": "a..b"}, "invalid_selector /dkim/selector"),
+        ({"selector": "a_b"}, "invalid_selector /dkim/selector"),
+        ({"selector": ".".join(["a" * 60] * 4)}, "too_long /dkim/selector"),
+        ({"private_key": "garbage"}, "dkim_key_unreadable /dkim/private_key"),
+        ({"private_key": SHORT_KEY}, "dkim_key_size /dkim/private_key"),
+        ({"private_key": "x" * 10_001}, "too_long /dkim/private_key"),
+        ({"key": "x"}, "unknown_field /dkim/key"),
+    ],
+)
+def test_a_signature_that_would_not_count_is_refused(changes: dict[str, object], expected: str) -> None:
+    assert problems_with(dkim=signing(**changes)) == [expected]

@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
+from signing_keys import RFC_RECORD, rfc_key, rsa_key
 
+from caesura.domain.dkim import record_of
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.secrets import Secrets
 from caesura.domain.validation import validate
@@ -73,18 +77,23 @@ async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
 
 async def use(engine: Any, port: int, name: str = "anna", **transport: Any) -> None:
     """A mailbox of the engine's sends to this port."""
+    await use_as(engine, lambda w, n, plain: plain.encode(), {"name": name}, port, **transport)
+
+
+async def use_as(engine: Any, seal: Any, more: dict[str, Any], port: int, **transport: Any) -> None:
+    """The same with a seal and fields of its own."""
     engine.now = clock()
+    name = more["name"]
     definition = validate(
         MailboxDefinition,
         {
             "name": name,
             "address": f"{name}@example.com",
             "transport": {"host": "127.0.0.1", "port": port, "tls": "none"} | transport,
-        },
+        }
+        | more,
     )
-    row = await mailboxes.create(
-        engine.database, engine.workspace, definition, lambda w, n, plain: plain.encode(), "test", engine.now
-    )
+    row = await mailboxes.create(engine.database, engine.workspace, definition, seal, "test", engine.now)
     engine.mailboxes.append(row.id)
 
 
@@ -216,6 +225,61 @@ async def test_a_password_that_cannot_be_opened_holds_its_mailbox_and_nothing_el
         await engine.enroll(5)
         await running.until(lambda status: status.counters.sent == 35)
     assert {row["state"] for row in await engine.rows("select distinct state from message")} == {"sent"}
+
+
+@pytest.mark.parametrize(("pem", "record"), [(rfc_key(), RFC_RECORD), (rsa_key(2048), record_of(rsa_key(2048)))])
+async def test_what_a_mailbox_signs_verifies_when_it_has_arrived(engine, sink, tmp_path, pem: str, record: str) -> None:
+    ring = Keyring(Secrets(b"p" * 32, (b"k" * 32,)), os.urandom)
+    signing = {"domain": "example.com", "selector": "mail2030", "private_key": pem}
+    await use_as(engine, ring.seal, {"name": "anna", "dkim": signing, "reply_to": "team@example.com"}, sink.port)
+    engine.plans = Plans(ring)
+    html = "<p>\n\t.Hi  {{ first_name }} \n.\n\n</p>\n\n\n"
+    steps = [
+        {"subject": "Grüße {{ first_name }}", "text": ".\n..\nHi  {{ first_name }}\t \n.\n\n\n", "html": html},
+        {"delay": 0, "text": "Один дважды"},
+    ]
+    await engine.build(leads=5, steps=steps, unsubscribe={"url": "https://example.com/u/{{unsubscribe_token}}"})
+    async with Running(engine) as running:
+        await running.until(lambda status: status.campaign.status == "completed")
+    files = list((tmp_path / "sink").glob("*.eml"))
+    assert len(files) == 10
+    asked: set[bytes] = set()
+
+    def lookup(name: bytes, timeout: int = 5) -> bytes:
+        asked.add(name)
+        return record.encode()
+
+    for file in files:
+        # The sink puts its own lines before the message.
+        content = file.read_bytes()
+        message = content[content.index(b"DKIM-Signature:") :]
+        assert dkim.verify(message, dnsfunc=lookup)
+        names = re.sub(rb"\s", b"", message).partition(b";h=")[2].partition(b";")[0].split(b":")
+        assert {b"list-unsubscribe", b"list-unsubscribe-post", b"reply-to"} <= set(names)
+        assert not dkim.verify(message.replace(b"One-Click", b"Two-Click"), dnsfunc=lookup)
+    assert asked == {b"mail2030._domainkey.example.com."}
+
+
+@pytest.mark.parametrize("fault", ["lost", "swapped", "garbage"])
+async def test_nothing_goes_out_unsigned_when_the_key_cannot_be_read(engine, sink, fault: str) -> None:
+    lost, own = (Keyring(Secrets(b"p" * 32, (key * 32,)), os.urandom) for key in (b"a", b"b"))
+    signing = {"domain": "example.com", "selector": "a", "private_key": rfc_key()}
+    login = {"username": "anna", "password": rfc_key()}
+    await use_as(engine, own.seal, {"name": "anna", "dkim": signing}, sink.port, **login)
+    engine.plans = Plans(own)
+    sealed = {
+        "lost": lost.seal(engine.workspace, "anna", rfc_key(), "dkim"),
+        "swapped": own.seal(engine.workspace, "anna", rfc_key()),
+        "garbage": own.seal(engine.workspace, "anna", "garbage", "dkim"),
+    }
+    async with engine.database.transaction() as tx:
+        await tx.execute("update mailbox set dkim_key = $1", sealed[fault])
+    await engine.build(leads=10, steps=ONE_STEP)
+    async with Running(engine), asyncio.timeout(20):
+        while not (found := await engine.rows("select cause, reason from hold")):
+            await asyncio.sleep(0.02)
+    assert sink.received == 0
+    assert found[0]["cause"] == "secret_unreadable" and "DKIM" in found[0]["reason"]
 
 
 class Stuck:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from caesura.cli.session import Session
     from caesura.domain.apply_file import ApplyFile
     from caesura.domain.definition import CampaignDefinition
+    from caesura.domain.dkim import Publication
     from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
     from caesura.store.campaigns import CampaignRow
     from caesura.store.mailboxes import MailboxRow
@@ -50,18 +51,36 @@ def apply(
 
     definitions = load_campaign_file(file, environment.variables())
 
-    async def action(session: "Session") -> list[Change]:
+    async def action(session: "Session") -> tuple[list[Change], list["Publication"]]:
         try:
             await _check(session, definitions)
-            return [change async for change in _changes(session, definitions)]
+            changes = [change async for change in _changes(session, definitions)]
         except Invalid as error:
             raise in_file(error, str(file)) from error
+        return changes, await _publications(session, changes)
 
-    changes = work(data_dir, workspace, action)
+    changes, publications = work(data_dir, workspace, action)
     if as_json:
         output.show_json([change._asdict() for change in changes])
     else:
         output.show_table(("", "ID", "NAME", ""), [(one.kind, one.id, one.name, one.done) for one in changes])
+    for one in publications:
+        typer.echo(f"\nPublish this TXT record, for DKIM:\n{one.name}\n{one.record}", err=True)
+        if one.warning is not None:
+            typer.echo(f"Warning: {one.warning}.", err=True)
+
+
+async def _publications(session: "Session", changes: list[Change]) -> list["Publication"]:
+    """What the domains of the mailboxes that were changed have to publish, each once."""
+    from caesura.service import mailboxes
+
+    found: dict[str, Publication] = {}
+    for change in changes:
+        if change.kind == "mailbox" and change.done in ("created", "updated"):
+            row = await mailboxes.find(session.database, session.workspace_id, change.name)
+            if row is not None and (one := mailboxes.published(row)) is not None:
+                found[one.name] = one
+    return list(found.values())
 
 
 async def _check(session: "Session", definitions: "ApplyFile") -> None:
@@ -129,18 +148,28 @@ async def _apply_mailbox(session: "Session", definition: "MailboxDefinition") ->
 
 def _is_same_mailbox(session: "Session", row: "MailboxRow", definition: "MailboxDefinition") -> bool:
     from caesura.domain.errors import Unavailable
+    from caesura.service import mailboxes
 
     stored = {name: value for name, value in row.definition.items() if name != "ramp_started_on"}
-    if stored != definition.model_dump(mode="json", exclude={"transport": {"password"}}):
+    if stored != mailboxes.without_secrets(definition):
         return False
-    given = definition.transport.password
-    if row.secret is None or given is None:
-        return row.secret is None and given is None
-    try:
-        known = session.engine.keyring.open(row.workspace_id, row.name, row.secret)
-    except Unavailable:
-        return False  # sealed under another key: this mends it
-    return known == given.get_secret_value()
+    dkim = definition.dkim
+    pairs = (
+        (row.secret, definition.transport.password, "mailbox"),
+        (row.dkim_key, dkim.private_key if dkim is not None else None, "dkim"),
+    )
+    for sealed, given, purpose in pairs:
+        if sealed is None or given is None:
+            if sealed is not None or given is not None:
+                return False
+            continue
+        try:
+            known = session.engine.keyring.open(row.workspace_id, row.name, sealed, purpose)
+        except Unavailable:
+            return False  # sealed under another key: this mends it
+        if known != given.get_secret_value():
+            return False
+    return True
 
 
 async def _apply_pool(session: "Session", definition: "PoolDefinition") -> Change:

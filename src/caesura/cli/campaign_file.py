@@ -11,6 +11,7 @@ from caesura.domain.errors import Invalid, Problem
 
 MAXIMUM_FILE_BYTES = 10_000_000
 MAXIMUM_BODY_FILE_BYTES = 500_000
+MAXIMUM_KEY_FILE_BYTES = 10_000
 
 _SUFFIXES = {"text": (".md", ".txt"), "html": (".html", ".htm")}
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -21,19 +22,24 @@ def load_campaign_file(path: Path, environment: Mapping[str, str]) -> ApplyFile:
 
     A step or variant may have `text_file` (.md, .txt) and `html_file` (.html, .htm) in place of `text`
     and `html`: paths from the TOML file's folder, and never out of it. A mailbox's transport may have
-    `password_env`, the name of a variable in `environment`, in place of `password`.
+    `password_env`, the name of a variable in `environment`, in place of `password`; its dkim may have
+    `private_key_file`, a path from the same folder that may lead anywhere, in place of `private_key`.
 
     Raises Invalid with `file`, and `line` or `pointer`: `file_missing`, `file_unreadable`,
     `file_too_large` (10 MB; 500 kB for a text), `wrong_encoding`, `toml_syntax`, `file_outside`,
-    `unknown_file_type`, `text_and_file`, `password_and_env`, `env_missing`, and what
+    `unknown_file_type`, `text_and_file`, `key_and_file`, `password_and_env`, `env_missing`, and what
     `read_apply_file` raises.
     """
     data = _parse(_read_text(path, MAXIMUM_FILE_BYTES, str(path), None), str(path))
     loader = _Loader(path, environment)
     for pointer, content in _contents(data):
         loader.put_texts(content, pointer)
-    for pointer, transport in _transports(data):
-        loader.put_password(transport, pointer)
+    for pointer, mailbox in _tables(data.get("mailboxes"), "/mailboxes"):
+        if isinstance(mailbox.get("transport"), dict):
+            loader.put_password(mailbox["transport"], f"{pointer}/transport")
+        if isinstance(mailbox.get("dkim"), dict) and not loader.put_key(mailbox["dkim"], f"{pointer}/dkim"):
+            # What is wrong is told; that there is no key would be told as another problem.
+            del mailbox["dkim"]
     try:
         definitions = read_apply_file(data, str(path))
     except Invalid as error:
@@ -82,6 +88,24 @@ class _Loader:
         elif not password:
             self._note("env_missing", f"The environment variable {named[:100]!r} is not set.", place)
         transport.setdefault("password", password or "-")
+
+    def put_key(self, dkim: dict[str, Any], pointer: str) -> bool:
+        """Whether there was no file to read, or it could be read."""
+        if "private_key_file" not in dkim:
+            return True
+        named = dkim.pop("private_key_file")
+        place = f"{pointer}/private_key_file"
+        if "private_key" in dkim:
+            self._note("key_and_file", "Give either private_key or private_key_file.", place)
+            return False
+        try:
+            if not isinstance(named, str):
+                raise self._invalid("wrong_type", "This must be a text: the path of a file.", place)
+            dkim["private_key"] = _read_text(self._folder / named, MAXIMUM_KEY_FILE_BYTES, self._file, place)
+        except Invalid as error:
+            self.problems += error.problems
+            return False
+        return True
 
     def _body(self, named: object, suffixes: tuple[str, ...], place: str) -> str:
         if not isinstance(named, str):
@@ -150,12 +174,6 @@ def _contents(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for pointer, step in _tables(data.get("steps"), "/steps"):
         yield pointer, step
         yield from _tables(step.get("variants"), f"{pointer}/variants")
-
-
-def _transports(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for pointer, mailbox in _tables(data.get("mailboxes"), "/mailboxes"):
-        if isinstance(mailbox.get("transport"), dict):
-            yield f"{pointer}/transport", mailbox["transport"]
 
 
 def _tables(value: object, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,17 +6,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
+from caesura.domain.addresses import AddressError, parse_address
 from caesura.domain.definition_types import Count, Definition, EmailAddress, Growth, Line, Name, NotEmpty, Windows, Zone
-from caesura.domain.errors import Problem
+from caesura.domain.dkim import is_aligned, record_name, record_of
+from caesura.domain.errors import Invalid, Problem
 from caesura.domain.validation import as_validation_error, fault
 
 DEFAULT_PORTS = {"none": 25, "starttls": 587, "implicit": 465}
 MAXIMUM_CONNECTIONS = 100
 MAXIMUM_POOL_SIZE = 10_000
 MAXIMUM_PASSWORD_LENGTH = 10_000
+MAXIMUM_KEY_LENGTH = 10_000
+MAXIMUM_DOMAIN_LENGTH = 253
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}", re.IGNORECASE | re.ASCII)
+
+_SELECTOR_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_SELECTOR = re.compile(rf"{_SELECTOR_LABEL}(?:\.{_SELECTOR_LABEL})*", re.IGNORECASE | re.ASCII)
 
 
 def _check_host(host: str) -> str:
@@ -30,6 +37,27 @@ def _check_password(password: SecretStr) -> SecretStr:
     if "\0" in password.get_secret_value():
         raise fault("control_character", "There is a NUL character in the password.")
     return password
+
+
+def _check_domain(domain: str) -> str:
+    try:
+        return parse_address(f"dkim@{domain}").domain
+    except AddressError as error:
+        raise fault("invalid_domain", "A domain is a name such as example.com.") from error
+
+
+def _check_selector(selector: str) -> str:
+    if _SELECTOR.fullmatch(selector) is None:
+        raise fault("invalid_selector", "A selector is a name of letters, digits and hyphens, such as mail2030.")
+    return selector.lower()
+
+
+def _check_private_key(key: SecretStr) -> SecretStr:
+    try:
+        record_of(key.get_secret_value())
+    except Invalid as error:
+        raise fault(error.code, error.detail) from error
+    return key
 
 
 def _address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -114,6 +142,32 @@ class MailboxLimits(Definition):
     ramp: Growth | None = Field(default=None, description="A daily cap that grows, for warming up.")
 
 
+class DkimDefinition(Definition):
+    """A signature on each message, by a key of the sender's domain (DKIM, RFC 6376)."""
+
+    domain: Annotated[str, AfterValidator(_check_domain)] = Field(
+        max_length=MAXIMUM_DOMAIN_LENGTH,
+        description="The domain that signs: the address's own, or one above it.",
+        examples=["example.com"],
+    )
+    selector: Annotated[str, AfterValidator(_check_selector)] = Field(
+        max_length=MAXIMUM_DOMAIN_LENGTH,
+        description="Which of the domain's keys: the record stands at SELECTOR._domainkey.DOMAIN.",
+        examples=["mail2030"],
+    )
+    private_key: Annotated[SecretStr, AfterValidator(_check_private_key)] = Field(
+        max_length=MAXIMUM_KEY_LENGTH,
+        description="In PEM, RSA (2048 bits; 1024 to 4096 are taken) or Ed25519, without a passphrase; kept encrypted "
+        "and never returned.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if len(record_name(self.domain, self.selector)) > MAXIMUM_DOMAIN_LENGTH:
+            raise as_validation_error([Problem("too_long", "The record's name is longer than 253.", "/selector")])
+        return self
+
+
 class MailboxDefinition(Definition):
     """A sender identity with its server and its limits."""
 
@@ -125,6 +179,16 @@ class MailboxDefinition(Definition):
     limits: MailboxLimits = Field(default=MailboxLimits(), description="How much it may send.")
     zone: Zone = Field(default="UTC", description="IANA time zone of its days and windows.", examples=["Europe/Berlin"])
     windows: Windows = Field(default=(), description="When it may send; none: always.")
+    dkim: DkimDefinition | None = Field(
+        default=None, description="Signs its messages; none: they go unsigned, as to relays that sign."
+    )
+
+    @model_validator(mode="after")
+    def _check_alignment(self) -> Self:
+        if self.dkim is not None and not is_aligned(self.address, self.dkim.domain):
+            detail = f"{self.dkim.domain} cannot sign for {self.address}: it is not its domain, nor one above it."
+            raise as_validation_error([Problem("dkim_not_aligned", detail, "/dkim/domain")])
+        return self
 
 
 class PoolDefinition(Definition):

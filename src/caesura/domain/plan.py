@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from caesura.domain.compose import CompiledVariant
+from caesura.domain.dkim import Signing
 from caesura.domain.pacing import CampaignLimits, MailboxLimits
 from caesura.domain.sequence import StepRule
 from caesura.domain.windows import Window
@@ -46,7 +47,7 @@ class CampaignPlan:
 class Transport:
     """How a mailbox reaches its server. `secret` is the password or token in the clear: keep it out of logs.
 
-    `unreadable` says why the secret cannot be opened: such a mailbox sends nothing.
+    `unreadable` says why a secret of the mailbox cannot be opened: such a mailbox sends nothing.
     """
 
     host: str
@@ -64,7 +65,7 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class MailboxPlan:
-    """One version of a mailbox."""
+    """One version of a mailbox. `signing` None: its messages go unsigned."""
 
     mailbox_id: int
     version: int
@@ -74,6 +75,7 @@ class MailboxPlan:
     limits: MailboxLimits
     window: Window
     transport: Transport
+    signing: Signing | None = None
 
     @property
     def is_paced(self) -> bool:

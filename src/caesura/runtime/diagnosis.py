@@ -219,4 +219,4 @@ def _advice(failure: SessionFailure, place: str) -> str:
         case FailureKind.TEMPORARY:
             return f"is a server running at {place}, and does a firewall let you through?"
         case FailureKind.SECRET:
-            return "bring back the secret.key it was sealed with, or apply the mailbox again with its password"
+            return "bring back the secret.key it was sealed with, or apply the mailbox again with its secrets"

@@ -1,4 +1,4 @@
-"""What this installation keeps secret: mailbox passwords sealed under its key, and the secret of its Message-IDs."""
+"""What this installation keeps secret: mailboxes' secrets, sealed under its key, and the secret of its Message-IDs."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,15 @@ class Keyring:
         self.message_secret = digest(secrets.pepper, b"message ids")
         self._entropy = entropy
 
-    def seal(self, workspace_id: int, name: str, plain: str) -> bytes:
-        """Seals the password of mailbox `name`; the blob opens nowhere else."""
+    def seal(self, workspace_id: int, name: str, plain: str, purpose: str = "mailbox") -> bytes:
+        """Seals a secret of mailbox `name`: its password, or for the purpose `dkim` its key. It opens nowhere else."""
         key = self.secrets.sealing[0]
-        return seal(key, self._entropy(NONCE_BYTES), plain.encode(), _context(workspace_id, name))
+        return seal(key, self._entropy(NONCE_BYTES), plain.encode(), _context(workspace_id, name, purpose))
 
-    def open(self, workspace_id: int, name: str, sealed: bytes) -> str:
+    def open(self, workspace_id: int, name: str, sealed: bytes, purpose: str = "mailbox") -> str:
         """Opens it again. Raises Unavailable when it was sealed elsewhere or damaged."""
-        return open_sealed(self.secrets.sealing, sealed, _context(workspace_id, name)).decode()
+        return open_sealed(self.secrets.sealing, sealed, _context(workspace_id, name, purpose)).decode()
 
 
-def _context(workspace_id: int, name: str) -> bytes:
-    return f"mailbox\0{workspace_id}\0{name}".encode()
+def _context(workspace_id: int, name: str, purpose: str) -> bytes:
+    return f"{purpose}\0{workspace_id}\0{name}".encode()

@@ -1,12 +1,13 @@
 """Mailboxes and pools: create, edit, archive."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from caesura.domain.dkim import Publication, publication, record_of
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
 from caesura.domain.windows import local_day
@@ -15,30 +16,53 @@ from caesura.store import mailboxes as store
 from caesura.store import sending as gate
 from caesura.store.campaigns import notify
 from caesura.store.database import Connection, Database
-from caesura.store.mailboxes import MailboxRow, PoolRow
+from caesura.store.mailboxes import MailboxRow, MailboxSecrets, PoolRow
 
-# Seals the secret of (workspace, mailbox name).
-Sealer = Callable[[int, str, str], bytes]
+
+class Sealer(Protocol):
+    """Seals a secret of (workspace, mailbox name): its password, or for the purpose `dkim` its key."""
+
+    def __call__(self, workspace_id: int, name: str, plain: str, purpose: str = ..., /) -> bytes:
+        """The sealed secret."""
+        ...
 
 
 def _stored(definition: MailboxDefinition, now: datetime, before: dict[str, Any] | None) -> dict[str, Any]:
-    """The definition without its password; a ramp that was there already goes on from the day it began."""
-    stored = definition.model_dump(mode="json", exclude={"transport": {"password"}})
+    """The definition without its secrets; a ramp that was there already goes on from the day it began."""
+    stored = without_secrets(definition)
     if definition.limits.ramp is not None:
         began = (before or {}).get("ramp_started_on")
         stored["ramp_started_on"] = began or local_day(ZoneInfo(definition.zone), now).isoformat()
     return stored
 
 
-def _sealed(workspace_id: int, definition: MailboxDefinition, seal: Sealer) -> bytes | None:
-    password = definition.transport.password
-    return seal(workspace_id, definition.name, password.get_secret_value()) if password is not None else None
+def without_secrets(definition: MailboxDefinition) -> dict[str, Any]:
+    """The definition as it is stored and shown."""
+    return definition.model_dump(mode="json", exclude={"transport": {"password"}, "dkim": {"private_key"}})
+
+
+def _sealed(workspace_id: int, definition: MailboxDefinition, seal: Sealer) -> MailboxSecrets:
+    password, dkim = definition.transport.password, definition.dkim
+    pem = dkim.private_key.get_secret_value() if dkim is not None else None
+    return MailboxSecrets(
+        seal(workspace_id, definition.name, password.get_secret_value()) if password is not None else None,
+        seal(workspace_id, definition.name, pem, "dkim") if pem is not None else None,
+        record_of(pem) if pem is not None else None,
+    )
+
+
+def published(row: MailboxRow) -> Publication | None:
+    """What the mailbox's domain has to publish for its signatures; None when it signs nothing."""
+    dkim = row.definition.get("dkim")
+    if dkim is None or row.dkim_record is None:
+        return None
+    return publication(dkim["domain"], dkim["selector"], row.dkim_record)
 
 
 async def create(
     database: Database, workspace_id: int, definition: MailboxDefinition, seal: Sealer, actor: str, now: datetime
 ) -> MailboxRow:
-    """A new mailbox; its password is kept sealed. Raises Conflict `name_taken`."""
+    """A new mailbox; its secrets are kept sealed. Raises Conflict `name_taken`."""
 
     async def work(tx: Connection) -> MailboxRow:
         mailbox_id = await store.insert(
@@ -68,7 +92,7 @@ async def edit(
     actor: str,
     now: datetime,
 ) -> MailboxRow:
-    """Replaces a mailbox's definition. The name cannot change: its secret is sealed under it.
+    """Replaces a mailbox's definition. The name cannot change: its secrets are sealed under it.
 
     Raises NotFound, Invalid, and Conflict `version_mismatch` unless `version` is None or the present one.
     """
@@ -107,7 +131,7 @@ async def archive(
         await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, mailbox_id)
         row = await store.update(
-            tx, workspace_id, mailbox_id, before.address, before.definition, before.secret, archived, now
+            tx, workspace_id, mailbox_id, before.address, before.definition, before.secrets, archived, now
         )
         assert row is not None
         kind = "mailbox.archived" if archived else "mailbox.unarchived"

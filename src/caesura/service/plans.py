@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from caesura.domain.compose import CompiledVariant, compile_variant
 from caesura.domain.definition import CampaignDefinition, StepDefinition, read_definition
-from caesura.domain.errors import NotFound, Unavailable
+from caesura.domain.dkim import Signing, read_key
+from caesura.domain.errors import Invalid, NotFound, Unavailable
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.pacing import CampaignLimits, MailboxLimits, Ramp, parse_growth, postponed
 from caesura.domain.plan import CampaignPlan, MailboxPlan, Step, Transport
@@ -30,8 +31,11 @@ MAILBOXES = 20_000
 class Unsealer(Protocol):
     """Opens the secrets of mailboxes."""
 
-    def open(self, workspace_id: int, name: str, sealed: bytes) -> str:
-        """The password or token of mailbox `name`. Raises Unavailable when no key fits."""
+    def open(self, workspace_id: int, name: str, sealed: bytes, purpose: str = ..., /) -> str:
+        """The password or token of mailbox `name`, or for the purpose `dkim` its key, in PEM.
+
+        Raises Unavailable when no key fits.
+        """
         ...
 
 
@@ -154,6 +158,7 @@ def mailbox_plan(row: MailboxRow, unsealer: Unsealer) -> MailboxPlan:
     stored = dict(row.definition)
     began = stored.pop("ramp_started_on", None)
     secret, unreadable = _opened(row, unsealer)
+    signing, unsigned = _signing(row, stored.pop("dkim", None), unsealer)
     # That there is one is all that the definition asks for: what it is was looked at when it was set.
     stored["transport"] = {**stored["transport"], "password": None if row.secret is None else "sealed"}
     definition = validate(MailboxDefinition, stored)
@@ -184,8 +189,9 @@ def mailbox_plan(row: MailboxRow, unsealer: Unsealer) -> MailboxPlan:
             secret,
             transport.auth,
             transport.allow_insecure,
-            unreadable,
+            unreadable or unsigned,
         ),
+        signing=signing,
     )
 
 
@@ -197,6 +203,21 @@ def _opened(row: MailboxRow, unsealer: Unsealer) -> tuple[str | None, str | None
         return unsealer.open(row.workspace_id, row.name, row.secret), None
     except Unavailable as error:
         return None, error.detail
+
+
+def _signing(
+    row: MailboxRow, stored: Mapping[str, str] | None, unsealer: Unsealer
+) -> tuple[Signing | None, str | None]:
+    """How a mailbox signs, and why it cannot, though it should: nothing may go out unsigned in silence."""
+    if stored is None:
+        return None, None
+    if row.dkim_key is None:
+        return None, "the key for DKIM is missing"
+    try:
+        pem = unsealer.open(row.workspace_id, row.name, row.dkim_key, "dkim")
+        return Signing(stored["domain"], stored["selector"], read_key(pem)), None
+    except (Unavailable, Invalid) as error:
+        return None, f"the key for DKIM cannot be read: {error.detail}"
 
 
 def begun(limits: CampaignLimits, started_at: datetime | None, pause_days: int, now: datetime) -> CampaignLimits:

@@ -13,8 +13,17 @@ SQL = load("mailboxes")
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxSecrets:
+    """What is sealed of a mailbox: its password, its DKIM key; and the key's public half, as the DNS shows it."""
+
+    secret: bytes | None = None
+    dkim_key: bytes | None = None
+    dkim_record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """A mailbox as stored. `definition` is a MailboxDefinition without its password, which `secret` has sealed."""
+    """A mailbox as stored. `definition` is a MailboxDefinition without what MailboxSecrets has of it."""
 
     workspace_id: int
     id: int
@@ -26,6 +35,13 @@ class MailboxRow:
     version: int
     created_at: datetime
     updated_at: datetime
+    dkim_key: bytes | None = None
+    dkim_record: str | None = None
+
+    @property
+    def secrets(self) -> MailboxSecrets:
+        """What is sealed."""
+        return MailboxSecrets(self.secret, self.dkim_key, self.dkim_record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +60,21 @@ async def insert(
     name: str,
     address: str,
     definition: Mapping[str, Any],
-    secret: bytes | None,
+    secrets: MailboxSecrets,
     now: datetime,
 ) -> int | None:
     """A new mailbox with no load; None when the name is taken."""
-    mailbox_id: int | None = await tx.fetchval(SQL["insert"], workspace_id, name, address, definition, secret, now)
+    mailbox_id: int | None = await tx.fetchval(
+        SQL["insert"],
+        workspace_id,
+        name,
+        address,
+        definition,
+        secrets.secret,
+        now,
+        secrets.dkim_key,
+        secrets.dkim_record,
+    )
     if mailbox_id is not None:
         await tx.execute(SQL["insert_pace"], workspace_id, mailbox_id)
     return mailbox_id
@@ -87,12 +113,23 @@ async def update(
     mailbox_id: int,
     address: str,
     definition: Mapping[str, Any],
-    secret: bytes | None,
+    secrets: MailboxSecrets,
     archived: bool,
     now: datetime,
 ) -> MailboxRow | None:
     """Stores an edited mailbox under a new version; what its limits made it wait for is asked again."""
-    row = await tx.fetchrow(SQL["update"], workspace_id, mailbox_id, address, definition, secret, archived, now)
+    row = await tx.fetchrow(
+        SQL["update"],
+        workspace_id,
+        mailbox_id,
+        address,
+        definition,
+        secrets.secret,
+        archived,
+        now,
+        secrets.dkim_key,
+        secrets.dkim_record,
+    )
     if row is None:
         return None
     await tx.execute(SQL["reconsider"], workspace_id, mailbox_id)

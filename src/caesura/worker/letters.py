@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 from caesura.domain.compose import Letter, compose, message_id
 from caesura.domain.delivery import Delivery, Kind
+from caesura.domain.dkim import Signing
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.sequence import choose_variant
 from caesura.domain.tokens import unsubscribe_token
+from caesura.protocol.dkim import signature
 from caesura.protocol.smtp import Envelope, Outcome
 from caesura.service.sending import Work
 from caesura.store.sending import Marked, Wanted
@@ -60,8 +62,15 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
     )
     composed = compose(step.variants[variant], letter)
     wanted = Wanted(claimed, mailbox.mailbox_id, variant, own_id, composed.subject, work.closes_at)
-    envelope = Envelope(mailbox.address, claimed.address, composed.content, composed.smtputf8)
+    content = _signed(composed.content, mailbox.signing, now)
+    envelope = Envelope(mailbox.address, claimed.address, content, composed.smtputf8)
     return Ready(wanted, mailbox, envelope)
+
+
+def _signed(content: bytes, signing: Signing | None, now: datetime) -> bytes:
+    if signing is None:
+        return content
+    return signature(content, signing.domain, signing.selector, signing.key, int(now.timestamp())) + content
 
 
 def _unsubscribe_url(plan: CampaignPlan, identity: Identity, lead_id: int, fields: Mapping[str, object]) -> str | None:

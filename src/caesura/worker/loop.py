@@ -174,6 +174,9 @@ class Worker:
         for one in work:
             try:
                 ready.append(write_letter(plan, one, self._letters, self._clock()))
+                if one.mailbox.signing is not None:
+                    # A signature takes as long as ten letters: connections must not wait for a group of them.
+                    await asyncio.sleep(0)
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
             except Exception:

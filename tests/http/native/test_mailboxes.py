@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from signing_keys import RFC_RECORD, rfc_key, rsa_key
 
 MAILBOXES = "/api/v1/mailboxes"
 LOGIN = {"host": "smtp.example.com", "username": "anna@example.com", "password": "hunter2"}
@@ -17,6 +18,28 @@ async def test_a_mailbox_keeps_its_password_to_itself(desk: Any) -> None:
     everything += [(await desk.api.client.get(path)).text for path in (MAILBOXES, made.headers["Location"])]
     everything.append((await desk.api.client.get("/api/v1/events?limit=200")).text)
     assert all("hunter2" not in text for text in everything)
+
+
+async def test_a_mailbox_tells_what_to_publish_and_keeps_its_key_to_itself(desk: Any) -> None:
+    dkim = {"domain": "example.com", "selector": "mail2030", "private_key": rfc_key()}
+    made = await desk.post("/mailboxes", {**ANNA, "dkim": dkim})
+    assert made["dkim"] == {
+        "algorithm": "ed25519-sha256",
+        "record_name": "mail2030._domainkey.example.com",
+        "record": RFC_RECORD,
+        "warning": None,
+    }
+    assert made["definition"]["dkim"] == {"domain": "example.com", "selector": "mail2030"}
+    path = f"/mailboxes/{made['id']}"
+    archived = await desk.post(f"{path}/archive")
+    assert archived["dkim"] == made["dkim"]
+    weak = await desk.ask("PUT", path, {**ANNA, "dkim": {**dkim, "private_key": rsa_key(1024)}})
+    assert (weak["dkim"]["algorithm"], "1024 bits" in weak["dkim"]["warning"]) == ("rsa-sha256", True)
+    texts = [str(one) for one in (made, weak, await desk.get(path), await desk.get("/events?limit=200"))]
+    for pem in (rfc_key(), rsa_key(1024)):
+        assert all(pem.splitlines()[1] not in text for text in texts)
+    plain = await desk.ask("PUT", path, ANNA)
+    assert (plain["dkim"], plain["definition"]["dkim"]) == (None, None)
 
 
 async def test_a_mailbox_is_replaced_by_who_knows_its_version(desk: Any) -> None:
@@ -75,6 +98,16 @@ async def test_mailboxes_need_their_scopes(desk: Any) -> None:
         ({"transport": {"host": "smtp.example.com", "port": 0}}, "out_of_range", "/transport/port"),
         ({"transport": {**LOGIN, "password": "a\1b", "username": ""}}, "too_short", "/transport/username"),
         ({"limits": {"daily_cap": "50"}}, "wrong_type", "/limits/daily_cap"),
+        (
+            {"dkim": {"domain": "example.org", "selector": "a", "private_key": rfc_key()}},
+            "dkim_not_aligned",
+            "/dkim/domain",
+        ),
+        (
+            {"dkim": {"domain": "example.com", "selector": "a", "private_key": "hunter2"}},
+            "dkim_key_unreadable",
+            "/dkim/private_key",
+        ),
         ({"zone": "Mars/Base"}, "unknown_time_zone", "/zone"),
         ({"colour": "red"}, "unknown_field", "/colour"),
     ],

@@ -32,17 +32,27 @@ Writer = Annotated[Caller, require(Scope.MAILBOXES_WRITE)]
 MailboxId = Annotated[str, MAILBOX.path()]
 
 
+class Dkim(BaseModel):
+    """How a mailbox's messages are signed, and what its domain has to publish for it."""
+
+    algorithm: str = Field(description="rsa-sha256 or ed25519-sha256.", examples=["rsa-sha256"])
+    record_name: str = Field(description="Where the TXT record belongs.", examples=["mail2030._domainkey.example.com"])
+    record: str = Field(description="The TXT record.", examples=["v=DKIM1; k=rsa; p=MIIBIjANBgkq..."])
+    warning: str | None = Field(description="What is weak about the key.", examples=[None])
+
+
 class Mailbox(BaseModel):
-    """A mailbox, without its password."""
+    """A mailbox, without its secrets."""
 
     id: Annotated[str, MAILBOX.shown()]
     name: str = Field(examples=["anna"])
     address: str = Field(examples=["anna@example.com"])
     has_password: bool = Field(description="Whether a password is kept, sealed.")
+    dkim: Dkim | None = Field(description="null: its messages are not signed.")
     archived: bool
     version: int = Field(description="Counts edits; the ETag.", examples=[3])
     definition: dict[str, Any] = Field(
-        description="As it was written, without the password.",
+        description="As it was written, without the password and the private key.",
         examples=[{"name": "anna", "address": "anna@example.com", "transport": {"host": "smtp.example.com"}}],
     )
     created_at: datetime
@@ -63,7 +73,7 @@ class MailboxPage(Page[Mailbox]):
     responses=answers(NAME_TAKEN, BAD_TRANSPORT),
 )
 async def create_mailbox(request: Request, response: Response, body: MailboxDefinition, caller: Writer) -> Mailbox:
-    """A new mailbox. Its password is kept sealed, and never returned."""
+    """A new mailbox. Its password and its private key are kept sealed, and never returned."""
     context = context_of(request)
     row = await mailboxes.create(
         context.database, caller.workspace_id, body, context.keyring.seal, caller.actor, context.clock()
@@ -103,7 +113,7 @@ async def replace_mailbox(
     caller: Writer,
     version: etags.ExpectedVersion,
 ) -> Mailbox:
-    """The whole definition, the password too. The name stays. New limits count from the next message on."""
+    """The whole definition, its secrets too. The name stays. New limits count from the next message on."""
     context = context_of(request)
     number = MAILBOX.parse(mailbox_id)
     row = await mailboxes.edit(
@@ -151,11 +161,15 @@ def _shown(response: Response, row: MailboxRow) -> Mailbox:
 
 def show(row: MailboxRow) -> Mailbox:
     """A mailbox's row."""
+    dkim = mailboxes.published(row)
     return Mailbox(
         id=MAILBOX.show(row.id),
         name=row.name,
         address=row.address,
         has_password=row.secret is not None,
+        dkim=Dkim(algorithm=dkim.algorithm, record_name=dkim.name, record=dkim.record, warning=dkim.warning)
+        if dkim is not None
+        else None,
         archived=row.archived,
         version=row.version,
         definition=dict(row.definition),

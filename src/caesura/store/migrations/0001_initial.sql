@@ -62,14 +62,17 @@ create table mailbox (
     id bigint generated always as identity,
     name text not null check (length(name) between 1 and 200),
     address text not null,
-    definition jsonb not null,              -- transport and limits as the owner wrote them, without the secret
+    definition jsonb not null,              -- transport and limits as the owner wrote them, without the secrets
     secret bytea,                           -- AES-256-GCM of the password or token; null: no authentication
     archived boolean not null default false,
     version integer not null default 1,     -- counts edits: the ETag, and what tells a worker to reload
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    dkim_key bytea,                         -- AES-256-GCM of the key that signs, in PEM; null: nothing is signed
+    dkim_record text,                       -- its public half, as the domain's TXT record shows it
     primary key (workspace_id, id),
-    unique (workspace_id, name)
+    unique (workspace_id, name),
+    check ((dkim_key is null) = (dkim_record is null))
 );
 
 -- The load of a mailbox, apart from its definition since it changes with every message.

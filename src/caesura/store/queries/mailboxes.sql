@@ -1,7 +1,7 @@
 -- name: insert
 -- A new mailbox.
-insert into mailbox (workspace_id, name, address, definition, secret, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $6)
+insert into mailbox (workspace_id, name, address, definition, secret, created_at, updated_at, dkim_key, dkim_record)
+values ($1, $2, $3, $4, $5, $6, $6, $7, $8)
 on conflict (workspace_id, name) do nothing
 returning id
 
@@ -35,7 +35,8 @@ limit $3
 -- name: update
 -- Edited: a new version, by which workers load it anew.
 update mailbox
-set address = $3, definition = $4, secret = $5, archived = $6, version = version + 1, updated_at = $7
+set address = $3, definition = $4, secret = $5, archived = $6, version = version + 1, updated_at = $7,
+  dkim_key = $8, dkim_record = $9
 where workspace_id = $1 and id = $2
 returning *
 
