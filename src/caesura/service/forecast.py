@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from caesura.domain import campaign_time
 from caesura.domain.errors import NotFound
-from caesura.domain.forecast import DAYS, Day, forecast
+from caesura.domain.forecast import DAYS, Day, Used, forecast
 from caesura.service.plans import Plans, begun
-from caesura.store import campaigns, mailboxes
+from caesura.store import campaigns, mailboxes, sending
 from caesura.store.database import Connection, Database
 
 
@@ -37,7 +37,10 @@ async def preview(database: Database, plans: Plans, workspace_id: int, campaign_
         held = await campaigns.held_by_cause(tx, workspace_id, campaign_id)
         due = [(campaign_time.to_real(clock, hour), count) for hour, count, _ in hours]
         limits = begun(plan.limits, row.started_at, clock.offset.days, now)
-        days = forecast(due, list(usable.values()), limits, plan.window, plan.zone, now)
+        day, count, _ = await sending.campaign_load(tx, workspace_id, campaign_id, lock=False)
+        paces = await mailboxes.paces(tx, workspace_id, list(usable))
+        used = Used((day, count), {pace.mailbox_id: (pace.day, pace.used) for pace in paces})
+        days = forecast(due, list(usable.values()), limits, plan.window, plan.zone, now, used)
         overdue = await campaigns.overdue_count(tx, workspace_id, campaign_id, due_now)
         return Preview(overdue, days, held)
 

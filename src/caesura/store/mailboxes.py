@@ -142,6 +142,11 @@ async def pace(tx: Connection, workspace_id: int, mailbox_id: int) -> Pace | Non
     return Pace(*row) if row else None
 
 
+async def paces(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> list[Pace]:
+    """The loads of these mailboxes."""
+    return [Pace(*row) for row in await tx.fetch(SQL["paces"], workspace_id, list(mailbox_ids))]
+
+
 async def insert_pool(tx: Connection, workspace_id: int, name: str, now: datetime) -> int | None:
     """A new, empty pool; None when the name is taken."""
     pool_id: int | None = await tx.fetchval(SQL["insert_pool"], workspace_id, name, now)

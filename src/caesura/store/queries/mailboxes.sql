@@ -44,6 +44,11 @@ returning *
 -- The load of one mailbox.
 select mailbox_id, day, used, ready_at, busy_until, wait_until, wait_reason from mailbox_pace where workspace_id = $1 and mailbox_id = $2
 
+-- name: paces
+-- The load of several.
+select mailbox_id, day, used, ready_at, busy_until, wait_until, wait_reason
+from mailbox_pace where workspace_id = $1 and mailbox_id = any($2::bigint[])
+
 -- name: reconsider
 -- After an edit of its limits: what it waited for by the old ones is asked again. A gap that runs is kept.
 update mailbox_pace set wait_until = null, wait_reason = null

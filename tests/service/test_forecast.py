@@ -1,0 +1,32 @@
+"""The forecast of a resume, over real rows."""
+
+import pytest
+
+from caesura.domain.definition import CampaignLimits
+from caesura.service import definitions, forecast
+
+
+async def days(engine) -> list[tuple[int | None, int, int]]:
+    found = await forecast.preview(engine.database, engine.plans, engine.workspace, engine.campaign, engine.now)
+    return [(day.capacity, day.sent, day.left) for day in found.days]
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "campaign"),
+    [({"daily_cap": 4}, {}), ({}, {"daily_total": 4}), ({"daily_cap": 4}, {"daily_total": 9})],
+)
+async def test_what_was_used_today_of_caps_and_quotas_is_gone_today_and_back_tomorrow(
+    engine, mailbox, campaign
+) -> None:
+    await engine.build(leads=9, limits=mailbox, steps=[{"subject": "Hello", "text": "Hi"}])
+    if campaign:
+        await set_quota(engine, campaign)
+    assert await engine.send(limit=3) == 3
+    await engine.pause()
+    assert await days(engine) == [(1, 1, 5), (4, 4, 1), (4, 1, 0)]
+
+
+async def set_quota(engine, limits) -> None:
+    found = await definitions.get(engine.database, engine.workspace, engine.campaign)
+    edited = found.definition.model_copy(update={"limits": CampaignLimits.model_validate(limits)})
+    await definitions.edit(engine.database, engine.workspace, engine.campaign, edited, None, "test", engine.now)
