@@ -22,11 +22,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """One version of a campaign's content and limits. `lead_zone`: the window is read in the lead's own zone."""
+    """One version of a campaign's content and limits. `timing` counts those with other windows, zones or dates.
+
+    `lead_zone`: the window is read in the lead's own zone.
+    """
 
     workspace_id: int
     campaign_id: int
     version: int
+    timing: int
     steps: tuple[Step, ...]
     limits: CampaignLimits
     window: Window

@@ -54,6 +54,12 @@ def _steps(definition: CampaignDefinition) -> list[dict[str, Any]]:
     return [step.model_dump(mode="json", exclude_none=True) for step in definition.steps]
 
 
+def _timing(definition: CampaignDefinition) -> tuple[Any, ...]:
+    """What of a definition parks leads until a time."""
+    dates = [step.send_at for step in definition.steps]
+    return definition.windows, definition.zone, definition.window_zone, dates
+
+
 async def create(
     database: Database, workspace_id: int, definition: CampaignDefinition, actor: str, now: datetime
 ) -> int:
@@ -105,7 +111,15 @@ async def edit(
             raise Invalid.of(Problem("step_in_use", detail, "/steps"))
         pool_id = await _pool(tx, workspace_id, definition.pool)
         await store.update_definition(
-            tx, workspace_id, campaign_id, definition.name, pool_id, _stored(definition), definition.starts_at, now
+            tx,
+            workspace_id,
+            campaign_id,
+            definition.name,
+            pool_id,
+            _stored(definition),
+            definition.starts_at,
+            _timing((await _campaign(tx, before)).definition) != _timing(definition),
+            now,
         )
         await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition))
         await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id)])

@@ -110,6 +110,7 @@ def campaign_plan(row: CampaignRow, steps: Sequence[Mapping[str, Any]]) -> Campa
         workspace_id=row.workspace_id,
         campaign_id=row.id,
         version=row.version,
+        timing=row.timing,
         steps=compile_steps(definition.steps),
         limits=_campaign_limits(definition, zone),
         window=parse_window([window.model_dump(mode="json") for window in definition.windows], "/windows"),

@@ -18,9 +18,15 @@ async def unpark(database: Database, now: datetime) -> int:
     return await database.run(lambda tx: sending_store.unpark(tx, now, PARKED))
 
 
+async def wake(database: Database, now: datetime) -> int:
+    """Enrollments that an edit of windows or dates concerns are due again, at most 5,000; answers how many."""
+    return await database.run(lambda tx: sending_store.wake(tx, now, PARKED))
+
+
 async def tick(database: Database, now: datetime) -> None:
     """Everything that a time has come for. Safe to call from any number of processes at once, as often as one likes."""
     await unpark(database, now)
+    await wake(database, now)
     await idempotency.prune(database, now)
     async with database.connection() as connection:
         timed = await store.due_by_themselves(connection, now)

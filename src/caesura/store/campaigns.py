@@ -43,6 +43,7 @@ class CampaignRow:
     overdue_until: Sequence[datetime]
     overdue_policy: Sequence[str]
     archived: bool
+    timing: int
     version: int
     created_at: datetime
     updated_at: datetime
@@ -121,11 +122,12 @@ async def update_definition(
     pool_id: int | None,
     definition: Mapping[str, Any],
     starts_at: datetime | None,
+    is_retimed: bool,
     now: datetime,
 ) -> int:
-    """Stores edited content; answers the new version."""
+    """Stores edited content; answers the new version. `is_retimed`: it has other windows, zones or fixed dates."""
     version: int = await tx.fetchval(
-        SQL["update_definition"], workspace_id, campaign_id, name, pool_id, definition, starts_at, now
+        SQL["update_definition"], workspace_id, campaign_id, name, pool_id, definition, starts_at, now, is_retimed
     )
     return version
 

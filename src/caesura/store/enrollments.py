@@ -26,6 +26,7 @@ class EnrollmentRow:
     due_at: datetime
     not_before: datetime | None
     wait_reason: str | None
+    parked_under: int | None
     mailbox_id: int | None
     claimed_by: str | None
     lease_until: datetime | None

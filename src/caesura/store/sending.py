@@ -229,12 +229,16 @@ async def give_back(
     worker: str,
     parked: Sequence[tuple[int, datetime | None, str | None]],
     now: datetime,
+    timing: int | None = None,
 ) -> int:
-    """Claimed enrollments wait again; each as (id, not before, reason), the last two None when not parked."""
+    """Claimed enrollments wait again; each as (id, not before, reason), the last two None when not parked.
+
+    `timing` is that of the campaign whose windows and dates have parked them; None: something else did.
+    """
     if not parked:
         return 0
     ids, untils, reasons = (list(column) for column in zip(*parked, strict=True))
-    rows = await tx.fetch(SQL["give_back"], workspace_id, campaign_id, ids, worker, now, untils, reasons)
+    rows = await tx.fetch(SQL["give_back"], workspace_id, campaign_id, ids, worker, now, untils, reasons, timing)
     return len(rows)
 
 
@@ -441,3 +445,8 @@ async def refund_campaign(
 async def unpark(tx: Connection, now: datetime, limit: int) -> int:
     """Parked enrollments whose time has come are due again. Answers how many."""
     return len(await tx.fetch(SQL["unpark"], now, limit))
+
+
+async def wake(tx: Connection, now: datetime, limit: int) -> int:
+    """Enrollments parked by windows or dates that their running campaign no longer has are due again; how many."""
+    return len(await tx.fetch(SQL["wake"], now, limit))

@@ -72,7 +72,7 @@ async def apply(
             case Go():
                 raise AssertionError("what goes is not applied")
     key = (tx, plan.workspace_id, plan.campaign_id)
-    await store.give_back(*key, worker, parked, now)
+    await store.give_back(*key, worker, parked, now, plan.timing)
     skipped = await store.pass_over(*key, worker, passed, now)
     moved = await store.advance(*key, moves, now)
     held = await store.set_aside(tx, plan.workspace_id, worker, aside, now)

@@ -136,6 +136,7 @@ create table campaign (
     overdue_until timestamptz[] not null default '{}',  -- which lacks the last one while it is paused
     overdue_policy text[] not null default '{}',  -- and what is done with it, as each pause has chosen: skip or review
     archived boolean not null default false,
+    timing integer not null default 1,      -- counts edits of windows, zones and fixed dates: what parks leads
     version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
     created_at timestamptz not null,
     updated_at timestamptz not null,
@@ -184,6 +185,7 @@ create table enrollment (
     due_at timestamptz not null,            -- campaign time
     not_before timestamptz,                 -- real time: parked until then; null: only due_at counts
     wait_reason text,                       -- why it is parked; null when it is not
+    parked_under integer,                   -- by which timing of the campaign; null: by none, or not parked
     mailbox_id bigint,                      -- all steps leave from here; null until one came to the wire
     claimed_by text,                        -- the worker that has it; null unless claimed
     lease_until timestamptz,                -- and until when; null unless claimed
@@ -196,13 +198,17 @@ create table enrollment (
     check ((state in ('held', 'stopped')) = (cause is not null)),
     check ((state = 'claimed') = (claimed_by is not null)),
     check ((state = 'claimed') = (lease_until is not null)),
-    check ((not_before is null) = (wait_reason is null))
+    check ((not_before is null) = (wait_reason is null)),
+    check (parked_under is null or not_before is not null)
 ) with (fillfactor = 70);
 -- claim: the due ones of a campaign, by mailbox (null: not opened yet), oldest first
 create index enrollment_due on enrollment (workspace_id, campaign_id, mailbox_id, due_at)
     where state = 'waiting' and not_before is null;
 -- the timer: parked ones whose time has come
 create index enrollment_parked on enrollment (not_before) where state = 'waiting' and not_before is not null;
+-- the timer: ones that an edit of the campaign's windows or dates lets be asked again
+create index enrollment_parked_under on enrollment (workspace_id, campaign_id, parked_under)
+    where state = 'waiting' and parked_under is not null;
 -- the timer: leases that ran out
 create index enrollment_leased on enrollment (lease_until) where state = 'claimed';
 -- releasing a hold finds the ones that met it

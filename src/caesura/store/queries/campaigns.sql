@@ -30,9 +30,11 @@ order by id desc
 limit $5
 
 -- name: update_definition
--- Edited content: a new version, so that nothing composed before can be marked. A planned start stays planned.
+-- Edited content: a new version, so that nothing composed before can be marked. A planned start stays planned. With
+-- other windows or dates ($8), what is parked by the old ones is asked again.
 update campaign
 set name = $3, pool_id = $4, definition = $5, version = version + 1, updated_at = $7,
+    timing = timing + $8::boolean::integer,
     starts_at = case when status = 'scheduled' then coalesce($6, starts_at) else $6 end
 where workspace_id = $1 and id = $2
 returning version

@@ -88,14 +88,15 @@ for no key update of e
 update enrollment e
 set state = $3, cause = $4, claimed_by = null, lease_until = null, updated_at = $6,
     not_before = case when $3::text = 'held' then e.not_before end,
-    wait_reason = case when $3::text = 'held' then e.wait_reason end
+    wait_reason = case when $3::text = 'held' then e.wait_reason end,
+    parked_under = case when $3::text = 'held' then e.parked_under end
 where e.workspace_id = $1 and e.id = any($2::bigint[]) and e.state = any($5::text[])
 returning e.id, e.campaign_id, e.lead_id, e.step
 
 -- name: stop_leads
 -- The same for all enrollments of these leads.
 update enrollment e
-set state = 'stopped', cause = $3, not_before = null, wait_reason = null, updated_at = $5
+set state = 'stopped', cause = $3, not_before = null, wait_reason = null, parked_under = null, updated_at = $5
 where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = any($4::text[])
 returning e.id, e.campaign_id, e.lead_id, e.step
 

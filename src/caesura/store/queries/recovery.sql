@@ -111,7 +111,7 @@ where e.workspace_id = $1 and e.id = b.id and e.step = b.step and e.state = 'hel
 -- taken out. What is in transit finishes.
 update enrollment
 set state = 'stopped', cause = $4, claimed_by = null, lease_until = null, not_before = null, wait_reason = null,
-    updated_at = $5
+    parked_under = null, updated_at = $5
 where workspace_id = $1 and id = $2 and ((step = $3 and state = 'held' and cause = 'unknown_outcome')
   or (step > $3 and state in ('waiting', 'claimed', 'held')))
 returning lead_id

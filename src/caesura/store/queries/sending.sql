@@ -113,7 +113,8 @@ order by c.due_at, c.id
 -- whose message is in transit: a belated call must not loosen what the same worker has marked since.
 update enrollment e
 set state = 'waiting', claimed_by = null, lease_until = null,
-    not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $5
+    not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $5,
+    parked_under = case when b.not_before is not null then $8::integer end
 from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason)
 where e.workspace_id = $1 and e.campaign_id = $2 and e.id = b.id and e.state = 'claimed' and e.claimed_by = $4
   and not exists (
@@ -151,7 +152,7 @@ select enrollment_id, step, lead_id, cause from ledger
 -- Claimed enrollments go on: to the next step, due after its delay in campaign time, or to the end.
 update enrollment e
 set state = a.state, step = a.step, claimed_by = null, lease_until = null, not_before = null, wait_reason = null,
-    due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset + make_interval(secs => a.delay_seconds),
+    parked_under = null, due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset + make_interval(secs => a.delay_seconds),
     mailbox_id = coalesce(e.mailbox_id, a.mailbox_id), updated_at = $4
 from unnest($3::bigint[], $5::smallint[], $6::text[], $7::smallint[], $8::double precision[], $9::bigint[])
   as a(id, from_step, state, step, delay_seconds, mailbox_id), campaign c
@@ -305,9 +306,27 @@ with due as (
   limit $2
   for update skip locked
 )
-update enrollment e set not_before = null, wait_reason = null, updated_at = $1
+update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
 from due where e.workspace_id = due.workspace_id and e.id = due.id
 returning e.workspace_id, e.campaign_id
+
+-- name: wake
+-- Enrollments that were parked by windows, zones or dates which their campaign no longer has. An edit changes one row,
+-- and this finds what it concerns, a part at a time; a belated claim by the old content is found as well.
+with stale as (
+  select e.workspace_id, e.id from campaign c
+  cross join lateral (
+    select e.workspace_id, e.id from enrollment e
+    where e.workspace_id = c.workspace_id and e.campaign_id = c.id and e.state = 'waiting'
+      and e.parked_under is not null and e.parked_under < c.timing
+    limit $2
+    for update skip locked) e
+  where c.status = 'running' and c.timing > 1
+  limit $2
+)
+update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
+from stale where e.workspace_id = stale.workspace_id and e.id = stale.id
+returning e.id
 
 -- name: see_worker
 -- A worker says that it is there.

@@ -1,0 +1,121 @@
+"""An edit of a campaign, and what it does to leads that wait."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from caesura.domain.definition import read_definition
+from caesura.domain.delivery import Delivery, Kind
+from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.service import definitions, mailboxes, sending, timers
+
+STEP = {"subject": "Hello", "text": "Hi"}
+EVENING = datetime(2026, 3, 2, 19, 0, tzinfo=UTC)
+OFFICE = [{"days": ["mon", "tue"], "start": "09:00", "end": "17:00"}]
+# Read in each lead's own zone, so that leads are parked one by one; a window of the campaign's parks nobody.
+OWN = {"window_zone": "lead"}
+LATE = [{"days": ["mon", "tue"], "start": "18:00", "end": "22:00"}]
+
+
+async def edit(engine, **content) -> None:
+    definition = read_definition({"name": "spring", "pool": "all", "steps": [STEP]} | content)
+    await definitions.edit(engine.database, engine.workspace, engine.campaign, definition, None, "test", engine.now)
+
+
+async def parked(engine) -> list[str]:
+    return [row["wait_reason"] for row in await engine.rows("select wait_reason from enrollment order by id")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (OWN | {"windows": OFFICE}, OWN | {"windows": LATE}, "outside_window"),
+        (OWN | {"windows": OFFICE}, {}, "outside_window"),
+        (OWN | {"windows": OFFICE}, OWN | {"windows": OFFICE, "zone": "America/New_York"}, "outside_window"),
+        ({"steps": [{**STEP, "send_at": "2026-03-09T09:00:00Z"}]}, {}, "fixed_date"),
+    ],
+)
+async def test_an_edit_wakes_the_leads_that_the_old_windows_and_dates_have_parked(
+    engine, before, after, reason
+) -> None:
+    engine.now = EVENING
+    await engine.build(leads=3, **{"steps": [STEP]} | before)
+    assert await engine.send() == 0
+    assert await parked(engine) == [reason] * 3
+    await edit(engine, **after)
+    await timers.tick(engine.database, engine.now)
+    assert await engine.send() == 3
+
+
+async def test_an_edit_of_the_text_wakes_nobody(engine) -> None:
+    engine.now = EVENING
+    await engine.build(leads=2, steps=[STEP], windows=OFFICE, **OWN)
+    await engine.send()
+    await edit(engine, windows=OFFICE, **OWN, steps=[{**STEP, "text": "Good day"}])
+    await timers.tick(engine.database, engine.now)
+    assert await parked(engine) == ["outside_window"] * 2
+
+
+async def test_nobody_is_sent_to_outside_the_new_window_nor_waits_for_the_old(engine) -> None:
+    engine.now = EVENING
+    await engine.build(leads=2, steps=[STEP], windows=LATE, **OWN)
+    ready = await engine.claim(limit=1)
+    before = await engine.plan()
+    await edit(engine, windows=OFFICE, **OWN)
+    assert (await engine.mark(ready, plan=before)).marked == ()
+    assert await engine.send() == 0
+    engine.wait(hours=14)
+    await timers.tick(engine.database, engine.now)
+    assert await engine.send() == 2
+
+
+async def test_a_lead_that_is_parked_by_the_old_content_after_the_edit_is_woken_as_well(engine) -> None:
+    engine.now = EVENING
+    await engine.build(leads=1, steps=[STEP], windows=OFFICE, **OWN)
+    before = await engine.plan()
+    await edit(engine, windows=LATE, **OWN)
+    async with engine.database.transaction() as tx:  # what a claim leaves that read the campaign before the edit
+        await tx.execute(
+            "update enrollment set not_before = $1, wait_reason = 'outside_window', parked_under = $2",
+            engine.now + timedelta(hours=14), before.timing,
+        )  # fmt: skip
+    await timers.tick(engine.database, engine.now)
+    assert await engine.send() == 1
+
+
+async def test_a_message_that_was_put_off_keeps_its_wait_through_an_edit(engine) -> None:
+    await engine.build(leads=1, steps=[STEP])
+    answer = await engine.mark(await engine.claim())
+    await sending.record(
+        engine.database, engine.plans, await engine.plan(), [put_off(engine, answer.marked[0])], "w1", engine.now
+    )
+    await edit(engine, windows=[{"days": ["mon"], "start": "08:00", "end": "20:00"}])
+    await timers.tick(engine.database, engine.now)
+    assert await parked(engine) == ["retry_wait"]
+
+
+def put_off(engine, one) -> Delivery:
+    place = (one.enrollment_id, one.step, one.attempt, one.refusals, engine.mailboxes[0])
+    return Delivery(*place, Kind.DEFERRED, "rcpt", 451, "4.3.0")
+
+
+async def test_an_edit_of_quotas_counts_from_the_next_claim_on(engine) -> None:
+    await engine.build(leads=3, steps=[STEP])
+    await edit(engine, limits={"daily_total": 1})
+    assert [await engine.send(), await engine.send()] == [1, 0]
+    await edit(engine, limits={"daily_total": 3})
+    assert await engine.send() == 2
+
+
+async def test_an_edit_of_a_mailbox_lets_it_go_on_at_once(engine) -> None:
+    await engine.build(leads=3, steps=[STEP], limits={"daily_cap": 1})
+    assert [await engine.send(), await engine.send()] == [1, 0]
+    [row] = await engine.rows("select wait_reason from mailbox_pace")
+    assert row == {"wait_reason": "daily_cap"}
+    found = await mailboxes.get(engine.database, engine.workspace, engine.mailboxes[0])
+    changed = dict(found.definition)
+    changed["limits"] = {**changed["limits"], "daily_cap": 2}
+    definition = MailboxDefinition.model_validate(changed)
+    seal = lambda workspace, name, plain: plain.encode()  # noqa: E731
+    await mailboxes.edit(engine.database, engine.workspace, found.id, definition, None, seal, "test", engine.now)
+    assert await engine.send() == 1
