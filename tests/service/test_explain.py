@@ -7,7 +7,7 @@ from caesura.domain.delivery import Kind
 from caesura.domain.errors import NotFound
 from caesura.domain.explanation import Explanation
 from caesura.domain.reasons import Reason
-from caesura.service import campaigns, enrollments, explain, holds, leads, mailboxes, sending, suppressions
+from caesura.service import campaigns, enrollments, explain, holds, leads, mailboxes, sending, suppressions, workers
 from caesura.store import explain as store
 
 DAY = timedelta(days=1)
@@ -28,6 +28,17 @@ async def why_campaign(world: Any, campaign_id: int) -> Explanation:
 
 async def place(world: Any, level: str, subject: object = "") -> Any:
     return await holds.place(*world.key, level, str(subject), "manual", "anna", "look into it", world.now)
+
+
+@pytest.fixture(autouse=True)
+async def worker(world: Any) -> str:
+    """A worker that is there."""
+    await seen(world, world.now + timedelta(days=3650))
+    return "host/1/1"
+
+
+async def seen(world: Any, at: datetime) -> None:
+    await workers.see(world.database, "host/1/1", "host", 1, 200, at)
 
 
 def reasons(answer: Explanation) -> list[Reason]:
@@ -343,8 +354,8 @@ async def test_a_mailbox_whose_server_is_away_says_so(world: Any) -> None:
     until = world.now + timedelta(minutes=4)
     await sending.put_off_mailbox(world.database, world.workspace_id, mailbox_id, until, "server_unreachable")
     answer = await why_mailbox(world, mailbox_id)
-    assert (reasons(answer), answer.next_at) == ([Reason.NO_USABLE_MAILBOX], until)
-    assert "anna waits (server unreachable)" in answer.sentence
+    assert (reasons(answer), answer.next_at) == ([Reason.SERVER_UNREACHABLE], until)
+    assert "The server of the mailbox anna cannot be reached" in answer.sentence
 
 
 async def test_an_archived_or_held_mailbox_says_so(world: Any) -> None:
@@ -502,3 +513,20 @@ async def test_a_lead_that_is_mended_is_ready_again(world: Any) -> None:
     change = leads.LeadChange(fields={"city": "Ulm"})
     await leads.change(*world.key, lead_id, change, world.actor, world.now)
     assert reasons(await why(world, enrollment_id)) == [Reason.READY]
+
+
+async def test_what_nobody_is_there_to_send_says_so(world: Any) -> None:
+    campaign_id, enrollment_id = await one_lead(world)
+    [mailbox_id] = [row.id for row in await mailboxes.page(world.database, world.workspace_id, None, 10)]
+    asked = [(why, enrollment_id), (why_mailbox, mailbox_id), (why_campaign, campaign_id)]
+    for ask, subject in asked:
+        assert reasons(await ask(world, subject)) == [Reason.READY]
+    await seen(world, world.now - timedelta(seconds=16))
+    for ask, subject in asked:
+        answer = await ask(world, subject)
+        assert (reasons(answer), answer.next_at) == ([Reason.NO_WORKER], None)
+    await workers.forget(world.database, "host/1/1")
+    assert reasons(await why(world, enrollment_id)) == [Reason.NO_WORKER]
+    # It is named only where nothing else is in the way.
+    await place(world, "lead", (await enrollments.get(world.database, world.workspace_id, enrollment_id)).lead_id)
+    assert reasons(await why(world, enrollment_id)) == [Reason.LEAD_HOLD]

@@ -39,6 +39,7 @@ _ORDER: tuple[frozenset[Reason], ...] = (
     frozenset({Reason.NO_STEPS}),
     frozenset({Reason.NO_LEADS}),
     frozenset({Reason.MAILBOX_HOLD, Reason.NO_USABLE_MAILBOX, Reason.MAILBOX_LEFT}),
+    frozenset({Reason.NO_WORKER}),
     frozenset(
         {
             Reason.NOT_DUE,
@@ -49,6 +50,7 @@ _ORDER: tuple[frozenset[Reason], ...] = (
             Reason.RAMP,
             Reason.GAP,
             Reason.RATE,
+            Reason.SERVER_UNREACHABLE,
             Reason.CAMPAIGN_DAILY_NEW,
             Reason.CAMPAIGN_DAILY_TOTAL,
             Reason.GRADUAL,

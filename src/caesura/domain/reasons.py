@@ -51,6 +51,8 @@ class Reason(StrEnum):
     NO_LEADS = "no_leads"
     NO_USABLE_MAILBOX = "no_usable_mailbox"
     MAILBOX_LEFT = "mailbox_left"
+    SERVER_UNREACHABLE = "server_unreachable"
+    NO_WORKER = "no_worker"
     NO_FREE_SLOT = "no_free_slot"
     # under way, or behind it
     READY = "ready"
@@ -110,6 +112,8 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.NO_LEADS: "The campaign has no lead that is still to be written to.",
     Reason.NO_USABLE_MAILBOX: "No mailbox of the pool can be used[: {detail}].",
     Reason.MAILBOX_LEFT: "Its mailbox[ {mailbox}] is archived or has left the pool; rebind the campaign's leads.",
+    Reason.SERVER_UNREACHABLE: "The server of the mailbox[ {mailbox}] cannot be reached[; it is tried again at {at}].",
+    Reason.NO_WORKER: "Nothing stands in its way, but no worker has been seen lately: start one.",
     Reason.NO_FREE_SLOT: "All sending slots[ of {mailbox}] are in use; it goes out when one is free.",
     Reason.READY: "Nothing stands in its way; it goes out with the next free slot.",
     Reason.CLAIMED: "A worker has claimed it[ until {at}], and will send it or give it back.",

@@ -8,7 +8,6 @@ import stat
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,7 +27,6 @@ from caesura.worker.reach import reach
 _MEGABYTE = 1_000_000
 _LITTLE_SPACE = 2_000 * _MEGABYTE
 _NO_SPACE = 200 * _MEGABYTE
-_SILENT_WORKER = timedelta(seconds=15)
 _CLOCK_SECONDS = 1.0
 _CLOCK_LIMIT_SECONDS = 10.0
 _SMTP_SECONDS = 10.0
@@ -159,7 +157,7 @@ async def _engine(engine: Engine) -> AsyncIterator[Check]:
     for row in found:
         silent = now() - row.seen_at
         detail = f"process {row.process_id} on {row.host}, {row.slots} slots"
-        if silent > _SILENT_WORKER:
+        if silent > workers.SILENT_AFTER:
             detail += f", silent for {silent.total_seconds():.0f} s"
             advice = "if it is gone, what it had is recovered by itself; if it hangs, end it and start another"
             yield Check(Level.WARN, "worker", detail, advice)

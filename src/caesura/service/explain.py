@@ -18,9 +18,11 @@ from caesura.domain.windows import local_day, next_open, parse_zone
 from caesura.service.plans import Plans, begun
 from caesura.service.sending.claim import BURST, MAILBOXES
 from caesura.service.sending.effects import campaign_room, load_of
+from caesura.service.workers import SILENT_AFTER
 from caesura.store import campaigns, enrollments, holds, leads, mailboxes, messages, suppressions
 from caesura.store import explain as store
 from caesura.store import sending as sending_store
+from caesura.store import workers as worker_store
 from caesura.store.campaigns import CampaignRow, Counters
 from caesura.store.database import Connection, Database
 from caesura.store.enrollments import EnrollmentRow
@@ -86,7 +88,7 @@ async def why_lead(
         found += await (
             _bound_findings(case, campaign, row.mailbox_id) if row.mailbox_id else _pool_findings(case, campaign)
         )
-        return explain(found, now)
+        return explain(found or await _worker_findings(case), now)
 
     return await database.run(work)
 
@@ -106,7 +108,7 @@ async def why_mailbox(
         found = await _hold_findings(case, "workspace", "")
         found += await _mailbox_findings(case, mailbox_id)
         number, running = await store.campaigns_of_mailbox(tx, workspace_id, mailbox_id)
-        return explain(found, now, {"campaigns": number, "running_campaigns": running})
+        return explain(found or await _worker_findings(case), now, {"campaigns": number, "running_campaigns": running})
 
     return await database.run(work)
 
@@ -139,7 +141,7 @@ async def why_campaign(
             found += [finding(Reason.MAILBOX_LEFT, mailbox=", ".join(left))] if left else []
         if not found and counters.sending:
             found.append(finding(Reason.IN_TRANSIT))
-        return explain(found, now, _counts(counters, held))
+        return explain(found or await _worker_findings(case), now, _counts(counters, held))
 
     return await database.run(work)
 
@@ -402,6 +404,12 @@ async def _wait_findings(case: _Case, row: MailboxRow, plan: MailboxPlan) -> lis
             detail = f"{row.name} waits ({word.replace('_', ' ')})"
             found.append(finding(Reason.NO_USABLE_MAILBOX, pace.wait_until, more, detail=detail))
     return found
+
+
+async def _worker_findings(case: _Case) -> list[Finding]:
+    """For what nothing else keeps back: whether there is anybody to send it."""
+    is_served = await worker_store.is_any_seen(case.tx, case.now - SILENT_AFTER)
+    return [] if is_served else [finding(Reason.NO_WORKER)]
 
 
 def _work_findings(counters: Counters, held: list[tuple[str, int]]) -> list[Finding]:

@@ -1,13 +1,16 @@
 """Workers: who is there, and what the dead of this machine left behind."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from caesura.service.plans import Plans
 from caesura.service.recovery import Recovered, bury
 from caesura.store import workers as store
 from caesura.store.database import Database
 from caesura.store.workers import WorkerRow
+
+# A worker says every second that it is there; one that has said nothing for this long counts as silent.
+SILENT_AFTER = timedelta(seconds=15)
 
 
 async def see(database: Database, worker: str, host: str, process_id: int, slots: int, now: datetime) -> None:

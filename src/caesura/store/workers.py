@@ -31,6 +31,11 @@ async def forget(tx: Connection, worker: str) -> None:
     await tx.execute(SQL["forget_worker"], worker)
 
 
+async def is_any_seen(tx: Connection, since: datetime) -> bool:
+    """Whether any worker was there after `since`."""
+    return bool(await tx.fetchval(SQL["worker_seen"], since))
+
+
 async def listed(tx: Connection) -> list[WorkerRow]:
     """The workers, the oldest first."""
     return [WorkerRow(*row) for row in await tx.fetch(SQL["workers"])]

@@ -11,7 +11,7 @@ def reasons(answer: Any) -> list[str]:
 
 async def test_a_paused_campaign_says_who_paused_it_and_when_it_goes_on(desk: Any) -> None:
     campaign_id, [enrollment_id] = await desk.running("a@example.com")
-    assert reasons(await desk.get(f"/campaigns/{campaign_id}/why")) == ["ready"]
+    assert reasons(await desk.get(f"/campaigns/{campaign_id}/why")) == ["no_worker"]
     await desk.post(f"/campaigns/{campaign_id}/pause", {"resume_at": "2026-03-03T09:00:00Z", "reason": "wrong price"})
     for path in (f"/campaigns/{campaign_id}/why", f"/enrollments/{enrollment_id}/why"):
         why = await desk.get(path)

@@ -337,6 +337,10 @@ on conflict (id) do update set seen_at = $5, slots = $4
 -- A worker has left, and has nothing any more.
 delete from worker where id = $1
 
+-- name: worker_seen
+-- Whether any worker was there after an instant.
+select exists (select from worker where seen_at > $1)
+
 -- name: workers
 -- The workers that are there, or were.
 select id, host, process_id, slots, started_at, seen_at from worker order by started_at, id
