@@ -17,7 +17,8 @@ where c.status = 'running' and not c.archived
 order by c.workspace_id, c.id
 
 -- name: ready_mailboxes
--- The mailboxes of a campaign's pool that may be ready now, and their load; those that waited longest first.
+-- The mailboxes of a campaign's pool that may be ready now, and their load; those that waited longest first,
+-- and of those that never wait, others at each moment.
 select m.id, m.version, p.day, p.used, p.ready_at, p.busy_until
 from campaign c
 join pool_mailbox pm on pm.workspace_id = c.workspace_id and pm.pool_id = c.pool_id
@@ -30,7 +31,7 @@ where c.workspace_id = $1 and c.id = $2 and not m.archived
   and not exists (
     select from hold h where h.workspace_id = m.workspace_id and h.released_at is null
       and h.level = 'mailbox' and h.subject = m.id::text)
-order by p.ready_at nulls first, m.id
+order by p.ready_at nulls first, md5(m.id::text || $4::text)
 limit $5
 
 -- name: ready_for_follow_ups
