@@ -2,7 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
@@ -175,6 +178,18 @@ def _fail(loss: Loss) -> None:
 LANE: ContextVar[Lane] = ContextVar("lane")
 
 
+@contextmanager
+def _stopped(lanes: Sequence[Lane]) -> Iterator[None]:
+    """The server's processes of these lanes, all of which wait for locks, do not wake meanwhile."""
+    for lane in lanes:
+        os.kill(lane.process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for lane in lanes:
+            os.kill(lane.process, signal.SIGCONT)
+
+
 class _Connection:
     """What services see of a connection."""
 
@@ -277,7 +292,6 @@ class SimulatedDatabase(Database):
         self.lanes = lanes
         self.monitor, self._watcher = monitors
         self.commits = 0
-        self._releases = 0
         self.heard: Collected = lambda number, rows: None
 
     @classmethod
@@ -331,8 +345,7 @@ class SimulatedDatabase(Database):
                 ready = [lane for lane in lanes if lane.state is _State.AFTER]
                 waiting = [lane for lane in lanes if lane.state is _State.BEFORE]
                 chosen = ready[0] if ready else random.choice(waiting)
-                chosen.state = _State.RUNNING
-                chosen.go.set()
+                await self._let_go(chosen, lanes, random)
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for lane in lanes:
@@ -350,21 +363,45 @@ class SimulatedDatabase(Database):
             lane.state = _State.DONE
             lane.arrived.set()
 
+    async def _let_go(self, chosen: Lane, lanes: Sequence[Lane], random: Random) -> None:
+        """Lets a lane go on to its next gate, and then those that waited for what it let go.
+
+        PostgreSQL leaves it to chance which of two comes first that wait for the same row. Here it is drawn: their
+        processes are stopped, and go on one at a time.
+        """
+        waiting = [lane for lane in lanes if lane.state is _State.BLOCKED]
+        random.shuffle(waiting)
+        releases = chosen.releases
+        with _stopped(waiting):
+            chosen.state = _State.RUNNING
+            chosen.go.set()
+            await self._settle_one(chosen)
+            has_moved = chosen.releases != releases
+            while has_moved:
+                has_moved = False
+                for lane in [lane for lane in waiting if lane.state is _State.BLOCKED]:
+                    has_moved |= await self._try_again(lane)
+
+    async def _try_again(self, lane: Lane) -> bool:
+        """Lets a lane that waits for a lock go on, if it can; whether it could."""
+        os.kill(lane.process, signal.SIGCONT)
+        lane.state = _State.RUNNING
+        await self._settle_one(lane)
+        if lane.state is _State.BLOCKED:
+            os.kill(lane.process, signal.SIGSTOP)
+        return lane.state is not _State.BLOCKED
+
     async def _settle(self, lanes: Sequence[Lane]) -> bool:
         """Waits until every lane is at a gate, at a lock or done; whether any is at a gate."""
         while True:
             for lane in lanes:
                 await self._settle_one(lane)
-            blocked = [lane for lane in lanes if lane.state is _State.BLOCKED]
-            releases = sum(lane.releases for lane in lanes)
-            if blocked and releases != self._releases:
-                # Locks are let go at the end of a transaction: perhaps the one that is waited for.
-                self._releases = releases
-            elif any(lane.state in (_State.BEFORE, _State.AFTER) for lane in lanes):
+            if any(lane.state in (_State.BEFORE, _State.AFTER) for lane in lanes):
                 return True
-            elif not blocked:
+            blocked = [lane for lane in lanes if lane.state is _State.BLOCKED]
+            if not blocked:
                 return False
-            # If all wait for each other, PostgreSQL will end one of them.
+            # All wait for each other: PostgreSQL will end one of them.
             for lane in blocked:
                 lane.state = _State.RUNNING
 
