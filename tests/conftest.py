@@ -6,8 +6,6 @@
 import asyncio
 import itertools
 import os
-import subprocess
-import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+from guarded_directory import guarded_directory
 
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
@@ -26,32 +25,6 @@ pytest_plugins = ("sending_engine",)
 T = TypeVar("T")
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
-
-# Standard input ends when the test process does, however it ends.
-_GUARD = """
-cat >/dev/null
-for pid in "$1"/postgres/data/postmaster.pid "$1"/*/postgres/data/postmaster.pid; do
-    [ -f "$pid" ] && kill -QUIT "$(head -n 1 "$pid")" 2>/dev/null
-done
-rm -rf "$1" || { sleep 1; rm -rf "$1"; }
-"""
-
-
-@contextmanager
-def guarded_directory() -> Iterator[Path]:
-    """A directory with a short path. It goes, and any server in it, even when this process is killed."""
-    path = Path(tempfile.mkdtemp(prefix="caesura-test-"))
-    path.chmod(0o711)  # root's server is another user
-    guard = subprocess.Popen(
-        ["/bin/sh", "-c", _GUARD, "guard", path],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield path
-    finally:
-        guard.communicate()
 
 
 class Administrator:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 _TESTS = """
-import importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("fixtures", sys.argv[1])
-fixtures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fixtures)
-with fixtures.guarded_directory() as directory:
-    server = fixtures.EmbeddedPostgres.start(directory, settings={"fsync": "off"})
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from caesura.runtime.postgres import EmbeddedPostgres
+from guarded_directory import guarded_directory
+with guarded_directory() as directory:
+    server = EmbeddedPostgres.start(directory, settings={"fsync": "off"})
     print(json.dumps({"directory": str(directory), "process": server.process}), flush=True)
     sys.stdin.read()
 """
@@ -23,9 +23,9 @@ with fixtures.guarded_directory() as directory:
 
 @pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_test_process_leaves_neither_server_nor_directory(way: signal.Signals) -> None:
-    conftest = str(Path(__file__).with_name("conftest.py"))
+    support = str(Path(__file__).with_name("support"))
     tests = subprocess.Popen(
-        [sys.executable, "-c", _TESTS, conftest],
+        [sys.executable, "-c", _TESTS, support],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

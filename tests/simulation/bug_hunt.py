@@ -21,12 +21,16 @@ _FOUND = re.compile(r"^seed (\d+): ([\w-]+): ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """What came of one bug: the first seed that found it and the rule that it broke; None where none did."""
+    """What came of one bug: the first seed that found it and the rule that it broke; None where none did.
+
+    `fault` says why it could not be hunted at all.
+    """
 
     bug: Bug
     seed: int | None
     rule: str | None
     seconds: float
+    fault: str | None = None
 
 
 def plant(bug: Bug, source: Path) -> None:
@@ -45,27 +49,34 @@ def hunt(bug: Bug, seeds: int) -> Hunt:
     with tempfile.TemporaryDirectory(prefix="caesura-bug-") as directory:
         source = Path(directory) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-        plant(bug, source)
-        program = [
-            sys.executable,
-            str(ROOT / "scripts" / "simulate.py"),
-            "--stop",
-            "--jobs",
-            "1",
-            "--seeds",
-            str(seeds),
-        ]
-        environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
-        run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    if run.returncode not in (0, 1) or (run.returncode == 1 and not _FOUND.search(run.stdout)):
-        raise RuntimeError(f"{bug.name}: the simulator broke\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
-    found = _FOUND.search(run.stdout)
+        try:
+            plant(bug, source)
+        except LookupError as error:
+            return Hunt(bug, None, None, 0.0, f"does not fit: {error}")
+        run = _simulate(source, seeds)
     seconds = time.monotonic() - began
-    return Hunt(bug, int(found[1]) if found else None, found[2] if found else None, seconds)
+    found = _FOUND.search(run.stdout)
+    if run.returncode == 1 and found:
+        return Hunt(bug, int(found[1]), found[2], seconds)
+    fault = None if run.returncode == 0 else f"the simulator broke: {run.stdout[-500:]}{run.stderr[-1500:]}"
+    return Hunt(bug, None, None, seconds, fault)
+
+
+def _simulate(source: Path, seeds: int) -> "subprocess.CompletedProcess[str]":
+    """Runs the simulator on this copy, in a process that ends with this one."""
+    simulator = str(ROOT / "scripts" / "simulate.py")
+    program = [sys.executable, simulator, "--stop", "--leash", "--jobs", "1", "--seeds", str(seeds)]
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    near, far = os.pipe()
+    try:
+        return subprocess.run(program, env=environment, stdin=near, capture_output=True, text=True, check=False)
+    finally:
+        os.close(near)
+        os.close(far)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hunts all bugs, or those whose names match; 0 if each that has no note was found."""
+    """Hunts all bugs, or those whose names match; 0 if each fits the code, and each that has no note was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds for each bug")
     parser.add_argument("--only", default="", help="those whose names match this regular expression")
@@ -80,9 +91,9 @@ def main(arguments: Sequence[str]) -> int:
             print(_line(one), flush=True)
     found = sum(one.seed is not None for one in hunts)
     print(f"{found} of {len(hunts)} found, in {time.monotonic() - began:.0f} s")
-    return int(any(one.seed is None and not one.bug.note for one in hunts))
+    return int(any(one.fault or (one.seed is None and not one.bug.note) for one in hunts))
 
 
 def _line(hunt: Hunt) -> str:
-    end = f"seed {hunt.seed} ({hunt.rule})" if hunt.seed is not None else f"NOT FOUND  {hunt.bug.note}"
+    end = hunt.fault or (f"seed {hunt.seed} ({hunt.rule})" if hunt.seed is not None else f"NOT FOUND  {hunt.bug.note}")
     return f"{hunt.bug.name:52} {end:28} {hunt.seconds:6.0f} s"

@@ -5,19 +5,19 @@ import asyncio
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from guarded_directory import guarded_directory
 
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
+from simulation import leash
 from simulation.database import SERVER_SETTINGS, SimulatedDatabase
 from simulation.runner import Report, run_seed
 
@@ -31,14 +31,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--stop", action="store_true", help="stop at the first violation")
     parser.add_argument("--quiet", action="store_true", help="with --seed: no trace")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes; one for each core")
+    parser.add_argument("--leash", action="store_true", help="end when standard input does")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="caesura-simulation-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)  # root's server is another user
-        with EmbeddedPostgres.start(Path(directory), settings=SERVER_SETTINGS) as server:
-            if options.seed is not None:
-                return asyncio.run(_replay(server.dsn, options.seed, options.quiet))
-            seeds = range(options.first, options.first + options.seeds)
-            return _run_many(server.dsn, seeds, options.jobs, options.stop)
+    if options.leash:
+        leash.wear(sys.stdin.fileno())
+    with guarded_directory() as directory, EmbeddedPostgres.start(directory, settings=SERVER_SETTINGS) as server:
+        if options.seed is not None:
+            return asyncio.run(_replay(server.dsn, options.seed, options.quiet))
+        seeds = range(options.first, options.first + options.seeds)
+        return _run_many(server.dsn, seeds, options.jobs, options.stop)
 
 
 async def _replay(dsn: str, seed: int, is_quiet: bool) -> int:
@@ -88,11 +89,16 @@ def _reports(dsn: str, seeds: Sequence[int], jobs: int) -> Iterator[Iterator[Rep
     databases: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
     for one in asyncio.run(_databases(dsn, jobs)):
         databases.put(one)
-    with ProcessPoolExecutor(jobs, context, _begin, (databases,)) as executor:
-        try:
-            yield executor.map(_run_here, seeds)
-        finally:
-            executor.shutdown(cancel_futures=True)
+    ends = os.pipe()
+    try:
+        with ProcessPoolExecutor(jobs, context, _begin, (databases, *ends)) as executor:
+            try:
+                yield executor.map(_run_here, seeds)
+            finally:
+                executor.shutdown(cancel_futures=True)
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 async def _databases(dsn: str, count: int) -> list[str]:
@@ -112,8 +118,10 @@ _loop = asyncio.Runner()
 _here: list[SimulatedDatabase] = []
 
 
-def _begin(databases: "multiprocessing.SimpleQueue[str]") -> None:
-    """What a process of the pool does first: it takes a database of its own."""
+def _begin(databases: "multiprocessing.SimpleQueue[str]", near: int, far: int) -> None:
+    """What a process of the pool does first: it ties itself to the first process, and takes a database of its own."""
+    os.close(far)
+    leash.wear(near)
     _here.append(_loop.run(_connect(databases.get())))
 
 

@@ -109,7 +109,7 @@ class People:
         if status.campaign.quiesced_at is not None and status.in_transit:
             raise Violation("G1", f"quiet, with {status.in_transit} in transit")
         if not self._world.is_racing:
-            truly = self._world.in_transit(status.campaign.id)
+            truly = self._world.witness.in_transit(status.campaign.id)
             if status.in_transit != truly:
                 raise Violation("G1", f"the pause answered {status.in_transit} in transit; there were {truly}")
 
@@ -246,7 +246,7 @@ class People:
 
     async def settle_one(self, enrollment: int, number: int) -> None:
         world = self._world
-        was_sent = world.has_arrived(enrollment, number)
+        was_sent = world.witness.has_arrived(enrollment, number)
         now = world.timeline.clock()
         await recovery.settle_unknown(
             world.database, self._plans, world.workspace, enrollment, number, was_sent, ACTOR, now
@@ -262,7 +262,7 @@ class People:
         by = timedelta(seconds=size if random.random() < 0.5 else -size)
         world.timeline.jump(by)
         for worker in world.workers:
-            world.excuse(worker)
+            world.witness.excuse(worker)
         world.note("clock jumps", by)
         world.wake_all()
 

@@ -163,7 +163,7 @@ class Wire:
             self.under_way.remove(job)
             babbled = outcome.reply is not None and outcome.reply.code // 100 == 3
             if outcome.kind is Kind.UNKNOWN and (self._is_cut or babbled):
-                self._world.excuse_job(job)
+                self._world.witness.excuse_job(job)
             self._lane.carrier.finished(job, outcome)
         while data := self.session.output():
             self._up.put(data)
@@ -295,7 +295,7 @@ class Wire:
     # The truth
 
     def _received(self, received: Received) -> None:
-        self._world.received(self._worker, self._mailbox.mailbox_id, received)
+        self._world.witness.received(self._worker, self._mailbox.mailbox_id, received)
 
     def _refused(self, recipient: str | None, stage: str, code: int) -> None:
         self._world.note("server refuses", recipient, stage, code)

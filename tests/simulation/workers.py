@@ -90,14 +90,14 @@ class SimulatedWorker:
             return
         self._world.note(self.name, "dies with", *sorted(job.name for job in self.in_transit))
         self.is_dead = True
-        self._world.excuse(self.name)
+        self._world.witness.excuse(self.name)
         self._carrier.die()
         self._world.died(self)
 
     def hang(self, seconds: float) -> None:
         """It does nothing for so long, and does not know it."""
         self._world.note(self.name, "hangs", f"{seconds:.3f}")
-        self._world.excuse(self.name)
+        self._world.witness.excuse(self.name)
         self._hung_until = self._world.timeline.now + timedelta(seconds=seconds)
 
     def stop(self) -> None:
@@ -298,7 +298,7 @@ class SimulatedWorker:
                 self._world.database, self._plans, plan, wanted, self.name, self._settings.lease, now
             )
         except Unavailable:
-            self._world.excuse(self.name)
+            self._world.witness.excuse(self.name)
             self._doubts.append(Doubt(plan, [one.claimed.enrollment_id for one in wanted], now))
             self._schedule_record(self._outage_seconds())
             self._start_round(self._outage_seconds())
@@ -312,7 +312,7 @@ class SimulatedWorker:
             one = by_enrollment[marked.enrollment_id]
             job = Job(plan, marked, one.mailbox, one.envelope, deadline)
             self.in_transit[job] = None
-            self._world.composed(job)
+            self._world.witness.composed(job)
             self._schedule(self._step_seconds(), "submit", lambda job=job: self._submit(job))
         self._schedule_renewal()
         await self._next_campaign()
@@ -325,7 +325,6 @@ class SimulatedWorker:
     def _finished(self, job: Job, outcome: Outcome) -> None:
         reply = outcome.reply.code if outcome.reply else ""
         self._world.note(self.name, "outcome", job.name, outcome.kind.value, outcome.stage.value, reply)
-        self._world.outcome(self.name, job, outcome)
         self._outcomes.append((job, outcome))
         self._schedule_record(self._random.uniform(0.5, 1.5) * self._settings.gather_seconds)
 
@@ -422,7 +421,7 @@ class SimulatedWorker:
                 self._world.database, self.name, keys, self._settings.lease, self._world.timeline.clock()
             )
         except Unavailable:
-            self._world.excuse(self.name)
+            self._world.witness.excuse(self.name)
             self._is_renewal_due = True
             self._schedule(self._settings.lease / 6, "renew", self._renew)
             return

@@ -1,9 +1,8 @@
 """A simulated world: one seed, one thread of control, the product's services over a real database, and the truth."""
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from email import message_from_bytes
 from random import Random
 from typing import Any
 
@@ -12,31 +11,24 @@ from caesura.domain.errors import Unavailable
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
 from caesura.domain.validation import validate
-from caesura.protocol.smtp import Outcome
 from caesura.service import campaigns, definitions, enrollments, holds, mailboxes, recovery, workspaces
 from caesura.service.campaigns import PauseOptions
 from caesura.service.plans import Plans
 from simulation.database import LANE, Fault, Lane, Loss, ProcessDied, SimulatedDatabase
 from simulation.history import (
-    Arrival,
     Barrier,
     Edition,
     Enrolled,
     History,
     Key,
-    Mark,
     Moment,
-    Move,
     Pause,
-    Settled,
-    Switch,
     Violation,
 )
-from simulation.network import Received
 from simulation.parameters import FaultParameters, Parameters
 from simulation.people import ACTOR, People
 from simulation.timeline import Event, Timeline
-from simulation.wires import Job
+from simulation.witness import Witness
 from simulation.workers import SimulatedWorker, Unsealer
 
 NO_FAULTS = FaultParameters(0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
@@ -84,16 +76,6 @@ select enrollment_id, state, cause, step, '' from message where state = 'sending
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerState:
-    """Where the ledger has a message now."""
-
-    state: str
-    attempt: int
-    since: datetime
-    worker: str | None
-
-
 class World:
     """Everything there is in one seed."""
 
@@ -102,6 +84,7 @@ class World:
         self.database = database
         self.timeline = Timeline(parameters.start)
         self.history = History(self.timeline)
+        self.witness = Witness(self.timeline, self.history)
         self.habits = parameters.habits
         self.faults = parameters.faults
         self.workspace = 0
@@ -115,7 +98,6 @@ class World:
         self.stirs = 0  # how often something changed that may concern a worker that sleeps
         self.people = People(self)
         self._random = Random(f"{parameters.seed}/world")
-        self._ledger: dict[Key, LedgerState] = {}
         self._edition = 0
         self._worker_number = 0
         self._is_quiet = False
@@ -178,7 +160,16 @@ class World:
         if not self.is_racing and not any(one.until is None for one in found):
             raise Violation("G8", f"hold {row.id} was answered and is not in force")
 
+    def settleable(self) -> list[Key]:
+        """Unknown messages of which the truth can be known."""
+        jobs = [job for one in self.workers.values() for job in one.in_transit]
+        return self.witness.settleable({(job.marked.enrollment_id, job.marked.step) for job in jobs})
+
     # What is written down
+
+    def _heard(self, number: int, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        self.stirs += len(rows)
+        self.witness.hear(self.moment(number), rows)
 
     def moment(self, commit: int) -> Moment:
         return Moment(commit, self.timeline.now, self.timeline.clock())
@@ -192,52 +183,6 @@ class World:
             self.definitions[place] = definition
             edition = Edition(self.moment(commit), self.campaign_ids[place], number, definition)
             self.history.editions.append(edition)
-
-    def composed(self, job: Job) -> None:
-        marked = job.marked
-        key = (marked.enrollment_id, marked.step, marked.attempt)
-        self.history.composed[key] = job.envelope.content
-
-    def excuse_job(self, job: Job) -> None:
-        """Nobody can know what became of this one."""
-        self.history.excused.add((job.marked.enrollment_id, job.marked.step, job.marked.attempt))
-
-    def excuse(self, worker: str) -> None:
-        """Nobody can know what became of what this worker has in transit."""
-        for (enrollment, step), entry in self._ledger.items():
-            if entry.state == "sending" and entry.worker == worker:
-                self.history.excused.add((enrollment, step, entry.attempt))
-
-    def outcome(self, worker: str, job: Job, outcome: Outcome) -> None:
-        """A session said what became of a message."""
-
-    def received(self, worker: str, mailbox: int, received: Received) -> None:
-        """A server was given a content in full."""
-        header, _, _ = received.content.partition(b"\r\n\r\n")
-        message_id = message_from_bytes(header + b"\r\n\r\n")["Message-ID"]
-        mark = self._mark_of(message_id, worker)
-        name = f"{mark.enrollment}/{mark.step}#{mark.attempt}" if mark else message_id
-        self.note("server", "takes" if received.is_taken else "refuses", name, received.recipient)
-        if mark is not None:
-            self.history.seen_ids.setdefault(mark.key, set()).add(message_id)
-        if received.is_taken:
-            now = self._ledger.get(mark.key) if mark else None
-            in_transit = now is not None and mark is not None and now.state == "sending" and now.attempt == mark.attempt
-            self.history.arrivals.append(
-                Arrival(
-                    self.timeline.now, self.timeline.clock(), mailbox, received.sender, received.recipient,
-                    received.content, worker, mark, in_transit,
-                )
-            )  # fmt: skip
-
-    def _mark_of(self, message_id: str, worker: str) -> Mark | None:
-        for mark in reversed(self.history.marks):
-            if mark.message_id == message_id and mark.worker == worker:
-                return mark
-        return None
-
-    def has_arrived(self, enrollment: int, step: int) -> bool:
-        return any(one.mark is not None and one.mark.key == (enrollment, step) for one in self.history.arrivals)
 
     def frozen_spans(self, campaign: int) -> list[tuple[datetime, datetime]]:
         """When the campaign's clock stood still, by what people asked for and when the campaign changed its status."""
@@ -266,83 +211,6 @@ class World:
         """How long the campaign's clock stood still between two true instants."""
         spans = self.frozen_spans(campaign)
         return sum(max(0.0, (min(end, later) - max(start, earlier)).total_seconds()) for start, end in spans)
-
-    def in_transit(self, campaign: int) -> int:
-        """How many messages of a campaign are `sending` in the ledger."""
-        of = {one.enrollment for one in self.history.enrolled.values() if one.campaign == campaign}
-        return sum(entry.state == "sending" and key[0] in of for key, entry in self._ledger.items())
-
-    def settleable(self) -> list[Key]:
-        """Unknown messages of which the truth can be known: nobody has them in hand any more."""
-        in_hand = {
-            (job.marked.enrollment_id, job.marked.step) for one in self.workers.values() for job in one.in_transit
-        }
-        return [
-            key
-            for key, entry in self._ledger.items()
-            if entry.state == "unknown"
-            and key not in in_hand
-            and self.timeline.now - entry.since > timedelta(seconds=60)
-        ]
-
-    def _heard(self, number: int, rows: Any) -> None:
-        """What a commit changed, as the database's own triggers tell."""
-        moment = self.moment(number)
-        self.stirs += len(rows)
-        for kind, data in rows:
-            match kind:
-                case "message":
-                    self._heard_message(moment, data)
-                case "enrollment":
-                    self._heard_enrollment(moment, data)
-                case "campaign":
-                    self.history.switches.append(
-                        Switch(moment, data["id"], data["before"], data["status"], data["clock_mode"], data["version"])
-                    )
-                case "hold":
-                    self._heard_hold(moment, data)
-                case "suppression":
-                    self.history.barriers.append(Barrier(f"suppressed_{data['kind']}", data["value"], "", moment))
-
-    def _heard_message(self, moment: Moment, data: dict[str, Any]) -> None:
-        key = (data["enrollment"], data["step"])
-        self._ledger[key] = LedgerState(data["state"], data["attempt"], moment.at, data["worker"])
-        if data["state"] == "sending":
-            self.history.marks.append(
-                Mark(
-                    moment, data["campaign"], *key, data["attempt"], data["mailbox"], data["worker"],
-                    data["message_id"], datetime.fromisoformat(data["marked_at"]),
-                )
-            )  # fmt: skip
-            return
-        self.history.settled.append(
-            Settled(
-                moment, data["campaign"], *key, data["attempt"], data["before"], data["state"], data["cause"],
-                data["worker"],
-            )
-        )  # fmt: skip
-
-    def _heard_enrollment(self, moment: Moment, data: dict[str, Any]) -> None:
-        due = datetime.fromisoformat(data["due_before"])
-        self.history.moves.append(
-            Move(
-                moment, data["id"], data["before"], data["state"], data["step_before"], data["step"], due, data["cause"]
-            )
-        )
-        if data["state"] in ("stopped", "held"):
-            self.history.barriers.append(Barrier("enrollment", str(data["id"]), data["cause"], moment))
-        else:
-            for barrier in self.history.barriers:
-                if barrier.level == "enrollment" and barrier.subject == str(data["id"]) and barrier.until is None:
-                    barrier.until = moment
-
-    def _heard_hold(self, moment: Moment, data: dict[str, Any]) -> None:
-        found = [one for one in self.history.barriers if one.number == data["id"]]
-        if not found:
-            barrier = Barrier(data["level"], data["subject"], data["cause"], moment, None, data["id"])
-            self.history.barriers.append(barrier)
-        elif data["released_at"] is not None and found[0].until is None:
-            found[0].until = moment
 
     async def learn_enrollments(self) -> None:
         """Takes note of who is enrolled now."""
