@@ -159,3 +159,12 @@ def test_a_reader_who_has_seen_enough_is_no_error(running: Starter) -> None:
     answer = running("--help")
     answer.process.stdout.close()
     assert "Traceback" not in answer.process.stderr.read()
+
+
+def test_the_doctor_finds_a_server_at_the_port_that_it_really_has(running: Starter, data_directory: Path) -> None:
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory)
+    address = server.line().removeprefix("ready ")
+    out, _ = running("doctor", "--data-dir", data_directory).process.communicate(timeout=60)
+    assert f"ok    server: answers at {address}" in out
+    assert server.stop().status == 0
+    assert not (data_directory / "server.address").exists()

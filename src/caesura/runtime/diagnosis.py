@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from caesura.domain.errors import CaesuraError
 from caesura.protocol.smtp import FailureKind, SessionFailure
-from caesura.runtime.instance import KEY_FILE, now
+from caesura.runtime.instance import KEY_FILE, now, told_address
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.postgres.layout import Layout
 from caesura.runtime.settings import Settings
@@ -72,7 +72,10 @@ def diagnose(settings: Settings, workspace: str, tell: Callable[[Check], None]) 
 def _machine(settings: Settings) -> Iterator[Check]:
     yield _space(settings.data_dir)
     yield _key(settings)
-    yield _port(settings.host, settings.port)
+    told = told_address(settings.data_dir)
+    # What a server that was killed had told is of no use any more.
+    host, port = told if told is not None and _answers(*told) else (settings.host, settings.port)
+    yield _port(host, port)
 
 
 def _space(folder: Path) -> Check:
@@ -110,16 +113,21 @@ def _port(host: str, port: int) -> Check:
             pass
     except OSError:
         return Check(Level.OK, "server", f"none at {place}; the port is free for caesura serve")
+    if _answers(host, port):
+        return Check(Level.OK, "server", f"answers at http://{place}")
+    return Check(Level.WARN, "server", f"another program has {place}", "choose another port: caesura serve --port N")
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether a server of ours is there."""
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz"
     # No proxy: this is about our own machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=5) as answer:
-            if answer.status == 200:
-                return Check(Level.OK, "server", f"answers at http://{place}")
+            return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):
-        pass  # it does not speak HTTP
-    return Check(Level.WARN, "server", f"another program has {place}", "choose another port: caesura serve --port N")
+        return False  # nothing is there, or it does not speak HTTP
 
 
 async def _all_of_database(settings: Settings, reached: Reached, workspace: str, tell: Callable[[Check], None]) -> None:

@@ -1,9 +1,11 @@
 """What belongs to this installation and process: its secret key, the clock, entropy, and its name among workers."""
 
+import contextlib
 import os
 import secrets as system_entropy
 import socket
 import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from caesura.worker.letters import Identity
 from caesura.worker.loop import WorkerIdentity
 
 KEY_FILE = "secret.key"
+_ADDRESS_FILE = "server.address"
 
 
 def now() -> datetime:
@@ -80,6 +83,29 @@ def _create(file: Path) -> None:
             return
     finally:
         draft.unlink()
+
+
+@contextlib.contextmanager
+def address_told(data_dir: Path, host: str, port: int) -> Iterator[None]:
+    """Tells, for the length of the block, where this installation's server listens. A hint: no error when it cannot."""
+    file, words = data_dir / _ADDRESS_FILE, f"{host} {port}\n"
+    with contextlib.suppress(OSError):
+        file.write_text(words, encoding="ascii")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if file.read_text(encoding="ascii") == words:  # or another server has come since
+                file.unlink()
+
+
+def told_address(data_dir: Path) -> tuple[str, int] | None:
+    """Where a server of this installation listens, or did when it was killed; None where none has told."""
+    try:
+        host, port = (data_dir / _ADDRESS_FILE).read_text(encoding="ascii").split()
+        return host, int(port)
+    except (OSError, ValueError):
+        return None
 
 
 def machine() -> str:

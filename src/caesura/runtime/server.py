@@ -18,7 +18,7 @@ from caesura.domain.errors import CaesuraError, Unavailable
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
 from caesura.runtime.crew import Crew
-from caesura.runtime.instance import entropy, machine, now
+from caesura.runtime.instance import address_told, entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.outgoing import check_outgoing
 from caesura.runtime.settings import Settings
@@ -80,10 +80,11 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
             await asyncio.sleep(0.01)
         keeping = [asyncio.create_task(crew.run()), asyncio.create_task(_watch(reached))]
         host, port = listener.getsockname()[:2]
-        sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{port}\n")
-        sys.stdout.flush()
         stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait([web, stop], return_when=asyncio.FIRST_COMPLETED)
+        with address_told(settings.data_dir, host, port):
+            sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{port}\n")
+            sys.stdout.flush()
+            await asyncio.wait([web, stop], return_when=asyncio.FIRST_COMPLETED)
         for task in (*keeping, stop):
             task.cancel()
         await asyncio.gather(*keeping, stop, return_exceptions=True)
