@@ -76,7 +76,7 @@ def test_a_utf8_mark_is_dropped() -> None:
         ("h\nx".encode("utf-16-be"), "null_byte", 1, "offset 0"),
         (b"\xfe\xff\0h", "wrong_encoding", 1, "UTF-16"),
         ("h".encode("utf-32"), "wrong_encoding", 1, "UTF-32"),
-        (b"\xef\xbb\xbfh\r\na\rb\nM\xfcller\n", "wrong_encoding", 4, "0xfc at byte offset 11"),
+        (b"\xef\xbb\xbfh\r\na\rb\nM\xfcller\n", "wrong_encoding", 4, "0xfc at byte offset 11. Save it as UTF-8"),
         (b"h\nM\xc3", "wrong_encoding", 2, "offset 3"),
         (b"h\na\nb\0c\n", "null_byte", 3, "offset 5"),
         (b'h\na\n"b\n\n"c","d\n', "unclosed_quote", 5, "never closed"),

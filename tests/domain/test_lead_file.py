@@ -75,9 +75,25 @@ def test_the_delimiter_is_told_by_the_header(delimiter: str, others: str) -> Non
 
 def test_a_delimiter_inside_quotes_does_not_count() -> None:
     with pytest.raises(Invalid) as caught:
-        read('email;"a,b,c,d"\n')
+        read('email;"1,b,c,d"\n')
     assert [problem.code for problem in caught.value.problems] == ["bad_column"]
-    assert "Column 2, 'a,b,c,d'" in caught.value.detail
+    assert "Column 2, '1,b,c,d'" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Notes (internal)", "notes_internal"),
+        ("Company / Firm", "company_firm"),
+        ("Revenue in %", "revenue_in"),
+        ("#Seats", "seats"),
+        ("Client's name*", "client_s_name"),
+        ("_kept", "_kept"),
+    ],
+)
+def test_what_no_name_can_hold_separates_words_in_a_header(header: str, name: str) -> None:
+    (lead,) = leads(f"E-Mail*;{header}\na@example.com;x\n")
+    assert lead.fields == {name: "x"}
 
 
 def test_line_breaks_inside_quotes_are_kept_and_counted() -> None:

@@ -25,7 +25,7 @@ MAXIMUM_NAME_LENGTH = 64
 VARIABLE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 _EXCERPT_LENGTH = 200
-_SEPARATORS = re.compile(r"[\s-]+")
+_SEPARATORS = re.compile(r"\W+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,10 @@ def _header_problems(headers: list[str], allowed: Collection[str] | None) -> Ite
         # Two spellings of the time zone are one column; two of the address may be a postal address.
         same = ZONE_COLUMNS[0] if name in ZONE_COLUMNS else name
         if len(name) > MAXIMUM_NAME_LENGTH or VARIABLE_NAME.fullmatch(name) is None:
-            yield "bad_column", f"Column {number}, {_excerpt(header)!r}, is not a name: use letters, digits and _."
+            yield (
+                "bad_column",
+                f"Column {number}, {_excerpt(header)!r}, is not a name: begin it with one of a to z, and use a to z, 0 to 9 and _.",
+            )
         elif same in seen:
             yield "duplicate_column", f"Columns {seen[same]} and {number} are both named {name}."
         elif not (allowed is None or name in allowed or name in (address, *ZONE_COLUMNS)):
@@ -239,8 +242,8 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 
 def _variable_name(header: str) -> str:
-    """`First Name` and `first-name` are `first_name`."""
-    return _SEPARATORS.sub("_", header.strip().lower())
+    """`First Name` and `first-name` are `first_name`, `Notes (internal)` is `notes_internal`."""
+    return "_".join(filter(None, _SEPARATORS.split(header.lower())))
 
 
 def _excerpt(text: str) -> str:
