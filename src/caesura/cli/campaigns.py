@@ -99,19 +99,25 @@ def status(
 ) -> None:
     """Show where a campaign stands.
 
-    That is its status and why, and exact counts of leads and messages.
+    That is its status and why, exact counts of leads and messages, and for a running one what comes next.
     """
     from caesura.cli import standing
     from caesura.cli.session import work
     from caesura.runtime.instance import now
 
-    async def action(session: "Session") -> "Status":
-        from caesura.service import campaigns
+    async def action(session: "Session") -> "tuple[Status, Explanation | None]":
+        from caesura.domain.lifecycle import CampaignState
+        from caesura.service import campaigns, explain
 
         row = await session.campaign(campaign)
-        return await campaigns.status(session.database, session.workspace_id, row.id, session.now())
+        found = await campaigns.status(session.database, session.workspace_id, row.id, session.now())
+        if as_json or found.campaign.status is not CampaignState.RUNNING:
+            return found, None
+        key = session.database, session.engine.plans, session.workspace_id
+        return found, await explain.why_campaign(*key, row.id, session.now())
 
-    standing.show(work(data_dir, workspace, action), as_json, now())
+    found, explanation = work(data_dir, workspace, action)
+    standing.show(found, as_json, now(), explanation)
 
 
 def why(
@@ -133,20 +139,21 @@ def why(
     from caesura.cli.session import work
     from caesura.runtime.instance import now
 
-    async def action(session: "Session") -> "Explanation":
-        from caesura.service import explain
+    async def action(session: "Session") -> "tuple[Explanation, bool]":
+        from caesura.service import explain, workers
 
         row = await session.campaign(campaign)
         key = session.database, session.engine.plans, session.workspace_id
+        working = bool(await workers.listed(session.database))
         if lead is None:
-            return await explain.why_campaign(*key, row.id, session.now())
-        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now())
+            return await explain.why_campaign(*key, row.id, session.now()), working
+        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now()), working
 
-    explanation = work(data_dir, workspace, action)
+    explanation, working = work(data_dir, workspace, action)
     if as_json:
         output.show_json(explanation)
     else:
-        standing.show_explanation(explanation, now())
+        standing.show_explanation(explanation, now(), working)
 
 
 async def _enrollment(session: "Session", campaign_id: int, lead: str) -> int:

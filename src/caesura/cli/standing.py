@@ -49,8 +49,8 @@ def as_json(status: Status) -> dict[str, Any]:
     }
 
 
-def show(status: Status, json: bool, now: datetime) -> None:
-    """A status, for a person or a program."""
+def show(status: Status, json: bool, now: datetime, explanation: Explanation | None = None) -> None:
+    """A status, for a person or a program; for a person with what comes next, if that is explained."""
     if json:
         output.show_json(as_json(status))
         return
@@ -60,6 +60,8 @@ def show(status: Status, json: bool, now: datetime) -> None:
         pairs.append(("reason", row.reason))
     if row.status is CampaignState.PAUSED:
         pairs += _pause(status, now)
+    if explanation is not None:
+        pairs.append(("next", f"{clean(explanation.sentence)} [{explanation.reason}]"))
     pairs += [
         ("leads", _counted(counters.enrolled, {name: getattr(counters, name) for name in _LEADS})),
         ("messages", _counted(None, {name: getattr(counters, name) for name in _MESSAGES})),
@@ -109,18 +111,28 @@ def show_findings(findings: Sequence[Finding]) -> None:
             output.say(f"        and {number(one.count - len(one.examples[:5]))} more")
 
 
-def show_explanation(explanation: Explanation, now: datetime) -> None:
-    """Why something is not sending: the reason to name first, what else is in the way, and when it goes on."""
+def show_explanation(explanation: Explanation, now: datetime, working: bool) -> None:
+    """Why something is not sending: the reason to name first, in whose words, what else is in the way, and when it goes
+    on. `working` is whether a worker is there."""
     output.console().print(Text(clean(explanation.sentence), style="bold").append(f" [{explanation.reason}]", "dim"))
+    if isinstance(words := explanation.facts.get("reason"), str):
+        output.say(f"Reason given: {clean(words)}")
     for one in explanation.also:
         output.say(f"Also: {clean(one.sentence)} [{one.reason}]")
     if explanation.next_at is not None and explanation.next_at > now:
         output.say(f"It goes on by itself at {instant(explanation.next_at)} ({ago(explanation.next_at, now)}).")
     elif explanation.next_at is None and explanation.reason not in _AT_AN_END:
         output.say("It does not go on by itself.")
+    if explanation.next_at is not None and not working:
+        say_that_nobody_sends()
     counts = [_counted_as(name, count) for name, count in explanation.counts.items() if count and name != "held"]
     if counts:
         output.say(", ".join(counts), style="dim")
+
+
+def say_that_nobody_sends() -> None:
+    """For when there is no worker."""
+    output.say("No worker is there to send it: start one with caesura serve.", style="yellow")
 
 
 def _counted_as(name: str, count: int) -> str:

@@ -165,7 +165,7 @@ def campaign_after(state: CampaignState, verb: CampaignVerb) -> CampaignState:
         allowed = campaign_verbs(state)
         raise Conflict(
             f"campaign_{state}",
-            f"a campaign that is {state} cannot {verb}; it allows: {', '.join(allowed) or 'nothing'}",
+            f"a campaign that is {state} cannot {verb}",
             state=state,
             allowed=allowed,
         )
