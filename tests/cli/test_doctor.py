@@ -70,6 +70,7 @@ def test_each_thing_that_is_wrong_is_told_with_what_to_do(
     assert lines(answer, "mailbox nobody")[0].startswith("fail")
     assert f"is a server running at 127.0.0.1:{free}" in answer.out
     assert lines(answer, "mailbox secret")[0].startswith("fail") and "look at tls" in answer.out
+    assert "CAESURA_CA_FILE" in answer.out
     assert lines(answer, "mailbox held")[0] == "fail  mailbox held: on hold, by cli:root: asks for too much".replace(
         "cli:root", lines(answer, "workspace")[0].split(" by ")[1].split(" ")[0]
     )

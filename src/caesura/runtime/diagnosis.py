@@ -217,7 +217,10 @@ def _advice(failure: SessionFailure, place: str) -> str:
         case FailureKind.AUTHENTICATION:
             return "look at username, password and auth; many providers want an app password, or xoauth2"
         case FailureKind.TLS:
-            return "look at tls (starttls is for port 587, implicit for 465), the host's name, and its certificate"
+            return (
+                "look at tls (starttls is for port 587, implicit for 465), the host's name, and its certificate;"
+                " CAESURA_CA_FILE names an authority of your own, for this and for the server"
+            )
         case FailureKind.POLICY:
             return "the server does not want this machine: ask its operator, and look at CAESURA_HELO_NAME"
         case FailureKind.PERMANENT:
