@@ -112,11 +112,9 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 def show_explanation(explanation: Explanation, now: datetime, working: bool) -> None:
-    """Why something is not sending: the reason to name first, in whose words, what else is in the way, and when it goes
-    on. `working` is whether a worker is there."""
+    """Why something is not sending: the reason to name first, what else is in the way, and when it goes on.
+    `working` is whether a worker is there."""
     output.console().print(Text(clean(explanation.sentence), style="bold").append(f" [{explanation.reason}]", "dim"))
-    if isinstance(words := explanation.facts.get("reason"), str):
-        output.say(f"Reason given: {clean(words)}")
     for one in explanation.also:
         output.say(f"Also: {clean(one.sentence)} [{one.reason}]")
     if explanation.next_at is not None and explanation.next_at > now:
