@@ -139,21 +139,20 @@ def why(
     from caesura.cli.session import work
     from caesura.runtime.instance import now
 
-    async def action(session: "Session") -> "tuple[Explanation, bool]":
-        from caesura.service import explain, workers
+    async def action(session: "Session") -> "Explanation":
+        from caesura.service import explain
 
         row = await session.campaign(campaign)
         key = session.database, session.engine.plans, session.workspace_id
-        working = bool(await workers.listed(session.database))
         if lead is None:
-            return await explain.why_campaign(*key, row.id, session.now()), working
-        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now()), working
+            return await explain.why_campaign(*key, row.id, session.now())
+        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now())
 
-    explanation, working = work(data_dir, workspace, action)
+    explanation = work(data_dir, workspace, action)
     if as_json:
         output.show_json(explanation)
     else:
-        standing.show_explanation(explanation, now(), working)
+        standing.show_explanation(explanation, now())
 
 
 async def _enrollment(session: "Session", campaign_id: int, lead: str) -> int:

@@ -111,9 +111,8 @@ def show_findings(findings: Sequence[Finding]) -> None:
             output.say(f"        and {number(one.count - len(one.examples[:5]))} more")
 
 
-def show_explanation(explanation: Explanation, now: datetime, working: bool) -> None:
-    """Why something is not sending: the reason to name first, what else is in the way, and when it goes on.
-    `working` is whether a worker is there."""
+def show_explanation(explanation: Explanation, now: datetime) -> None:
+    """Why something is not sending: the reason to name first, what else is in the way, and when it goes on."""
     output.console().print(Text(clean(explanation.sentence), style="bold").append(f" [{explanation.reason}]", "dim"))
     for one in explanation.also:
         output.say(f"Also: {clean(one.sentence)} [{one.reason}]")
@@ -121,16 +120,9 @@ def show_explanation(explanation: Explanation, now: datetime, working: bool) -> 
         output.say(f"It goes on by itself at {instant(explanation.next_at)} ({ago(explanation.next_at, now)}).")
     elif explanation.next_at is None and explanation.reason not in _AT_AN_END:
         output.say("It does not go on by itself.")
-    if explanation.next_at is not None and not working:
-        say_that_nobody_sends()
     counts = [_counted_as(name, count) for name, count in explanation.counts.items() if count and name != "held"]
     if counts:
         output.say(", ".join(counts), style="dim")
-
-
-def say_that_nobody_sends() -> None:
-    """For when there is no worker."""
-    output.say("No worker is there to send it: start one with caesura serve.", style="yellow")
 
 
 def _counted_as(name: str, count: int) -> str:

@@ -45,7 +45,7 @@ def start(
     standing.show_findings(found)
     output.say(f"{status.campaign.name} is {status.campaign.status}", style="bold")
     if not working:
-        standing.say_that_nobody_sends()
+        output.say("No worker is there to send it: start one with caesura serve.", style="yellow")
 
 
 def pause(

@@ -18,7 +18,6 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that o
     (b"\xfe\xff", "UTF-16"),
 )
 _UTF8_MARK = b"\xef\xbb\xbf"
-_SAVE = "Save it as UTF-8; in Excel, that is Save as, CSV UTF-8."
 
 _CLOSED = -1
 _STILL_OPEN = -2
@@ -99,7 +98,7 @@ class RecordSplitter:
         self._start_is_known = True
         for mark, encoding in _BYTE_ORDER_MARKS:
             if self._buffer.startswith(mark):
-                detail = f"The file is in {encoding} (byte offset 0). {_SAVE}"
+                detail = f"The file is in {encoding} (byte offset 0). Save it as UTF-8 (in Excel: CSV UTF-8)."
                 raise self._invalid("wrong_encoding", detail, 1)
         if self._buffer.startswith(_UTF8_MARK):
             del self._buffer[: len(_UTF8_MARK)]
@@ -113,7 +112,7 @@ class RecordSplitter:
             raise self._invalid(
                 "wrong_encoding",
                 f"The file is not UTF-8: byte 0x{block[error.start]:02x} at byte offset {self._offset + error.start}."
-                f" {_SAVE}",
+                f" Save it as UTF-8 (in Excel: CSV UTF-8).",
                 self._line + _count_line_ends(block[: error.start]),
             ) from error
 

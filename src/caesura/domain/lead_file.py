@@ -218,8 +218,7 @@ def _header_problems(headers: list[str], allowed: Collection[str] | None) -> Ite
         # Two spellings of the time zone are one column; two of the address may be a postal address.
         same = ZONE_COLUMNS[0] if name in ZONE_COLUMNS else name
         if len(name) > MAXIMUM_NAME_LENGTH or VARIABLE_NAME.fullmatch(name) is None:
-            detail = f"Column {number}, {_excerpt(header)!r}, is not a name: use a to z, 0 to 9 and _, a letter first."
-            yield "bad_column", detail
+            yield "bad_column", f"Column {number}, {_excerpt(header)!r}, is not a name: use a to z, 0 to 9 and _."
         elif same in seen:
             yield "duplicate_column", f"Columns {seen[same]} and {number} are both named {name}."
         elif not (allowed is None or name in allowed or name in (address, *ZONE_COLUMNS)):
