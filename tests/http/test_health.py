@@ -88,3 +88,20 @@ async def test_the_counters_are_shown_when_the_engine_cannot_tell(make_api: Any)
     api = await make_api(gauges=gauges)
     await api.client.get("/healthz")
     assert "caesura_http_requests_total" in (await api.client.get("/metrics")).text
+
+
+async def test_a_call_while_the_disk_of_the_database_is_full_says_so(api: Any) -> None:
+    async with api.database.connection() as connection:
+        await connection.execute(
+            "create function fill() returns trigger language plpgsql as $$ begin"
+            " raise exception 'No space left on device' using errcode = '53100'; end $$;"
+            " create trigger fill before insert on api_key execute function fill()"
+        )
+        try:
+            answer = await api.client.post("/api/v1/keys", json={"scopes": ["*"]}, headers={"Idempotency-Key": "full"})
+        finally:
+            await connection.execute("drop function fill cascade")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_full")
+    assert "make room" in answer.json()["detail"] and answer.headers["Retry-After"] == "5"
+    again = await api.client.post("/api/v1/keys", json={"scopes": ["*"]}, headers={"Idempotency-Key": "full"})
+    assert again.status_code == 201

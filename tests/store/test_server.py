@@ -1,8 +1,10 @@
 """What is said about servers that Caesura cannot work on."""
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +13,7 @@ import pytest
 
 from caesura.domain.errors import CaesuraError, Invalid, Unavailable
 from caesura.runtime.postgres import EmbeddedPostgres
-from caesura.store.server import OLDEST, check_server, connect, problem_with
+from caesura.store.server import OLDEST, check_room, check_server, connect, problem_with
 
 
 async def fails(code: str, dsn: str) -> CaesuraError:
@@ -107,6 +109,46 @@ async def test_a_database_that_only_reads_is_refused(empty_dsn: str) -> None:
     name = empty_dsn.split("@/")[1].split("?")[0]
     await execute(empty_dsn, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     assert "default_transaction_read_only" in (await fails("database_read_only", empty_dsn)).detail
+
+
+async def test_a_server_whose_disk_is_full_is_told_as_that(dsn: str, session_directory: Path) -> None:
+    place = session_directory / "full"
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "tmpfs", place], capture_output=True
+    ).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        (place / "space").mkdir()
+        account = await servers_account(dsn)
+        os.chown(place / "space", account, -1)
+        name = dsn.split("@/")[1].split("?")[0]
+        await execute(
+            dsn,
+            f"CREATE TABLESPACE little LOCATION '{place / 'space'}'",
+            f"ALTER DATABASE {name} SET temp_tablespaces = little",
+        )
+        await check_room(dsn)
+        with suppress(OSError), (place / "filling").open("wb", buffering=0) as filling:
+            while True:
+                filling.write(bytes(4096))
+        with pytest.raises(Unavailable, match="make room") as caught:
+            await check_room(dsn)
+        assert caught.value.code == "database_full"
+        (place / "filling").unlink()
+        await check_room(dsn)
+        await execute(dsn, f"ALTER DATABASE {name} RESET temp_tablespaces", "DROP TABLESPACE little")
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+async def servers_account(dsn: str) -> int:
+    """The user whom the server runs as."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return Path(f"/proc/{await connection.fetchval('select pg_backend_pid()')}").stat().st_uid
+    finally:
+        await connection.close()
 
 
 async def test_a_standby_is_refused(data_directory: Path, postgres_bin_dir: Path | None) -> None:

@@ -80,7 +80,10 @@ def router() -> APIRouter:
         "/readyz",
         operation_id="ready",
         summary="Can it work?",
-        responses=problems.answers(Unavailable("database_unreachable", "the database does not answer")),
+        responses=problems.answers(
+            Unavailable("database_unreachable", "the database does not answer"),
+            Unavailable("database_full", "the database's disk is full: make room there, then all goes on by itself"),
+        ),
     )
     async def readyz(request: Request) -> Health:
         """Answers 200 when the database answers and its schema is this program's, else 503 with the reason."""

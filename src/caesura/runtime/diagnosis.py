@@ -21,7 +21,7 @@ from caesura.runtime.settings import Settings
 from caesura.service import diagnosis, workers, workspaces
 from caesura.service.diagnosis import MailboxFindings
 from caesura.store.migrations import head
-from caesura.store.server import check_server
+from caesura.store.server import check_room, check_server
 from caesura.worker.reach import reach
 
 _MEGABYTE = 1_000_000
@@ -132,6 +132,7 @@ def _answers(host: str, port: int) -> bool:
 
 async def _all_of_database(settings: Settings, reached: Reached, workspace: str, tell: Callable[[Check], None]) -> None:
     server = await check_server(reached.dsn)
+    await check_room(reached.dsn)
     major, minor = divmod(server.version, 10_000)
     where = f"embedded in {settings.data_dir}" if reached.embedded else f"at {_without_password(reached.dsn)}"
     tell(Check(Level.OK, "database", f"PostgreSQL {major}.{minor}, {where}, schema {head()}"))

@@ -39,10 +39,19 @@ _GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.DiskFullError,
-    asyncpg.ReadOnlySQLTransactionError,
     TimeoutError,
 )
+# It answers, and can keep nothing.
+_CANNOT_WRITE = (asyncpg.DiskFullError, asyncpg.ReadOnlySQLTransactionError)
+
+
+def cannot_write(error: Exception) -> Unavailable:
+    """`database_full` or `database_read_only`, out of what PostgreSQL said to a write."""
+    if isinstance(error, asyncpg.DiskFullError):
+        detail = f"the database's disk is full: make room there, then all goes on by itself ({error})"
+        return Unavailable("database_full", detail)
+    detail = f"the database takes no changes now: make it the primary again, or give the primary's URL ({error})"
+    return Unavailable("database_read_only", detail)
 
 
 async def _prepare(connection: Connection) -> None:
@@ -88,10 +97,15 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection without a transaction, for single reads. Raises Unavailable when the database is gone."""
+        """A connection without a transaction, for single reads.
+
+        Raises Unavailable: `database_unreachable`, `database_full`, `database_read_only`.
+        """
         try:
             async with self._pool.acquire() as connection:
                 yield cast("Connection", connection)
+        except _CANNOT_WRITE as error:
+            raise cannot_write(error) from error
         except _GONE as error:
             raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from caesura.domain.errors import CaesuraError, Invalid, Problem, Unavailable
+from caesura.store.database import cannot_write
 
 OLDEST = 15
 
@@ -73,6 +74,25 @@ async def check_server(dsn: str, seconds: float = 10.0) -> Server:
         raise problem
     risky = [name for name in _WARNINGS if row[name] == "off"]
     return Server(row["version"], tuple(Problem(f"database_{name}_off", _WARNINGS[name]) for name in risky))
+
+
+async def check_room(dsn: str, seconds: float = 10.0) -> None:
+    """Whether the database's disk takes a few hundred kilobytes more. Nothing of it stays.
+
+    Raises Unavailable `database_full`, and the errors of `connect`.
+    """
+    connection = await connect(dsn, seconds)
+    try:
+        # More rows than fit into its memory go into a temporary file: that leaves no trace, not even in the WAL.
+        await connection.execute("SET work_mem = '64kB'; SELECT count(*) FROM generate_series(1, 20000)")
+    except asyncpg.DiskFullError as error:
+        raise cannot_write(error) from error
+    except asyncpg.ConfigurationLimitExceededError:
+        return  # temp_file_limit is small: then nothing is known, and all may be well
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
+    finally:
+        connection.terminate()
 
 
 def problem_with(row: Mapping[str, Any]) -> CaesuraError | None:

@@ -35,6 +35,8 @@ _ERRORS = (
     problems.misplaced("query", "limt", "unknown_parameter", "There is no such parameter."),
     LimitReached("rate_limited", "this key asks faster than it may"),
     Unavailable("database_unreachable", "the database does not answer"),
+    Unavailable("database_full", "the database's disk is full: make room there, then all goes on by itself"),
+    Unavailable("database_read_only", "the database takes no changes now: make it the primary again"),
     Exception(),
 )
 _BODY_ERRORS = (

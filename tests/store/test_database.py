@@ -1,0 +1,38 @@
+"""What PostgreSQL refuses is told as what it is: a full disk and a database that only reads are there, and answer."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from caesura.domain.errors import Unavailable
+from caesura.store.database import Connection, Database
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    opened = await Database.open(dsn, size=2)
+    yield opened
+    await opened.close()
+
+
+async def told(database: Database, statement: str) -> Unavailable:
+    async def work(tx: Connection) -> None:
+        await tx.execute(statement)
+
+    with pytest.raises(Unavailable) as caught:
+        await database.run(work)
+    return caught.value
+
+
+async def test_a_full_disk_is_told_as_that_with_what_to_do(database: Database) -> None:
+    error = await told(database, "do $$ begin raise exception 'could not extend file' using errcode = '53100'; end $$")
+    assert error.code == "database_full"
+    assert "make room" in error.detail and "does not answer" not in error.detail
+
+
+async def test_a_database_that_has_become_read_only_is_told_as_that(database: Database) -> None:
+    error = await told(
+        database, "set transaction read only; insert into workspace (name, created_at) values ('x', '-infinity')"
+    )
+    assert error.code == "database_read_only"
+    assert "primary" in error.detail and "does not answer" not in error.detail
