@@ -58,10 +58,10 @@ async def _lose(
 ) -> None:
     cause = "worker_died" if dead_worker else "lease_ran_out"
     mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {row["mailbox_id"] for row in rows})
+    lost = await recovery.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     # They may have arrived a moment ago, so the gap counts from now.
     ends = [(key, None, 0, ready_after(mailbox, now)) for key, mailbox in sorted(mailboxes.items())]
     await store.refund_mailboxes(tx, plan.workspace_id, ends)
-    lost = await recovery.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     effect = after_unknown(plan.hold_unknown)
     moves: list[tuple[int, int, Next, int | None]] = []
     aside: dict[str, list[tuple[int, str, str]]] = {}

@@ -429,7 +429,7 @@ async def settle(
 async def refund_mailboxes(
     tx: Connection, workspace_id: int, refunds: Sequence[tuple[int, date | None, int, datetime | None]]
 ) -> None:
-    """Gives places of the day back, each as (mailbox, day, count, not ready before), and ends `busy_until`."""
+    """Gives places of the day back, each as (mailbox, day, count, not ready before); frees what sends nothing."""
     if refunds:
         ids, days, counts, readies = (list(column) for column in zip(*refunds, strict=True))
         await tx.execute(SQL["refund_mailboxes"], workspace_id, ids, days, counts, readies)

@@ -227,3 +227,38 @@ async def test_a_mark_whose_answer_was_lost_gives_its_places_of_the_day_back(eng
         await sending.disown(engine.database, engine.plans, await engine.plan(), ids, "w1", marked_at, engine.now)
         assert await only(engine, "select used, busy_until from mailbox_pace") == (0, None)
     assert await engine.send() == 2
+
+
+async def test_a_late_word_does_not_free_a_mailbox_that_sends_another_message_by_now(engine) -> None:
+    await engine.build(leads=3, limits={"gap_seconds": 10})
+    first = await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    engine.wait(minutes=1)
+    second = await engine.mark(await engine.claim("w2"), "w2")
+    assert len(second.marked) == 1
+    await engine.record(first.marked, Kind.ACCEPTED)
+    engine.wait(seconds=30)
+    assert await engine.send("w3") == 0
+    await engine.record(second.marked, Kind.ACCEPTED, "w2")
+    engine.wait(seconds=11)
+    assert await engine.send("w3") == 1
+
+
+async def test_a_message_that_is_given_up_late_does_not_free_a_mailbox_that_sends_another(engine) -> None:
+    await engine.build(leads=3, limits={"gap_seconds": 10})
+    await engine.mark(await engine.claim())
+    engine.wait(minutes=5)
+    assert len((await engine.mark(await engine.claim("w2"), "w2")).marked) == 1
+    await recovery.recover(engine.database, engine.plans, engine.now)
+    engine.wait(seconds=30)
+    assert await engine.send("w3") == 0
+
+
+async def test_a_place_that_comes_back_ends_the_wait_for_it(engine) -> None:
+    await engine.build(leads=3, limits={"daily_cap": 2})
+    answer = await engine.mark(await engine.claim())
+    assert await engine.send() == 0
+    assert await only(engine, "select wait_reason from mailbox_pace") == ("daily_cap",)
+    await engine.record(answer.marked[:1], Kind.DEFERRED, stage="rcpt", code=450)
+    assert await engine.send() == 1

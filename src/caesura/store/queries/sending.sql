@@ -278,11 +278,17 @@ where m.workspace_id = $1 and m.enrollment_id = o.enrollment_id and m.step = o.s
 returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.refusals, m.marked_at
 
 -- name: refund_mailboxes
--- A place in the day's count comes back for what was not taken by a server; the gap counts from the end of the last message.
+-- A place in the day's count comes back for what was not taken by a server, and ends a wait for such a place; the gap
+-- counts from the end of the last message. What is told late must not free a mailbox that sends another one by now.
 update mailbox_pace p
 set used = case when p.day = n.day then greatest(p.used - n.refund, 0) else p.used end,
     ready_at = greatest(p.ready_at, n.ready_at),
-    busy_until = null
+    busy_until = case when p.busy_until is not null and p.mailbox_id in (
+      select m.mailbox_id from message m where m.workspace_id = $1 and m.state = 'sending') then p.busy_until end,
+    wait_until = case when p.day = n.day and n.refund > 0 and p.wait_reason in ('daily_cap', 'ramp') then null
+      else p.wait_until end,
+    wait_reason = case when p.day = n.day and n.refund > 0 and p.wait_reason in ('daily_cap', 'ramp') then null
+      else p.wait_reason end
 from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[]) as n(mailbox_id, day, refund, ready_at)
 where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
