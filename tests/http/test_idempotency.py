@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from caesura.domain.errors import Conflict, LimitReached, Unavailable
 from caesura.domain.scopes import Scope
+from caesura.http import idempotency as http_idempotency
 from caesura.http.authentication import Caller, require
 from caesura.http.native.route import NativeRoute
 from caesura.service import idempotency
@@ -112,16 +113,64 @@ async def test_while_the_first_is_in_progress_the_second_is_refused_and_later_re
     assert slow.calls == 1
 
 
-async def test_what_died_without_an_answer_is_done_again_after_a_minute(make_api: Any) -> None:
+async def test_what_died_without_an_answer_is_never_done_again_and_told_as_unknown(make_api: Any) -> None:
     slow = Slow()
     api = await make_api(register=slow.register)
     dying = asyncio.create_task(api.client.post("/api/v1/slow", headers=ONCE))
     await slow.entered.wait()
     dying.cancel()
     slow.go.set()
-    assert (await api.client.post("/api/v1/slow", headers=ONCE)).status_code == 409
-    api.clock.advance(60)
+    codes = []
+    for seconds in (59, 1, 86_339):
+        api.clock.advance(seconds)
+        answer = await api.client.post("/api/v1/slow", headers=ONCE)
+        assert answer.status_code == 409
+        codes.append(answer.json()["code"])
+    assert codes == ["idempotency_in_progress", "idempotency_unknown", "idempotency_unknown"]
+    assert slow.calls == 1
+    api.clock.advance(1)
     assert (await api.client.post("/api/v1/slow", headers=ONCE)).json() == "done"
+
+
+async def test_a_long_request_is_in_progress_as_long_as_its_process_lives(
+    make_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_idempotency, "RENEW_SECONDS", 0.005)
+    slow = Slow()
+    api = await make_api(register=slow.register)
+    first = asyncio.create_task(api.client.post("/api/v1/slow", headers=ONCE))
+    await slow.entered.wait()
+    api.clock.advance(3_600)
+    async with api.database.connection() as connection:
+        renewed = "select count(*) = 1 from idempotency_key where renewed_at = $1"
+        async with asyncio.timeout(30):
+            while not await connection.fetchval(renewed, api.clock.now):
+                await asyncio.sleep(0.005)
+    second = await api.client.post("/api/v1/slow", headers=ONCE)
+    assert (second.status_code, second.json()["code"]) == (409, "idempotency_in_progress")
+    slow.go.set()
+    assert (await first).json() == "done"
+    assert (await api.client.post("/api/v1/slow", headers=ONCE)).headers["Idempotency-Replayed"] == "true"
+    assert slow.calls == 1
+
+
+async def test_a_database_that_is_away_for_a_renewal_does_not_end_the_request(
+    make_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def fail(*_: Any) -> None:
+        asked.set()
+        raise Unavailable("database_unreachable", "gone")
+
+    monkeypatch.setattr(http_idempotency, "RENEW_SECONDS", 0.005)
+    monkeypatch.setattr(idempotency, "renew", fail)
+    slow = Slow()
+    api = await make_api(register=slow.register)
+    first = asyncio.create_task(api.client.post("/api/v1/slow", headers=ONCE))
+    await asyncio.wait_for(asked.wait(), 30)
+    slow.go.set()
+    assert (await first).json() == "done"
 
 
 @pytest.mark.parametrize(

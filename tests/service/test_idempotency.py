@@ -55,23 +55,38 @@ async def test_the_same_key_with_another_request_is_refused(database: Database) 
         await finish(database)
 
 
-async def test_a_request_in_progress_is_refused_until_its_lease_ends_then_taken_over(database: Database) -> None:
-    await claim(database)
+async def refused(database: Database, seconds: float) -> str:
     with pytest.raises(Conflict) as caught:
-        await claim(database, seconds=59.9)
-    assert caught.value.code == "idempotency_in_progress"
-    assert await claim(database, seconds=60) is None
-    with pytest.raises(Conflict):
-        await claim(database, seconds=61)
+        await claim(database, seconds=seconds)
+    return caught.value.code
 
 
-async def test_who_was_taken_over_keeps_no_answer_and_gives_nothing_back(database: Database) -> None:
+async def test_a_request_that_is_not_renewed_is_unknown_and_never_taken_over(database: Database) -> None:
     await claim(database)
-    await claim(database, seconds=60)
+    assert await refused(database, 59.9) == "idempotency_in_progress"
+    await idempotency.renew(database, 1, "key", NOW, NOW + timedelta(seconds=20))
+    assert await refused(database, 79.9) == "idempotency_in_progress"
+    assert await refused(database, 80) == "idempotency_unknown"
+    assert await refused(database, 86_399) == "idempotency_unknown"
+    assert await claim(database, seconds=86_400) is None
+
+
+async def test_an_answer_that_comes_after_all_is_given(database: Database) -> None:
+    await claim(database)
+    assert await refused(database, 60) == "idempotency_unknown"
+    await finish(database)
+    assert await claim(database, seconds=61) == ANSWER
+
+
+async def test_who_comes_after_a_day_keeps_renews_and_gives_back_nothing_of_the_next(database: Database) -> None:
+    await claim(database)
+    await claim(database, seconds=86_400)
     await finish(database, seconds=0, answer=Answer(500, {}, b"too late"))
     await idempotency.release(database, 1, "key", NOW)
-    await finish(database, seconds=60)
-    assert await claim(database, seconds=61) == ANSWER
+    await idempotency.renew(database, 1, "key", NOW, NOW + timedelta(days=2))
+    assert await refused(database, 86_460) == "idempotency_unknown"
+    await finish(database, seconds=86_400)
+    assert await claim(database, seconds=86_401) == ANSWER
 
 
 async def test_a_key_given_back_is_free_for_any_request(database: Database) -> None:

@@ -1,6 +1,9 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a POST that is sent again is not done again."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
 from hashlib import sha256
 
 import structlog
@@ -10,7 +13,7 @@ from starlette.responses import Response
 from caesura.domain.errors import Conflict, Invalid, Unavailable
 from caesura.domain.secrets import NONCE_BYTES
 from caesura.http.authentication import Caller
-from caesura.http.context import context_of
+from caesura.http.context import ApiContext, context_of
 from caesura.http.problems import misplaced
 from caesura.service import idempotency
 from caesura.service.idempotency import Answer
@@ -20,6 +23,8 @@ log = structlog.get_logger(__name__)
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEY_LENGTH = 255
+# Three tries before the claim of a living request would count as left behind.
+RENEW_SECONDS = idempotency.LEASE.total_seconds() / 4
 
 # Nothing was done, and the same request may well succeed later.
 _NOT_KEPT = frozenset({403, 429})
@@ -27,6 +32,7 @@ _NOT_KEPT = frozenset({403, 429})
 ERRORS = (
     Invalid("idempotency_key_reused", "this Idempotency-Key was used with another request"),
     Conflict("idempotency_in_progress", "the first request with this Idempotency-Key is still being answered"),
+    Conflict("idempotency_unknown", idempotency.UNKNOWN),
 )
 
 PARAMETER = {
@@ -35,7 +41,9 @@ PARAMETER = {
     "required": False,
     "description": "1 to 255 visible ASCII characters of your choice. For 24 hours, the same request with the same key "
     f"gets the first answer again, with `{REPLAYED}: true`, and nothing is done twice. Answers of 403, 429 and 5xx are "
-    "not kept.",
+    "not kept. When the server ends before it has answered, nobody knows whether the request was done: the same key "
+    "then gets 409 `idempotency_unknown` for the rest of the 24 hours, and nothing is done. Look, and send what is "
+    "missing with a new key.",
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": "^[!-~]+$"},
     "example": "import-2026-11-21-a",
 }
@@ -60,7 +68,8 @@ async def once_only(
     if kept is not None:
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
     try:
-        response = await respond()
+        async with _renewing(context, caller.workspace_id, key, claimed_at):
+            response = await respond()
     except Exception:
         await idempotency.release(context.database, caller.workspace_id, key, claimed_at)
         raise
@@ -76,6 +85,25 @@ async def once_only(
         # It is done: told an error now, the client would do it again.
         log.warning("idempotent_answer_not_kept", code=error.code, detail=error.detail)
     return response
+
+
+@asynccontextmanager
+async def _renewing(context: ApiContext, workspace_id: int, key: str, claimed_at: datetime) -> AsyncIterator[None]:
+    """Keeps the claim alive in the block."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await idempotency.renew(context.database, workspace_id, key, claimed_at, context.clock())
+            except Unavailable as error:
+                log.warning("idempotency_claim_not_renewed", code=error.code, detail=error.detail)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
 
 
 def _digest(request: Request, caller: Caller, content: bytes) -> bytes:

@@ -10,8 +10,13 @@ from caesura.store import idempotency
 from caesura.store.database import Connection, Database
 
 KEPT = timedelta(hours=24)
-# Who has not answered by then counts as dead, and the next one with the same request takes over.
+# Who has not renewed its claim for so long has died. What it has done by then is not known, so nobody does it again.
 LEASE = timedelta(seconds=60)
+
+UNKNOWN = (
+    "the server ended while it answered the first request with this Idempotency-Key, so it may have been done or not: "
+    "look, and if it was not, send it with a new key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,17 @@ async def claim(
     """The kept answer to this request; None when there is none yet: then do it, and call `finish` or `release`.
 
     Raises Invalid `idempotency_key_reused` when the key came with another request in the last 24 hours, Conflict
-    `idempotency_in_progress` while the same request is being answered (for at most 60 seconds).
+    `idempotency_in_progress` while the same request is being answered, and `idempotency_unknown` when whoever
+    answered it has not renewed its claim for 60 seconds.
     """
 
     async def work(tx: Connection) -> idempotency.AnswerRow | None:
-        if await idempotency.claim(tx, workspace_id, key, request_digest, now, now - KEPT, now - LEASE):
+        if await idempotency.claim(tx, workspace_id, key, request_digest, now, now - KEPT):
             return None
         # None here: it was given back this moment. Whoever asks again will get it.
-        return await idempotency.get(tx, workspace_id, key) or _in_progress(request_digest)
+        return await idempotency.get(tx, workspace_id, key) or idempotency.AnswerRow(
+            request_digest, now, None, None, None
+        )
 
     row = await database.run(work)
     if row is None:
@@ -44,6 +52,8 @@ async def claim(
     if row.request_digest != request_digest:
         raise Invalid("idempotency_key_reused", "this Idempotency-Key was used with another request")
     if row.status is None or row.headers is None or row.body is None:
+        if row.renewed_at <= now - LEASE:
+            raise Conflict("idempotency_unknown", UNKNOWN)
         raise Conflict("idempotency_in_progress", "the first request with this Idempotency-Key is still being answered")
     place, keys = _place(workspace_id, key), secrets.sealing_for(_place(workspace_id, key))
     return Answer(row.status, row.headers, open_sealed(keys, row.body, place.encode()))
@@ -68,6 +78,15 @@ async def finish(
     await database.run(work)
 
 
+async def renew(database: Database, workspace_id: int, key: str, claimed_at: datetime, now: datetime) -> None:
+    """Says that whoever made the claim at `claimed_at` still answers. Call it well within each 60 seconds."""
+
+    async def work(tx: Connection) -> None:
+        await idempotency.renew(tx, workspace_id, key, claimed_at, now)
+
+    await database.run(work)
+
+
 async def release(database: Database, workspace_id: int, key: str, claimed_at: datetime) -> None:
     """Gives the claim made at `claimed_at` back: the request may be tried again with the same key."""
 
@@ -84,10 +103,6 @@ async def prune(database: Database, now: datetime) -> int:
         return await idempotency.prune(tx, now - KEPT)
 
     return await database.run(work)
-
-
-def _in_progress(request_digest: bytes) -> idempotency.AnswerRow:
-    return idempotency.AnswerRow(request_digest, None, None, None)
 
 
 def _place(workspace_id: int, key: str) -> str:

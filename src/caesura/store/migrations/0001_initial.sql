@@ -304,10 +304,11 @@ create table idempotency_key (
     workspace_id integer not null references workspace,
     key text not null,
     request_digest bytea not null,
-    status smallint,                        -- null: still being answered
+    status smallint,                        -- null: not answered yet
     headers jsonb,
     body bytea,
     created_at timestamptz not null,
+    renewed_at timestamptz not null,        -- when whoever answers last said that it is still there
     primary key (workspace_id, key)
 );
 create index idempotency_key_age on idempotency_key (created_at);
