@@ -30,7 +30,8 @@ def settings() -> str:
         "Settings",
         "Three places, the first that names a setting counts: an option of the command (such as `--port`), a variable "
         "of the environment (`CAESURA_PORT`), a line in the file `caesura.toml` of the folder in which the command is "
-        "started (`port = 8080`). The file knows no other names than these.",
+        "started (`port = 8080`). The file knows no other names than these; other variables that begin with "
+        "`CAESURA_` are ignored, with a warning. A variable that is empty counts as not set.",
         table(("In caesura.toml", "In the environment", "Kind", "Default", "What it is"), rows),
         "`CAESURA_DEBUG`, in the environment only: when it is set, a command that meets a defect of Caesura prints "
         "where it happened.",

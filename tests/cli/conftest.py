@@ -32,6 +32,7 @@ def caesura(
     """Runs a command in an empty folder, on a fresh database."""
     monkeypatch.setenv("CAESURA_DATABASE_URL", dsn)
     monkeypatch.setenv("CAESURA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("CAESURA_TEST_POSTGRES_BIN_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Ran:
@@ -50,13 +51,13 @@ def caesura(
 class Running:
     """A command as a process of its own, with no settings but these."""
 
-    def __init__(self, arguments: tuple[object, ...], folder: Path) -> None:
+    def __init__(self, arguments: tuple[object, ...], folder: Path, **settings: str) -> None:
         self.folder = folder
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAESURA_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "caesura", *map(str, arguments)],
             cwd=folder,
-            env=environment,
+            env=environment | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,8 +82,8 @@ def running(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts a command as a process; what still runs at the end is ended."""
     started: list[Running] = []
 
-    def start(*arguments: object) -> Running:
-        started.append(Running(arguments, tmp_path))
+    def start(*arguments: object, **settings: str) -> Running:
+        started.append(Running(arguments, tmp_path, **settings))
         return started[-1]
 
     yield start

@@ -111,3 +111,13 @@ def test_before_the_first_start_nothing_is_made(
 def test_another_program_at_the_port_is_told(caesura: Command, monkeypatch: pytest.MonkeyPatch, sink_port: str) -> None:
     monkeypatch.setenv("CAESURA_PORT", sink_port)
     assert f"warn  server: another program has 127.0.0.1:{sink_port}" in caesura("doctor").out
+
+
+def test_a_misspelt_variable_is_told_and_ends_nothing(caesura: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAESURA_PROT", "1")
+    answer = caesura("doctor")
+    assert answer.status == 0
+    assert answer.err == (
+        "caesura: CAESURA_PROT in the environment is no setting, and is ignored: did you mean CAESURA_PORT?\n"
+    )
+    assert caesura("campaigns").err == ""

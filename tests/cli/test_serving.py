@@ -53,7 +53,7 @@ def test_a_server_serves_while_keys_are_made_and_leaves_nothing_behind(running: 
 
 
 def test_a_worker_of_its_own_joins_the_server_and_leaves_in_order(running: Starter, data_directory: Path) -> None:
-    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory)
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory, CAESURA_SLOT="5")
     url = server.line().removeprefix("ready ")
 
     def workers() -> float:
@@ -61,12 +61,15 @@ def test_a_worker_of_its_own_joins_the_server_and_leaves_in_order(running: Start
             [line] = [line for line in answer.read().decode().splitlines() if line.startswith("caesura_workers ")]
         return float(line.split()[1])
 
-    worker = running("worker", "--data-dir", data_directory)
+    worker = running("worker", "--data-dir", data_directory, CAESURA_SLOT="5")
     deadline = time.monotonic() + 60
     while workers() != 1:
         assert worker.process.poll() is None and time.monotonic() < deadline
-    assert worker.stop().status == 0
-    assert server.stop(signal.SIGINT).status == 0
+    for one, number in ((worker, signal.SIGTERM), (server, signal.SIGINT)):
+        ended = one.stop(number)
+        assert ended.status == 0
+        assert ended.err.count("CAESURA_SLOT in the environment is no setting") == 1
+        assert "did you mean CAESURA_SLOTS?" in ended.err
 
 
 def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_directory: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from caesura.runtime.settings import load
+from caesura.domain.errors import Invalid
+from caesura.runtime.settings import load, misspelt
 
 
 def test_a_tilde_means_the_home_wherever_a_path_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +17,29 @@ def test_a_tilde_means_the_home_wherever_a_path_is_given(tmp_path: Path, monkeyp
     assert settings.data_dir == Path("/home/anna/mail")
     assert settings.postgres_bin_dir == Path("/home/anna/postgres/bin")
     assert load(data_dir=Path("~/other")).data_dir == Path("/home/anna/other")
+
+
+def test_variables_that_are_no_settings_are_told_with_the_nearest_name() -> None:
+    known = ["CAESURA_PORT", "caesura_port", "CAESURA_DEBUG", "CAESURA_DATA_DIR", "HOME", "CAESURAX"]
+    assert misspelt(known) == []
+    assert misspelt(["CAESURA_PROT", "CAESURA_DATABSE_URL", "CAESURA_ZZZ", *known]) == [
+        "CAESURA_DATABSE_URL in the environment is no setting, and is ignored: did you mean CAESURA_DATABASE_URL?",
+        "CAESURA_PROT in the environment is no setting, and is ignored: did you mean CAESURA_PORT?",
+        "CAESURA_ZZZ in the environment is no setting, and is ignored",
+    ]
+
+
+def test_a_file_of_settings_that_is_a_directory_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "caesura.toml").mkdir()
+    with pytest.raises(Invalid) as caught:
+        load()
+    assert str(caught.value.problems[0]) == "caesura.toml: it is a directory, not a file [bad_setting]"
+
+
+def test_a_file_of_settings_that_is_no_text_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "caesura.toml").write_bytes(b"host = '\xff'")
+    with pytest.raises(Invalid) as caught:
+        load()
+    assert caught.value.problems[0].file == "caesura.toml"

@@ -22,7 +22,7 @@ def doctor(
     Each line is ok, warn or fail, with what to do. The exit status is 1 if any is fail.
     """
     from caesura.cli import output
-    from caesura.cli.session import settings_for
+    from caesura.cli.session import settings_for, warn_of_misspelt_settings
     from caesura.runtime.diagnosis import Level, diagnose
 
     checks: list[Check] = []
@@ -32,7 +32,9 @@ def doctor(
         if not as_json:
             _show(check)
 
-    diagnose(settings_for(data_dir=data_dir), workspace, tell)
+    settings = settings_for(data_dir=data_dir)
+    warn_of_misspelt_settings()
+    diagnose(settings, workspace, tell)
     failed = any(check.level is Level.FAIL for check in checks)
     if as_json:
         output.show_json({"ok": not failed, "checks": checks})

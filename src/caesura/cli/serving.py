@@ -31,11 +31,12 @@ def serve(
     finished, the rest waits for the next start.
     """
     from caesura.cli.logs import configure_logs
-    from caesura.cli.session import settings_for
+    from caesura.cli.session import settings_for, warn_of_misspelt_settings
     from caesura.runtime.instance import KEY_FILE
     from caesura.runtime.server import serve as run
 
     settings = settings_for(host=host, port=port, data_dir=data_dir, workers=workers)
+    warn_of_misspelt_settings()
     configure_logs()
     if settings.secret_key is None and not (settings.data_dir / KEY_FILE).exists():
         typer.echo(_WELCOME.format(data_dir=settings.data_dir), err=True)
@@ -56,12 +57,14 @@ def worker(
     It works on the same database as a server, on this machine or, with CAESURA_DATABASE_URL, on another.
     """
     from caesura.cli.logs import configure_logs
-    from caesura.cli.session import settings_for
+    from caesura.cli.session import settings_for, warn_of_misspelt_settings
     from caesura.runtime.local import reach_database
     from caesura.runtime.outgoing import check_outgoing
     from caesura.runtime.worker import work
 
     settings = settings_for(data_dir=data_dir)
+    if leash is None:  # a server has told it already
+        warn_of_misspelt_settings()
     configure_logs()
     check_outgoing(settings)
     if leash is not None and settings.database_url is not None:

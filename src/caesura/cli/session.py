@@ -10,10 +10,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
+import typer
+
 from caesura.domain.errors import NotFound
-from caesura.runtime import instance
+from caesura.runtime import environment, instance
 from caesura.runtime.local import Engine, open_engine, reach_database
-from caesura.runtime.settings import Settings, load
+from caesura.runtime.settings import Settings, load, misspelt
 from caesura.service import definitions, workspaces
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Database
@@ -76,6 +78,12 @@ def settings_for(**options: Any) -> Settings:
     """The settings of this command, its own options first. Call it before anything else. Raises Invalid."""
     instance.use_own_zones()
     return load(**options)
+
+
+def warn_of_misspelt_settings() -> None:
+    """A line on standard error for each variable of the environment that looks like a setting and is none."""
+    for sentence in misspelt(environment.variables()):
+        typer.echo(f"caesura: {sentence}", err=True)
 
 
 def work(data_dir: Path | None, workspace: str, action: Callable[[Session], Awaitable[T]]) -> T:

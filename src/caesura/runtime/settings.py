@@ -1,6 +1,8 @@
 """Settings: `CAESURA_*` in the environment, then `caesura.toml`, then the defaults here."""
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,6 +10,9 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from caesura.domain.errors import Invalid, Problem
+
+FILE = "caesura.toml"
+PREFIX = "CAESURA_"
 
 Place = TypeVar("Place", Path, str, None)
 
@@ -24,7 +29,7 @@ class Settings(BaseSettings):
     """Every setting, with its default. An option of a command goes before all of these."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CAESURA_", toml_file="caesura.toml", extra="forbid", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, toml_file=FILE, extra="forbid", frozen=True, env_ignore_empty=True
     )
 
     data_dir: Path = Field(
@@ -88,6 +93,8 @@ class Settings(BaseSettings):
 def load(**options: Any) -> Settings:
     """The settings, with the command's own `options` (None: not given) before them. Raises Invalid."""
     given = {name: value for name, value in options.items() if value is not None}
+    if os.path.isdir(FILE):
+        raise Invalid.of(Problem("bad_setting", "it is a directory, not a file", file=FILE))
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -95,5 +102,17 @@ def load(**options: Any) -> Settings:
             Problem("bad_setting", f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") for fault in error.errors()
         ]
         raise Invalid.of(*problems) from error
-    except ValueError as error:
-        raise Invalid.of(Problem("bad_setting", str(error), file="caesura.toml")) from error
+    except (ValueError, OSError) as error:
+        raise Invalid.of(Problem("bad_setting", str(error), file=FILE)) from error
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each of these names of variables that looks like a setting and is none."""
+    known = [PREFIX + name.upper() for name in (*Settings.model_fields, "debug")]
+    sentences = []
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1, 0.8)
+            hint = f": did you mean {near[0]}?" if near else ""
+            sentences.append(f"{name} in the environment is no setting, and is ignored{hint}")
+    return sentences
