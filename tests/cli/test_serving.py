@@ -171,3 +171,11 @@ def test_the_doctor_finds_a_server_at_the_port_that_it_really_has(running: Start
     assert f"ok    server: answers at {address}" in out
     assert server.stop().status == 0
     assert not (data_directory / "server.address").exists()
+
+
+def test_an_empty_data_directory_is_refused_and_nothing_is_made_here(running: Starter, tmp_path: Path) -> None:
+    started = running("serve", "--port", "0", "--data-dir", "")
+    _, err = started.process.communicate(timeout=60)
+    assert started.process.returncode == 2
+    assert "--data-dir" in err and "empty" in err
+    assert list(tmp_path.iterdir()) == []

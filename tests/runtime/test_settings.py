@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caesura.domain.errors import Invalid
-from caesura.runtime.settings import load, misspelt
+from caesura.runtime.settings import default_data_dir, load, misspelt
 
 
 def test_a_tilde_means_the_home_wherever_a_path_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,14 @@ def test_a_file_of_settings_that_is_no_text_is_an_error(tmp_path: Path, monkeypa
     with pytest.raises(Invalid) as caught:
         load()
     assert caught.value.problems[0].file == "caesura.toml"
+
+
+def test_an_empty_name_of_a_folder_is_an_error_and_an_empty_variable_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAESURA_DATA_DIR", "")
+    assert load().data_dir == default_data_dir()
+    (tmp_path / "caesura.toml").write_text('data_dir = ""\n')
+    with pytest.raises(Invalid, match="data_dir: .*empty"):
+        load()

@@ -7,11 +7,20 @@ import typer
 
 DEFAULT_WORKSPACE = "default"
 
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("it is empty: name a folder.")
+    return Path(text)
+
+
 DataDir: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
         envvar="CAESURA_DATA_DIR",
+        parser=_folder,
+        metavar="DIR",
         show_default=False,
         help="The folder of the embedded database. For root /var/lib/caesura, else ~/.local/share/caesura.",
     ),

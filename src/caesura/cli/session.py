@@ -77,7 +77,9 @@ class Session:
 def settings_for(**options: Any) -> Settings:
     """The settings of this command, its own options first. Call it before anything else. Raises Invalid."""
     instance.use_own_zones()
-    return load(**options)
+    settings = load(**options)
+    instance.check_data_directory(settings)
+    return settings
 
 
 def warn_of_misspelt_settings() -> None:

@@ -35,6 +35,25 @@ def entropy(count: int) -> bytes:
     return system_entropy.token_bytes(count)
 
 
+def check_data_directory(settings: Settings) -> None:
+    """Raises Invalid `data_directory_closed` when the data directory is needed and this user may not go into it."""
+    if settings.database_url is not None and settings.secret_key is not None:
+        return
+    place = settings.data_dir
+    for path in (place, *place.parents):
+        try:
+            owner = path.stat().st_uid
+        except OSError:
+            continue  # not made yet, or behind one of the next
+        if not os.access(path, os.X_OK, effective_ids=True) and path.is_dir():
+            detail = (
+                f"user {os.geteuid()} may not go into {path}, which belongs to user {owner}: run this as that user, or "
+                "choose another data directory with --data-dir"
+            )
+            raise Invalid("data_directory_closed", detail)
+        return
+
+
 def keyring(settings: Settings) -> Keyring:
     """The installation's keyring, from the setting or the file in the data directory, which is made the first time."""
     if settings.secret_key is not None:

@@ -71,6 +71,14 @@ class Settings(BaseSettings):
         default=None, description="The folder of PostgreSQL's programs. Default: those that came with Caesura."
     )
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, place: object) -> object:
+        """An empty path would be the folder in which the command is started."""
+        if place == "":
+            raise ValueError("it is empty: name a folder")
+        return place
+
     @field_validator("data_dir", "postgres_bin_dir", "ca_file")
     @classmethod
     def _at_home(cls, place: Place) -> Place:
