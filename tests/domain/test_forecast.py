@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from caesura.domain.forecast import forecast
+from caesura.domain.forecast import Due, Used, forecast
 from caesura.domain.pacing import CampaignLimits, MailboxLimits
 from caesura.domain.plan import MailboxPlan, Transport
+from caesura.domain.sequence import StepRule
 from caesura.domain.windows import ALWAYS, parse_window
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)  # a Monday
@@ -18,10 +19,12 @@ def mailbox(**limits) -> MailboxPlan:
     return MailboxPlan(1, 1, "a@example.com", None, None, MailboxLimits(ZONE, **limits), ALWAYS, SERVER)
 
 
-def days(due, mailboxes, limits=FREE, window=ALWAYS):
+def days(due, mailboxes, limits=FREE, window=ALWAYS, delays=(0,), used=Used()):
+    steps = [StepRule(delay, None, None, (1,)) for delay in delays]
+    groups = [Due(True, at, 1, count) for at, count in due]
     return [
         (day.day, day.due, day.capacity, day.sent, day.left)
-        for day in forecast(due, mailboxes, limits, window, ZONE, NOW)
+        for day in forecast(groups, steps, mailboxes, limits, window, ZONE, NOW, used)
     ]
 
 
@@ -55,3 +58,32 @@ def test_nothing_due_is_an_empty_forecast() -> None:
 
 def test_a_pool_without_mailboxes_sends_nothing() -> None:
     assert {sent for _, _, _, sent, _ in days([(NOW, 5)], [])} == {0}
+
+
+DAY = 86_400
+
+
+def test_follow_ups_come_after_their_delay_and_before_openings() -> None:
+    found = days([(NOW, 6)], [mailbox(daily_cap=4)], delays=(0, DAY))
+    assert [(due, sent, left) for _, due, _, sent, left in found] == [(6, 4, 2), (4, 4, 2), (0, 2, 0), (2, 2, 0)]
+
+
+def test_follow_ups_of_the_same_day_are_counted_on_it() -> None:
+    assert [(due, sent) for _, due, _, sent, _ in days([(NOW, 5)], [mailbox()], delays=(0, 60, 60))] == [(15, 15)]
+
+
+def test_a_follow_up_waits_for_its_fixed_date() -> None:
+    steps = [StepRule(0, None, None, (1,)), StepRule(0, NOW + timedelta(days=3), None, (1,))]
+    found = forecast([Due(True, NOW, 1, 5)], steps, [mailbox()], FREE, ALWAYS, ZONE, NOW)
+    assert [(day.due, day.sent) for day in found] == [(5, 5), (0, 0), (0, 0), (5, 5)]
+
+
+def test_new_leads_have_a_quota_of_their_own_and_what_was_opened_today_counts() -> None:
+    limits = CampaignLimits(ZONE, daily_new=4)
+    found = days([(NOW, 9)], [mailbox()], limits, used=Used((NOW.date(), 3), {}, 3))
+    assert [(sent, left) for _, _, _, sent, left in found] == [(1, 8), (4, 4), (4, 0)]
+
+
+def test_a_sequence_that_goes_beyond_fourteen_days_ends_there() -> None:
+    found = days([(NOW, 1)], [mailbox()], delays=(0, *(DAY,) * 20))
+    assert len(found) == 14 and {sent for _, _, _, sent, _ in found} == {1}

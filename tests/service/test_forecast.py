@@ -30,3 +30,26 @@ async def set_quota(engine, limits) -> None:
     found = await definitions.get(engine.database, engine.workspace, engine.campaign)
     edited = found.definition.model_copy(update={"limits": CampaignLimits.model_validate(limits)})
     await definitions.edit(engine.database, engine.workspace, engine.campaign, edited, None, "test", engine.now)
+
+
+@pytest.mark.parametrize(
+    ("clock", "on_overdue", "expected"),
+    [
+        ("freeze", "spread", (1, 0, [], [1, 3])),
+        ("run", "spread", (3, 2, [], [3, 1])),
+        ("run", "review", (3, 2, [("overdue_review", 2)], [1, 1])),
+        ("run", "skip", (3, 2, [("overdue_skipped", 2)], [1, 1])),
+    ],
+)
+async def test_what_fell_due_in_the_pause_is_told_apart_from_what_was_due_before(
+    engine, clock, on_overdue, expected
+) -> None:
+    steps = [{"subject": "Hello", "text": "Hi"}, {"delay": "1d", "text": "Once more"}]
+    await engine.build(leads=3, steps=steps)
+    assert await engine.send(limit=2) == 2
+    await engine.pause(clock=clock, on_overdue=on_overdue)
+    engine.wait(days=2)
+    found = await forecast.preview(engine.database, engine.plans, engine.workspace, engine.campaign, engine.now)
+    due, overdue, not_sent, sent = expected
+    assert (found.due, found.overdue, found.not_sent) == (due, overdue, not_sent)
+    assert [day.sent for day in found.days] == sent

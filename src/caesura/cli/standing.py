@@ -133,7 +133,8 @@ def _counted_as(name: str, count: int) -> str:
 
 def show_preview(name: str, preview: Preview) -> None:
     """What a resume would bring."""
-    output.say(f"A resume of {clean(name)} would find {number(preview.overdue)} leads overdue. Nothing was changed.")
+    overdue = f", {number(preview.overdue)} of them since the pause" if preview.overdue else ""
+    output.say(f"A resume of {clean(name)} would find {number(preview.due)} leads due{overdue}. Nothing was changed.")
     for cause, count in preview.not_sent:
         output.say(f"{number(count)} would not be written to: {cause}")
     if preview.days:
@@ -148,4 +149,4 @@ def show_preview(name: str, preview: Preview) -> None:
 def preview_json(preview: Preview) -> dict[str, Any]:
     """The same, for programs."""
     not_sent = [{"cause": cause, "count": count} for cause, count in preview.not_sent]
-    return {"overdue": preview.overdue, "days": preview.days, "not_sent": not_sent}
+    return {"due": preview.due, "overdue": preview.overdue, "days": preview.days, "not_sent": not_sent}

@@ -1,12 +1,15 @@
 """What a resume would bring, day by day: how much falls due, how much can go. An estimate, never a promise."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.pacing import CampaignLimits, MailboxLimits, allowed_on
 from caesura.domain.plan import MailboxPlan
+from caesura.domain.sequence import StepRule, after_step
 from caesura.domain.windows import ALWAYS, Window, day_begins, local_day, opening
 
 DAYS = 14
@@ -25,17 +28,29 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What is used already, as (local day, messages) of the campaign and of each mailbox."""
+    """What is used already, as (local day, messages) of the campaign and of each mailbox; `opened` of the former."""
 
     campaign: tuple[date | None, int] = (None, 0)
     mailboxes: Mapping[int, tuple[date | None, int]] = field(default_factory=dict)
+    opened: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """`count` leads whose `step` falls due at an instant (UTC). Follow-ups stand before openings, then the oldest."""
+
+    is_opening: bool
+    at: datetime
+    step: int
+    count: int
 
 
 UNUSED = Used()
 
 
 def forecast(
-    due: Sequence[tuple[datetime, int]],
+    due: Iterable[Due],
+    steps: Sequence[StepRule],
     mailboxes: Sequence[MailboxPlan],
     limits: CampaignLimits,
     window: Window,
@@ -43,23 +58,84 @@ def forecast(
     now: datetime,
     used: Used = UNUSED,
 ) -> list[Day]:
-    """The days from today on which something of `due` (UTC instant, count) is left to send, at most 14.
+    """The days from today on which something falls due or is left to send, at most 14, follow-ups included.
 
-    Follow-ups that these messages will bring are not counted: they fall due later.
+    It takes every message as delivered when the day's window opens, and every condition as met.
     """
     days: list[Day] = []
-    left = 0
+    queue = list(due)
+    heapq.heapify(queue)
     today = local_day(zone, now)
-    for place in range(DAYS):
-        day = today + timedelta(days=place)
-        fresh = sum(count for at, count in due if max(day, today) == max(local_day(zone, at), today))
+    begins = now
+    for day in (today + timedelta(days=place) for place in range(DAYS)):
+        ends = day_begins(zone, day + timedelta(days=1), begins)
         capacity = day_capacity(mailboxes, limits, window, zone, day, now, used)
-        sent = left + fresh if capacity is None else min(left + fresh, capacity)
-        left = left + fresh - sent
-        days.append(Day(day, fresh, capacity, sent, left))
+        opened = _used_on(day, (used.campaign[0], used.opened))
+        openings = None if limits.daily_new is None else max(limits.daily_new - opened, 0)
+        fresh, sent, queue = _send_day(queue, steps, capacity, openings, _opens(window, zone, begins, ends), ends)
+        fresh -= days[-1].left if days else 0
+        days.append(Day(day, fresh, capacity, sent, sum(one.count for one in queue if one.at < ends)))
+        begins = ends
     while days and not (days[-1].due or days[-1].sent or days[-1].left):
         days.pop()
     return days
+
+
+def _send_day(
+    queue: list[Due],
+    steps: Sequence[StepRule],
+    capacity: int | None,
+    openings: int | None,
+    opens: datetime,
+    ends: datetime,
+) -> tuple[int, int, list[Due]]:
+    """How many were due before `ends`, how many of them go, and the heap of what is left, with what these bring."""
+    due = sum(one.count for one in queue if one.at < ends)
+    sent = 0
+    later = [one for one in queue if one.at >= ends]
+    today = [one for one in queue if one.at < ends]
+    heapq.heapify(today)
+    while today:
+        one = heapq.heappop(today)
+        rooms = [one.count]
+        if capacity is not None:
+            rooms.append(capacity - sent)
+        if one.is_opening and openings is not None:
+            rooms.append(openings)
+        number = min(rooms)
+        if one.is_opening and openings is not None:
+            openings -= number
+        if number < one.count:
+            later.append(replace(one, count=one.count - number))
+        if not number:
+            continue
+        sent += number
+        follow_up = _follow_up(one, number, steps, opens)
+        if follow_up is None:
+            continue
+        if follow_up.at < ends:
+            due += follow_up.count
+            heapq.heappush(today, follow_up)
+        else:
+            later.append(follow_up)
+    heapq.heapify(later)
+    return due, sent, later
+
+
+def _follow_up(one: Due, count: int, steps: Sequence[StepRule], opens: datetime) -> Due | None:
+    """What `count` of these that go today bring, and when; None after the last step."""
+    after = after_step(one.step, steps)
+    if after.state is EnrollmentState.FINISHED:
+        return None
+    at = max(one.at, opens) + timedelta(seconds=after.delay_seconds)
+    fixed = steps[after.step - 1].send_at
+    return Due(False, at if fixed is None else max(at, fixed), after.step, count)
+
+
+def _opens(window: Window, zone: ZoneInfo, begins: datetime, ends: datetime) -> datetime:
+    """When the first message of a day can go: at the opening of the window, if there is one."""
+    period = None if window == ALWAYS else opening(window, zone, begins)
+    return begins if period is None or period[0] >= ends else max(begins, period[0])
 
 
 def day_capacity(

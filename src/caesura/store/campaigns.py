@@ -227,17 +227,27 @@ async def is_exhausted(tx: Connection, workspace_id: int, campaign_id: int) -> b
     return answer
 
 
-async def overdue_count(tx: Connection, workspace_id: int, campaign_id: int, campaign_now: datetime) -> int:
-    """How many enrollments are due at an instant of campaign time."""
-    count: int = await tx.fetchval(SQL["overdue_count"], workspace_id, campaign_id, campaign_now)
-    return count
+async def due_count(
+    tx: Connection, workspace_id: int, campaign_id: int, campaign_now: datetime, paused_at: datetime | None
+) -> tuple[int, int]:
+    """(due at `campaign_now`, of these fallen due in the pause since `paused_at`), both instants in campaign time."""
+    [row] = await tx.fetch(SQL["due_count"], workspace_id, campaign_id, campaign_now, paused_at)
+    return row["due"], row["overdue"]
 
 
 async def due_by_hour(
-    tx: Connection, workspace_id: int, campaign_id: int, campaign_now: datetime, until: datetime
-) -> list[tuple[datetime, int, int]]:
-    """(hour in campaign time, due, of these openings), what is overdue counted at `campaign_now`."""
-    rows = await tx.fetch(SQL["due_by_hour"], workspace_id, campaign_id, campaign_now, until)
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    campaign_now: datetime,
+    until: datetime,
+    paused_at: datetime | None,
+) -> list[tuple[datetime, int, bool, int]]:
+    """(hour in campaign time, step, whether it is an opening, count), what is due counted at `campaign_now`.
+
+    What fell due since `paused_at` is left out, unless that is None.
+    """
+    rows = await tx.fetch(SQL["due_by_hour"], workspace_id, campaign_id, campaign_now, until, paused_at)
     return [tuple(row) for row in rows]
 
 

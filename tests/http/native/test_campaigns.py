@@ -132,7 +132,7 @@ async def test_a_resume_can_be_tried_before_it_is_done(desk: Any) -> None:
     await desk.post(f"/campaigns/{campaign_id}/pause")
     await desk.post(f"/enrollments/{enrollment_id}/hold")
     tried = await desk.post(f"/campaigns/{campaign_id}/resume", {"dry_run": True})
-    assert (tried["status"], tried["preview"]["overdue"]) == ("paused", 1)
+    assert (tried["status"], tried["preview"]["due"]) == ("paused", 1)
     assert tried["preview"]["not_sent"] == [{"cause": "manual", "count": 1}]
     assert (tried["preview"]["days"][0]["day"], tried["preview"]["days"][0]["due"]) == ("2026-03-02", 1)
     resumed = await desk.post(f"/campaigns/{campaign_id}/resume")

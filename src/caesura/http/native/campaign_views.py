@@ -126,8 +126,9 @@ class HeldCause(BaseModel):
 class PreviewView(BaseModel):
     """What a resume now would bring; nothing was changed."""
 
-    overdue: int = Field(description="Leads that would be due at once.", examples=[190])
-    days: list[ForecastDay] = Field(description="An estimate, without the follow-ups that these bring.")
+    due: int = Field(description="Leads that would be due at once.", examples=[190])
+    overdue: int = Field(description="Those of them that fell due in the pause.", examples=[40])
+    days: list[ForecastDay] = Field(description="An estimate for 14 days at most, with the follow-ups.")
     not_sent: list[HeldCause]
 
 
@@ -171,6 +172,7 @@ def resumed(found: Status, preview: Preview | None) -> Resumed:
     shown = None
     if preview is not None:
         shown = PreviewView(
+            due=preview.due,
             overdue=preview.overdue,
             days=[
                 ForecastDay(day=d.day, due=d.due, capacity=d.capacity, sent=d.sent, left=d.left) for d in preview.days

@@ -119,17 +119,19 @@ limit 100
 select coalesce(sum(waiting) = 0 and sum(claimed) = 0 and sum(held) = 0 and sum(finished) + sum(stopped) > 0, false)
 from campaign_counter where workspace_id = $1 and campaign_id = $2
 
--- name: overdue_count
--- How many enrollments are due at an instant of campaign time.
-select count(*) from enrollment
+-- name: due_count
+-- How many enrollments are due at an instant of campaign time, and how many of these fell due after another instant.
+select count(*) as due, count(*) filter (where due_at > $4) as overdue from enrollment
 where workspace_id = $1 and campaign_id = $2 and state = 'waiting' and due_at <= $3
 
 -- name: due_by_hour
--- How many enrollments fall due, by the hour of campaign time, up to a limit.
-select date_trunc('hour', greatest(due_at, $3)) as hour, count(*) as due, count(*) filter (where mailbox_id is null) as openings
+-- How many enrollments fall due, by step and hour of campaign time, up to a limit; without what fell due in a pause, which
+-- began at $5, where that does not go.
+select date_trunc('hour', greatest(due_at, $3)) as hour, step, mailbox_id is null as is_opening, count(*) as due
 from enrollment
 where workspace_id = $1 and campaign_id = $2 and state = 'waiting' and due_at <= $4
-group by 1 order by 1
+  and ($5::timestamptz is null or due_at <= $5 or due_at > $3)
+group by 1, 2, 3 order by 1, 2, 3
 
 -- name: held_by_cause
 -- What is set aside, by cause.
