@@ -76,7 +76,8 @@ with slot as (
 ), claimed as (
   update enrollment e
   set state = 'claimed', claimed_by = $7, lease_until = $8, updated_at = $9
-  from due where e.workspace_id = $1 and e.id = due.id
+  -- as an array: the planner takes a limit that it does not know for a tenth of all, and would read every row instead
+  from unnest(array(select id from due)) as d(id) where e.workspace_id = $1 and e.id = d.id
   returning e.id, e.lead_id, e.step, e.due_at, e.mailbox_id
 )
 select c.id, c.lead_id, c.step, c.due_at, c.mailbox_id,
@@ -101,7 +102,7 @@ with due as (
 ), claimed as (
   update enrollment e
   set state = 'claimed', claimed_by = $5, lease_until = $6, updated_at = $7
-  from due where e.workspace_id = $1 and e.id = due.id
+  from unnest(array(select id from due)) as d(id) where e.workspace_id = $1 and e.id = d.id  -- see above
   returning e.id, e.lead_id, e.step, e.due_at
 )
 select c.id, c.lead_id, c.step, c.due_at, l.address, l.address_key, l.domain, l.fields, l.zone
@@ -314,7 +315,8 @@ with due as (
   for update skip locked
 )
 update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
-from due where e.workspace_id = due.workspace_id and e.id = due.id
+from unnest(array(select workspace_id from due), array(select id from due)) as d(workspace_id, id)  -- see claim_follow_ups
+where e.workspace_id = d.workspace_id and e.id = d.id
 returning e.workspace_id, e.campaign_id
 
 -- name: wake
@@ -326,13 +328,15 @@ with stale as (
     select e.workspace_id, e.id from enrollment e
     where e.workspace_id = c.workspace_id and e.campaign_id = c.id and e.state = 'waiting'
       and e.parked_under is not null and e.parked_under < c.timing
+    order by e.parked_under  -- or, where much is parked, the planner would rather read every row than the index
     limit $2
     for update skip locked) e
   where c.status = 'running' and c.timing > 1
   limit $2
 )
 update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
-from stale where e.workspace_id = stale.workspace_id and e.id = stale.id
+from unnest(array(select workspace_id from stale), array(select id from stale)) as d(workspace_id, id)  -- see claim_follow_ups
+where e.workspace_id = d.workspace_id and e.id = d.id
 returning e.id
 
 -- name: see_worker
