@@ -4,6 +4,8 @@ import os
 import signal
 import smtplib
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -179,3 +181,34 @@ def test_an_empty_data_directory_is_refused_and_nothing_is_made_here(running: St
     assert started.process.returncode == 2
     assert "--data-dir" in err and "empty" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_closed_output_leads_nowhere_and_is_no_error(data_directory: Path, closed: str) -> None:
+    for command in ("--version", f"doctor --data-dir {data_directory / 'new'}"):
+        script = f'exec "{sys.executable}" -m caesura {command} {closed}'
+        answer = subprocess.run(["/bin/sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        assert (answer.returncode, answer.stderr) == (0, b"")
+        assert bool(answer.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_a_server_whose_output_is_closed_serves(data_directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = (
+        f'exec "{sys.executable}" -m caesura serve --port {port} --workers 1 --data-dir {data_directory} >&- 2>&- <&-'
+    )
+    server = subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            assert server.poll() is None and time.monotonic() < deadline
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                time.sleep(0.05)
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
