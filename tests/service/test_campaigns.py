@@ -7,7 +7,8 @@ import pytest
 
 from caesura.domain.definition import read_definition
 from caesura.domain.errors import Conflict
-from caesura.service import campaigns, definitions, timers
+from caesura.service import campaigns, definitions, enrollments, timers
+from caesura.service.campaigns import PauseOptions
 from caesura.store import campaigns as store
 
 DRAFT = read_definition({"name": "later", "pool": "all", "steps": [{"subject": "Hi", "text": "Hello"}]})
@@ -83,3 +84,33 @@ async def test_an_archived_campaign_is_not_resumed_neither_by_itself_nor_by_a_pe
     await campaigns.archive(*key, False, "test", engine.now)
     await timers.tick(engine.database, engine.now)
     assert (await engine.status()).campaign.status == "running"
+
+
+async def test_a_held_count_is_never_less_than_what_waits(engine) -> None:
+    await engine.build(leads=3)
+    answer = await engine.mark(await engine.claim(limit=1))
+    [one] = answer.marked
+    await enrollments.stop(engine.database, engine.workspace, one.enrollment_id, "test", engine.now)
+    state = await engine.pause()
+    assert (state.held, state.in_transit) == (2, 1)
+
+
+async def test_a_change_of_a_pause_is_logged_with_who_made_it(engine) -> None:
+    await engine.build(leads=1)
+    await engine.pause()
+    options = PauseOptions(reason="the other one's holiday")
+    await campaigns.pause(engine.database, engine.workspace, engine.campaign, options, "user:second", engine.now)
+    rows = await engine.rows("select actor from event where kind = 'campaign.pause_changed'")
+    assert rows == [{"actor": "user:second"}]
+
+
+@pytest.mark.parametrize("verb", ["schedule", "submit"])
+async def test_an_archived_draft_is_not_planned_to_start(world, verb) -> None:
+    campaign_id = await world.campaign()
+    await campaigns.archive(*world.key, campaign_id, True, world.actor, world.now)
+    with pytest.raises(Conflict) as caught:
+        if verb == "schedule":
+            await campaigns.schedule(*world.key, campaign_id, world.now + timedelta(days=1), world.actor, world.now)
+        else:
+            await campaigns.submit(*world.key, campaign_id, world.actor, world.now)
+    assert caught.value.code == "campaign_archived"

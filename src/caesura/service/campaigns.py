@@ -34,7 +34,9 @@ class Status:
     @property
     def held(self) -> int:
         """Enrollments that have a step to come and nothing in transit."""
-        return self.counters.waiting + self.counters.claimed + self.counters.held - self.counters.sending
+        counted = self.counters
+        # Leads that were taken out meanwhile may be in transit too, and are none of the claimed.
+        return counted.waiting + counted.held + max(counted.claimed - counted.sending, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,9 @@ async def _move(
 
     async def work(tx: Connection) -> Status:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.archived and verb in (CampaignVerb.SCHEDULE, CampaignVerb.SUBMIT):
+            detail = f"an archived campaign cannot {verb}: unarchive it first"
+            raise Conflict("campaign_archived", detail, before.status, ("unarchive",))
         after = replace(_moved(before, verb, "manual", actor, None), starts_at=starts_at)
         return await _status(tx, await _set(tx, before, after, now, kind))
 
@@ -326,7 +331,7 @@ async def _change_pause(
     )
     if after == before:
         return before
-    return await _set(tx, before, after, now, "campaign.pause_changed")
+    return await _set(tx, before, after, now, "campaign.pause_changed", actor)
 
 
 async def _get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> CampaignRow:
@@ -336,12 +341,14 @@ async def _get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool =
     return row
 
 
-async def _set(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime, kind: str) -> CampaignRow:
+async def _set(
+    tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime, kind: str, actor: str | None = None
+) -> CampaignRow:
     row = await store.set_status(tx, before, after, now)
     # The row is locked, so only a bug in the caller can lose this compare-and-set.
     assert row is not None
     data = {"from": before.status, "to": after.status, "cause": after.cause, "reason": after.reason}
-    await events.append(tx, before.workspace_id, now, after.actor, [events.Entry(kind, before.id, data=data)])
+    await events.append(tx, before.workspace_id, now, actor or after.actor, [events.Entry(kind, before.id, data=data)])
     await store.notify(tx, before.workspace_id, kind, before.id)
     return row
 

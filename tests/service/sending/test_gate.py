@@ -1,9 +1,11 @@
 """G1 under real concurrency: marks and pauses race in one PostgreSQL."""
 
 import asyncio
+from datetime import timedelta
 
 from caesura.domain.delivery import Kind
-from caesura.service import definitions, holds, mailboxes
+from caesura.service import definitions, holds, mailboxes, sending
+from caesura.store import sending as store
 
 
 async def marks(engine) -> int:
@@ -80,3 +82,25 @@ async def test_what_was_claimed_for_a_mailbox_is_not_marked_once_it_is_archived_
     async with engine.database.transaction() as tx:
         await tx.execute("delete from pool_mailbox")
     assert not (await engine.mark(ready)).marked
+
+
+async def test_a_lost_mark_that_commits_while_it_is_undone_leaves_nothing_in_transit(engine) -> None:
+    await engine.build(leads=1)
+    ready = await engine.claim()
+    plan = await engine.plan()
+    wanted = [one.wanted for one in ready]
+    ids = [one.claimed.enrollment_id for one in wanted]
+    async with engine.database.transaction() as tx:
+        lease = engine.now + timedelta(minutes=1)
+        await store.mark(tx, engine.workspace, engine.campaign, wanted, "w1", engine.now, lease)
+        undo = asyncio.create_task(
+            sending.disown(engine.database, engine.plans, plan, ids, "w1", engine.now, engine.now)
+        )
+        waiting = "select exists (select from pg_locks where not granted) as waits"
+        while not (await engine.rows(waiting))[0]["waits"]:
+            assert not undo.done(), "it has not waited"
+            await asyncio.sleep(0.002)
+    await undo
+    assert await engine.rows("select state, cause from message") == [{"state": "cancelled", "cause": "not_begun"}]
+    assert await engine.rows("select state from enrollment") == [{"state": "waiting"}]
+    assert await engine.send() == 1

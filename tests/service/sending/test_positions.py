@@ -6,7 +6,7 @@ import pytest
 
 from caesura.domain.delivery import Kind
 from caesura.domain.errors import Conflict
-from caesura.service import campaigns, recovery, timers
+from caesura.service import campaigns, enrollments, recovery, timers
 
 
 async def states(engine) -> list[tuple]:
@@ -257,3 +257,22 @@ async def test_counters_equal_a_full_count(engine) -> None:
     for state, count in full.items():
         assert getattr(counters, state) == count
     assert counters.enrolled == 20
+
+
+@pytest.mark.parametrize("policy", ["skip", "review"])
+async def test_what_a_review_lets_go_on_during_the_next_pause_is_sent_after_it(engine, policy) -> None:
+    await engine.build(leads=1)
+    await engine.send()
+    await engine.pause(clock="run", on_overdue="review")
+    engine.wait(days=2)
+    await engine.resume()
+    assert await engine.send() == 0
+    engine.wait(minutes=1)
+    await engine.pause(clock="run", on_overdue=policy)
+    engine.wait(hours=1)
+    await enrollments.release_held(
+        engine.database, engine.workspace, engine.campaign, "overdue_review", "test", engine.now
+    )
+    engine.wait(hours=1)
+    await engine.resume()
+    assert await engine.send() == 1

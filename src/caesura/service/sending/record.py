@@ -230,6 +230,8 @@ async def disown(
     """
 
     async def work(tx: Connection) -> None:
+        # The mark may be at its commit: only a statement that begins after it sees its messages.
+        await enrollments.lock(tx, plan.workspace_id, enrollment_ids)
         rows = await recovery.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
         back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
         await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)

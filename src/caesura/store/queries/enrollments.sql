@@ -120,11 +120,16 @@ where e.workspace_id = $1 and e.state = 'held' and e.cause = any($2::text[]) and
 order by e.id
 
 -- name: release
--- Held enrollments wait again. What was held to be reviewed falls due anew, after the pause that it fell due in.
+-- Held enrollments wait again. What was held to be reviewed falls due anew, after the pause that it fell due in, and
+-- if there is another one now, when that began: what a person lets go on has not fallen due in it.
 update enrollment e
 set state = 'waiting', cause = null, updated_at = $4,
     due_at = case when e.cause = 'overdue_review' then
-      greatest(coalesce(c.clock_stopped_at, $4) - c.clock_offset, (select max(u) from unnest(c.overdue_until) u) + interval '1 microsecond', e.due_at)
+      greatest(
+        case when cardinality(c.overdue_since) > cardinality(c.overdue_until)
+          then c.overdue_since[cardinality(c.overdue_since)] else coalesce(c.clock_stopped_at, $4) - c.clock_offset end,
+        (select max(u) from unnest(c.overdue_until) u) + interval '1 microsecond',
+        e.due_at)
       else e.due_at end
 from campaign c
 where e.workspace_id = $1 and e.id = any($2::bigint[]) and e.state = 'held' and e.cause = any($3::text[])
