@@ -156,7 +156,8 @@ def _finish_faults(world: "World", row: Mapping[str, Any]) -> Iterator[str]:
     moment = moved[-1].moment
     editions = [one for one in world.history.editions if one.campaign == row["campaign_id"] and one.moment <= moment]
     # What was edited in the same instant may have come before or after.
-    steps = min([one.steps for one in editions if one.moment.at == moment.at] + [max(editions, key=_commit).steps])
+    before = [one for one in editions if one.moment.at < moment.at] or editions
+    steps = min([max(before, key=_commit).steps] + [one.steps for one in editions if one.moment.at == moment.at])
     if row["step"] < steps:
         yield f"it finished after step {row['step']} of {steps}"
 

@@ -11,7 +11,7 @@ from caesura.domain.lead_entry import LeadInput
 from caesura.service import campaigns, definitions, enrollments, holds, recovery, suppressions
 from caesura.service.campaigns import PauseOptions, Status
 from caesura.service.plans import Plans
-from simulation.history import Violation
+from simulation.history import Enrolled, Violation
 from simulation.parameters import LeadParameters, step
 from simulation.timeline import Event
 from simulation.workers import Unsealer
@@ -76,7 +76,10 @@ class People:
     # Campaigns
 
     def _campaign(self) -> int:
-        return self._random.choice(self._world.campaign_ids)
+        return self._world.aim(self._random).campaign
+
+    def _lead(self) -> Enrolled:
+        return self._world.history.enrolled[self._world.aim(self._random).enrollment]
 
     async def _pause(self) -> None:
         world, random, campaign = self._world, self._random, self._campaign()
@@ -136,8 +139,8 @@ class People:
     async def _edit(self) -> None:
         """New texts; perhaps more or fewer steps, other delays."""
         world, random = self._world, self._random
-        place = random.randrange(len(world.campaign_ids))
-        campaign = world.campaign_ids[place]
+        campaign = self._campaign()
+        place = world.campaign_ids.index(campaign)
         before = world.definitions[place]
         number = world.next_edition()
         count = max(1, min(5, len(before["steps"]) + random.choice((-1, 0, 0, 0, 1))))
@@ -159,13 +162,13 @@ class People:
     async def _hold(self) -> None:
         world, random = self._world, self._random
         level = random.choice(("workspace", "mailbox", "domain", "campaign", "lead"))
-        lead = random.choice(world.leads())
+        aim = world.aim(random)
         subject = {
             "workspace": "",
-            "mailbox": str(random.choice(world.mailbox_ids)),
-            "domain": lead.domain,
-            "campaign": str(self._campaign()),
-            "lead": str(lead.lead),
+            "mailbox": str(aim.mailbox),
+            "domain": world.history.enrolled[aim.enrollment].domain,
+            "campaign": str(aim.campaign),
+            "lead": str(aim.lead),
         }[level]
         cause = random.choice(("manual", "complaint"))
         await world.place_hold(level, subject, cause, ACTOR, None, world.timeline.clock())
@@ -187,7 +190,7 @@ class People:
 
     async def _suppress(self) -> None:
         world = self._world
-        lead = self._random.choice(world.leads())
+        lead = self._lead()
         now, kind = world.timeline.clock(), self._random.choice(("address", "domain", "unsubscribe"))
         if kind == "unsubscribe":
             await suppressions.unsubscribe_enrollment(world.database, world.workspace, lead.enrollment, now)
@@ -216,7 +219,7 @@ class People:
     async def _reply(self) -> None:
         """A reply came: it ends the sequence."""
         world = self._world
-        one = self._random.choice(world.leads())
+        one = self._lead()
         row = await enrollments.stop(
             world.database, world.workspace, one.enrollment, "inbound", world.timeline.clock(), "replied"
         )
@@ -226,13 +229,13 @@ class People:
 
     async def _hold_enrollment(self) -> None:
         world = self._world
-        one = self._random.choice(world.leads())
+        one = self._lead()
         await enrollments.hold(world.database, world.workspace, one.enrollment, ACTOR, world.timeline.clock())
         world.note("people hold enrollment", one.enrollment)
 
     async def _release_enrollment(self) -> None:
         world = self._world
-        one = self._random.choice(world.leads())
+        one = self._lead()
         await enrollments.release(world.database, world.workspace, one.enrollment, ACTOR, world.timeline.clock())
         world.note("people release enrollment", one.enrollment)
         world.wake_all()

@@ -40,6 +40,16 @@ class Unsealer:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What people would have to hold so that a claimed message does not go out."""
+
+    campaign: int
+    enrollment: int
+    lead: int
+    mailbox: int
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A mark whose answer was lost."""
 
@@ -55,6 +65,7 @@ class SimulatedWorker:
         self.name = name
         self.is_dead = False
         self.in_transit: dict[Job, None] = {}
+        self.at_hand: list[Aim] = []  # what it claimed last, and has not marked yet
         self._world = world
         self._random = Random(f"{world.parameters.seed}/{name}")
         self._settings = world.parameters.workers
@@ -81,6 +92,11 @@ class SimulatedWorker:
     @property
     def is_idle(self) -> bool:
         return not (self.in_transit or self._outcomes or self._doubts)
+
+    @property
+    def takes_something_back(self) -> bool:
+        """Whether it has yet to record that something was not sent: it may be marked anew from then on."""
+        return any(outcome.kind is not Kind.ACCEPTED for _, outcome in self._outcomes)
 
     # What others do to it
 
@@ -129,6 +145,9 @@ class SimulatedWorker:
         return (until - self._world.timeline.now).total_seconds() if until is not None else 0.0
 
     def _schedule(self, seconds: float, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        self._world.later(seconds, self._event(name, step))
+
+    def _event(self, name: str, step: Callable[[], Awaitable[None]]) -> Event:
         async def act() -> None:
             if self.is_dead:
                 return
@@ -142,7 +161,7 @@ class SimulatedWorker:
                 return
             await step()
 
-        self._world.later(seconds, Event(name, self.name, act, True))
+        return Event(name, self.name, act, True)
 
     def _misfortune(self) -> bool:
         """Death or a hang between two steps."""
@@ -255,6 +274,7 @@ class SimulatedWorker:
         except Unavailable:
             self._start_round(self._outage_seconds())
             return
+        self._world.happened("claim", [work.claimed.enrollment_id for work in claim.work])
         words = [f"{work.claimed.enrollment_id}/{work.claimed.step}@{work.mailbox.mailbox_id}" for work in claim.work]
         wait = f"{claim.wait.reason} {claim.wait.at:%d %H:%M:%S}" if claim.wait else ""
         self._world.note(self.name, "claims", campaign.campaign_id, *words, "settled", claim.settled, wait)
@@ -262,6 +282,10 @@ class SimulatedWorker:
             self._wait = claim.wait.at
         self._has_moved |= bool(claim.work) or claim.is_stale or claim.settled > 0
         if claim.work:
+            self.at_hand = [
+                Aim(campaign.campaign_id, one.claimed.enrollment_id, one.claimed.lead_id, one.mailbox.mailbox_id)
+                for one in claim.work
+            ]
             self._sleep = 0.0
             self._schedule(self._step_seconds(), "compose", lambda: self._compose(plan, claim.work))
         else:
@@ -286,9 +310,26 @@ class SimulatedWorker:
                 self._start_round(self._outage_seconds())
                 return
         if ready:
-            self._schedule(self._step_seconds(), "mark", lambda: self._mark(plan, ready))
+            self._schedule_mark(plan, ready)
         else:
             await self._next_campaign()
+
+    def _schedule_mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
+        """Soon; or, now and then, only when another has claimed the same."""
+        nap = self._nap
+
+        async def mark() -> None:
+            if nap == self._nap:
+                self._nap += 1
+                await self._mark(plan, ready)
+
+        faults = self._world.faults
+        if faults.slow_step and self._random.random() < faults.slow_step:
+            enrollments = [one.wanted.claimed.enrollment_id for one in ready]
+            self._world.belated("claim", enrollments, self._event("mark", mark))
+            self._schedule(4 * self._settings.lease, "mark", mark)
+        else:
+            self._schedule(self._step_seconds(), "mark", mark)
 
     async def _mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
         wanted = [one.wanted for one in ready]
@@ -346,6 +387,8 @@ class SimulatedWorker:
             await self._record_one_plan()
         except Unavailable:
             self._schedule_record(self._outage_seconds())
+            again = [job.marked.enrollment_id for job, _ in self._outcomes]
+            self._world.belated("mark", again, self._event("record", self._record))
             return
         if self._outcomes or self._doubts or self._failures:
             self._schedule_record(self._random.uniform(0, self._settings.gather_seconds))

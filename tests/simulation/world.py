@@ -1,7 +1,7 @@
 """A simulated world: one seed, one thread of control, the product's services over a real database, and the truth."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -29,7 +29,7 @@ from simulation.parameters import FaultParameters, Parameters
 from simulation.people import ACTOR, People
 from simulation.timeline import Event, Timeline
 from simulation.witness import Witness
-from simulation.workers import SimulatedWorker, Unsealer
+from simulation.workers import Aim, SimulatedWorker, Unsealer
 
 NO_FAULTS = FaultParameters(0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
 # Rivals in a race are what would have happened within so long.
@@ -37,6 +37,8 @@ _RIVALRY = timedelta(seconds=3)
 # What people wait for, to do their deeds at that very moment, and how likely they then do one: most of what may go
 # wrong goes wrong beside a mark.
 _AMBUSHED = {"claim": 0.2, "compose": 0.2, "mark": 0.7, "record": 0.4}
+# How often their deed is about the very thing that they waited for.
+_AIMED = 0.8
 _MOST_EVENTS = 20_000
 _MOST_DAYS = 250
 
@@ -102,6 +104,8 @@ class World:
         self._worker_number = 0
         self._is_quiet = False
         self._ambushes: list[Event] = []
+        self._at_hand: list[Aim] = []  # of the worker that people lie in wait for
+        self._late: list[tuple[str, set[int], Event]] = []
         self._looked_after = parameters.start
         self._plans = Plans(Unsealer())
         database.heard = self._heard
@@ -120,6 +124,13 @@ class World:
     def leads(self) -> list[Enrolled]:
         return list(self.history.enrolled.values())
 
+    def aim(self, random: Random) -> Aim:
+        """Something that may be kept back: mostly what is just about to be sent, if somebody waits for that."""
+        if self._at_hand and random.random() < _AIMED:
+            return random.choice(self._at_hand)
+        lead = random.choice(self.leads())
+        return Aim(random.choice(self.campaign_ids), lead.enrollment, lead.lead, random.choice(self.mailbox_ids))
+
     def holds_in_force(self) -> list[Barrier]:
         return [one for one in self.history.barriers if one.until is None and one.number]
 
@@ -133,6 +144,17 @@ class World:
             if self._random.random() >= self.faults.lost_hints:
                 event = Event("hint", worker.name, lambda worker=worker: worker.hear(campaign))
                 self.later(self._random.expovariate(20), event)
+
+    def belated(self, kind: str, enrollments: Iterable[int], event: Event) -> None:
+        """Lets something happen just after one of these was claimed, or marked, by whomever: when it is too late."""
+        self._late.append((kind, set(enrollments), event))
+
+    def happened(self, kind: str, enrollments: Iterable[int]) -> None:
+        """These were claimed, or marked."""
+        known = set(enrollments)
+        for late in [late for late in self._late if late[0] == kind and late[1] & known]:
+            self._late.remove(late)
+            self.later(self._random.expovariate(1 / self.parameters.workers.step_seconds), late[2])
 
     def wake_all(self) -> None:
         self.stirs += 1
@@ -170,6 +192,7 @@ class World:
     def _heard(self, number: int, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
         self.stirs += len(rows)
         self.witness.hear(self.moment(number), rows)
+        self.happened("mark", [data["enrollment"] for kind, data in rows if data.get("state") == "sending"])
 
     def moment(self, commit: int) -> Moment:
         return Moment(commit, self.timeline.now, self.timeline.clock())
@@ -329,6 +352,8 @@ class World:
         rivals: list[Event] = []
         if self._ambushes and random.random() < _AMBUSHED.get(event.name, 0):
             ambush = self._ambushes.pop(0)
+            worker = self.workers.get(event.actor)
+            self._at_hand = worker.at_hand if worker is not None else []
             if is_race or random.random() < 0.5:
                 rivals.append(ambush)
             else:
@@ -341,6 +366,7 @@ class World:
             await self._race([event, *rivals[:2]])
         else:
             await self._alone(event)
+        self._at_hand = []
 
     async def _race(self, racing: list[Event]) -> None:
         self.note("race of", *[f"{one.actor} {one.name}" for one in racing])
@@ -379,7 +405,9 @@ class World:
             return None
         faults, random = self.faults, self._random
         # An outcome that is recorded twice, since the answer was lost, is what the ledger must tell from a new one.
-        line = faults.line_to_database * (5 if event.name == "record" else 1)
+        worker = self.workers.get(event.actor)
+        is_taking_back = event.name == "record" and worker is not None and worker.takes_something_back
+        line = faults.line_to_database * (12 if is_taking_back else 5 if event.name == "record" else 1)
         if line and random.random() < line:
             return Fault(random.choice((Loss.LINE_BEFORE, Loss.LINE_AFTER)), random.randrange(12))
         if faults.death_in_database and random.random() < faults.death_in_database:
