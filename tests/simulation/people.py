@@ -36,8 +36,8 @@ class People:
             "resume": (4, self._resume),
             "stop": (1, self._stop),
             "edit": (3, self._edit),
-            "hold": (5, self._hold),
-            "release": (4, self._release),
+            "hold": (9, self._hold),
+            "release": (3, self._release),
             "suppress": (2, self._suppress),
             "reply": (2, self._reply),
             "hold enrollment": (1, self._hold_enrollment),
@@ -52,7 +52,9 @@ class People:
         weights = [weight for weight, _ in self._verbs.values()]
         for _ in range(world.parameters.people):
             name = random.choices(names, weights)[0]
-            world.later(random.uniform(0, seconds), self._event(name, self._verbs[name][1]))
+            # In many worlds most is sent early.
+            most = seconds * random.choice((1.0, 0.1, 0.001, 0.001))
+            world.later(random.uniform(0, most), self._event(name, self._verbs[name][1]))
         late = [lead for lead in world.parameters.leads[-world.parameters.late_leads or len(world.parameters.leads) :]]
         for lead in late:
             world.later(random.uniform(0, 1.2 * seconds), self._event("add lead", lambda lead=lead: self.enrol(lead)))
@@ -161,7 +163,7 @@ class People:
 
     async def _hold(self) -> None:
         world, random = self._world, self._random
-        level = random.choice(("workspace", "mailbox", "domain", "campaign", "lead"))
+        level = random.choices(("workspace", "mailbox", "domain", "campaign", "lead"), (3, 2, 2, 1, 3))[0]
         aim = world.aim(random)
         subject = {
             "workspace": "",
@@ -173,8 +175,9 @@ class People:
         cause = random.choice(("manual", "complaint"))
         await world.place_hold(level, subject, cause, ACTOR, None, world.timeline.clock())
         world.hint(None)
-        if random.random() < 0.7:
-            world.later(random.uniform(1, 2 * 86_400), self._event("release", self._release))
+        if random.random() < 0.8:
+            most = random.choice((60, 3_600, 2 * 86_400))
+            world.later(random.uniform(1, most), self._event("release", self._release))
 
     async def _release(self) -> None:
         in_force = self._world.holds_in_force()

@@ -36,8 +36,9 @@ NO_FAULTS = FaultParameters(0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
 _RIVALRY = timedelta(seconds=3)
 # What people wait for, to do their deeds at that very moment, and how likely they then do one: most of what may go
 # wrong goes wrong beside a mark.
-_AMBUSHED = {"claim": 0.2, "compose": 0.2, "mark": 0.7, "record": 0.4}
-# How often their deed is about the very thing that they waited for.
+_AMBUSHED = {"claim": 0.02, "compose": 0.3, "mark": 0.8, "record": 0.3}
+# How often they lie in wait, and how often their deed is about the very thing that they waited for.
+_PATIENT = 0.7
 _AIMED = 0.8
 _MOST_EVENTS = 20_000
 _MOST_DAYS = 250
@@ -346,15 +347,16 @@ class World:
         """Runs an event, alone or in a race with others that were about to happen."""
         random = self._random
         is_race = event.is_racy and self.faults.race > 0 and random.random() < self.faults.race
-        if event.actor == "people" and self.faults.race and random.random() < 0.6:
+        if event.actor == "people" and random.random() < _PATIENT:
             self._ambushes.append(event)
             return
         rivals: list[Event] = []
         if self._ambushes and random.random() < _AMBUSHED.get(event.name, 0):
             ambush = self._ambushes.pop(0)
+            self.note("people lay in wait for", event.actor, event.name)
             worker = self.workers.get(event.actor)
             self._at_hand = worker.at_hand if worker is not None else []
-            if is_race or random.random() < 0.5:
+            if is_race or (self.faults.race > 0 and random.random() < 0.5):
                 rivals.append(ambush)
             else:
                 await self._alone(ambush)
