@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IDENTITY = Identity(b"simulated" * 4)
 # How long a worker that lost its line to the database waits before it tries again.
 _OUTAGE_SECONDS = (1.0, 1.0, 1.0, 30.0, 300.0)
+_LONG_OUTAGE_SECONDS = (600.0, 4 * 3_600.0)
 # How often a worker does what will come to nothing, since nothing has changed and nothing was to come: the product does
 # it all the time, and here it would be most of a run.
 _IDLE_SHARE = 0.15
@@ -386,14 +387,21 @@ class SimulatedWorker:
             await self._disown()
             await self._record_one_plan()
         except Unavailable:
-            self._schedule_record(self._outage_seconds())
-            again = [job.marked.enrollment_id for job, _ in self._outcomes]
-            self._world.belated("mark", again, self._event("record", self._record))
+            self._put_off_record()
             return
         if self._outcomes or self._doubts or self._failures:
             self._schedule_record(self._random.uniform(0, self._settings.gather_seconds))
         else:
             self.wake()
+
+    def _put_off_record(self) -> None:
+        """Until the line is back; what was perhaps taken back already, until it is marked anew."""
+        if self.takes_something_back and self._random.random() < 0.6:
+            enrollments = [job.marked.enrollment_id for job, _ in self._outcomes]
+            self._world.belated("mark", enrollments, self._event("record", self._record))
+            self._schedule_record(self._random.choice(_LONG_OUTAGE_SECONDS))
+        else:
+            self._schedule_record(self._outage_seconds())
 
     async def _record_one_plan(self) -> None:
         if not self._outcomes:
