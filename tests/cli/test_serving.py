@@ -212,3 +212,25 @@ def test_a_server_whose_output_is_closed_serves(data_directory: Path) -> None:
     finally:
         server.terminate()
         assert server.wait(60) == 0
+
+
+def test_who_has_another_secret_key_than_the_database_does_not_start_until_told_that_the_old_one_is_lost(
+    running: Starter, data_directory: Path
+) -> None:
+    first = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory)
+    assert first.line().startswith("ready ")
+    assert first.stop().status == 0
+    other = {"CAESURA_SECRET_KEY": "ab" * 32}
+    for command in (("serve", "--port", "0"), ("worker",), ("key", "create")):
+        refused = running(*command, "--data-dir", data_directory, **other)
+        out, err = refused.process.communicate(timeout=60)
+        assert (refused.process.returncode, out) == (1, "")
+        assert "[secret_key_differs]" in err and "copy secret.key" in err and "adopt-secret-key" in err
+    doctor = running("doctor", "--data-dir", data_directory, **other)
+    out, _ = doctor.process.communicate(timeout=60)
+    assert doctor.process.returncode == 1 and "fail  secret key: " in out and "[secret_key_differs]" in out
+    assert running("campaigns", "--data-dir", data_directory, **other).process.wait(60) == 0
+    assert running("adopt-secret-key", "--data-dir", data_directory, **other).process.wait(60) == 0
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory, **other)
+    assert server.line().startswith("ready ")
+    assert server.stop().status == 0

@@ -52,6 +52,9 @@ def apply(
     definitions = load_campaign_file(file, environment.variables())
 
     async def action(session: "Session") -> tuple[list[Change], list["Publication"]]:
+        from caesura.service import installation
+
+        await installation.join(session.database, session.engine.keyring)
         try:
             await _check(session, definitions)
             changes = [change async for change in _changes(session, definitions)]

@@ -31,6 +31,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Server")(serving.sink)
     app.command(rich_help_panel="Server")(doctor.doctor)
     app.add_typer(keys.app, name="key", rich_help_panel="Server")
+    app.command(rich_help_panel="Server")(keys.adopt_secret_key)
     app.command(rich_help_panel="Campaigns")(applying.apply)
     app.add_typer(leads.app, name="leads", rich_help_panel="Campaigns")
     for command in (

@@ -57,8 +57,9 @@ def create(
     async def action(session: "Session") -> "IssuedKey":
         from caesura.domain.api_key import ENTROPY_BYTES
         from caesura.runtime.instance import entropy
-        from caesura.service import keys
+        from caesura.service import installation, keys
 
+        await installation.join(session.database, session.engine.keyring)
         new = keys.NewKey(KEY_FORMS[dialect], scope or [Scope.ALL], label, expires_at)
         pepper = session.engine.keyring.secrets.pepper
         return await keys.create(
@@ -174,3 +175,19 @@ def _as_json(row: "KeyRow") -> dict[str, object]:
         "last_used_at": row.last_used_at,
         "revoked_at": row.revoked_at,
     }
+
+
+def adopt_secret_key(data_dir: DataDir = None) -> None:
+    """Go on with this machine's secret key, when the database's own is lost for good.
+
+    What the old key sealed stays closed: give the mailboxes' passwords and DKIM keys anew with caesura apply, and make
+    new keys for the API. Unsubscribe links that were sent no longer work.
+    """
+    from caesura.cli.session import work
+    from caesura.service import installation
+
+    async def action(session: "Session") -> None:
+        await installation.adopt(session.database, session.engine.keyring)
+
+    work(data_dir, DEFAULT_WORKSPACE, action)
+    typer.echo("This machine's secret key is the database's now. Next: caesura doctor", err=True)

@@ -12,13 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from caesura.domain.errors import CaesuraError
+from caesura.domain.errors import CaesuraError, Invalid
 from caesura.protocol.smtp import FailureKind, SessionFailure
 from caesura.runtime.instance import KEY_FILE, now, told_address
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.postgres.layout import Layout
 from caesura.runtime.settings import Settings
-from caesura.service import diagnosis, workers, workspaces
+from caesura.service import diagnosis, installation, workers, workspaces
 from caesura.service.diagnosis import MailboxFindings
 from caesura.store.migrations import head
 from caesura.store.server import check_room, check_server
@@ -139,6 +139,10 @@ async def _all_of_database(settings: Settings, reached: Reached, workspace: str,
     for problem in server.warnings:
         tell(Check(Level.WARN, "database", problem.detail, "set it back to on in the server's configuration"))
     async with open_engine(reached.dsn, settings, connections=2) as engine:
+        try:
+            await installation.check(engine.database, engine.keyring)
+        except Invalid as error:
+            tell(Check(Level.FAIL, "secret key", f"{error.detail} [{error.code}]"))
         workspace_id = await workspaces.named(engine.database, workspace, now())
         async for check in _engine(engine):
             tell(check)

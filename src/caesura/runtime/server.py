@@ -22,7 +22,7 @@ from caesura.runtime.instance import address_told, entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.outgoing import check_outgoing
 from caesura.runtime.settings import Settings
-from caesura.service import workers
+from caesura.service import installation, workers
 
 log = structlog.get_logger()
 
@@ -72,6 +72,7 @@ async def _until_stopped(settings: Settings, reached: Reached, listener: socket.
 
 async def _serve(settings: Settings, reached: Reached, listener: socket.socket, stopping: asyncio.Event) -> None:
     async with open_engine(reached.dsn, settings) as engine:
+        await installation.join(engine.database, engine.keyring)
         crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
         server = _web_server(settings, engine)

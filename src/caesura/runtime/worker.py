@@ -11,7 +11,7 @@ import uvloop
 from caesura.runtime.instance import letters, now, worker_identity
 from caesura.runtime.local import open_engine
 from caesura.runtime.settings import Settings
-from caesura.service import workers
+from caesura.service import installation, workers
 from caesura.store.migrations import check_schema
 from caesura.worker.carrier import Carrier
 from caesura.worker.loop import Worker, WorkerSettings
@@ -39,6 +39,7 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
     await check_schema(dsn)
     loop = asyncio.get_running_loop()
     async with open_engine(dsn, settings) as engine:
+        await installation.join(engine.database, engine.keyring)
         me = worker_identity()
         await workers.see(engine.database, me.name, me.host, me.process_id, settings.slots, now())
         worker = Worker(

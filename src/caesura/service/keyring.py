@@ -6,11 +6,15 @@ from caesura.domain.secrets import NONCE_BYTES, Secrets, digest, open_sealed, se
 
 
 class Keyring:
-    """Seals and opens; `entropy(n)` gives n random bytes. `message_secret` derives Message-IDs and links."""
+    """Seals and opens; `entropy(n)` gives n random bytes. `message_secret` derives Message-IDs and links.
+
+    `digest` names the key without telling it.
+    """
 
     def __init__(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
         self.secrets = secrets
         self.message_secret = digest(secrets.pepper, b"message ids")
+        self.digest = digest(secrets.pepper, b"caesura secret key")
         self._entropy = entropy
 
     def seal(self, workspace_id: int, name: str, plain: str, purpose: str = "mailbox") -> bytes:

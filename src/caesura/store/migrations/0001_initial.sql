@@ -7,6 +7,12 @@ create table workspace (
     created_at timestamptz not null
 );
 
+-- One row: which secret key seals the passwords in here.
+create table installation (
+    is_only boolean primary key default true check (is_only),
+    secret_key_digest bytea not null
+);
+
 create table api_key (
     workspace_id integer not null references workspace,
     id bigint generated always as identity,
