@@ -1,5 +1,6 @@
 """An edit of a campaign, and what it does to leads that wait."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,3 +120,11 @@ async def test_an_edit_of_a_mailbox_lets_it_go_on_at_once(engine) -> None:
     seal = lambda workspace, name, plain: plain.encode()  # noqa: E731
     await mailboxes.edit(engine.database, engine.workspace, found.id, definition, None, seal, "test", engine.now)
     assert await engine.send() == 1
+
+
+async def test_an_edit_that_takes_no_step_away_does_not_read_the_messages_behind_the_gate(engine) -> None:
+    await engine.build(leads=1, steps=[STEP])
+    async with engine.database.transaction() as other:
+        await other.execute("lock table message in access exclusive mode")
+        async with asyncio.timeout(5):
+            await edit(engine)

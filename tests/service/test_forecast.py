@@ -3,7 +3,7 @@
 import pytest
 
 from caesura.domain.definition import CampaignLimits
-from caesura.service import definitions, forecast
+from caesura.service import definitions, forecast, mailboxes
 
 
 async def days(engine) -> list[tuple[int | None, int, int]]:
@@ -53,3 +53,14 @@ async def test_what_fell_due_in_the_pause_is_told_apart_from_what_was_due_before
     due, overdue, not_sent, sent = expected
     assert (found.due, found.overdue, found.not_sent) == (due, overdue, not_sent)
     assert [day.sent for day in found.days] == sent
+
+
+async def test_mailboxes_that_cannot_send_are_not_reckoned_with(engine) -> None:
+    await engine.mailbox("ben", daily_cap=5)
+    await engine.mailbox("cleo", daily_cap=5)
+    await engine.build(leads=4, limits={}, steps=[{"subject": "Hello", "text": "Hi"}])
+    await engine.pause()
+    _, cleo = engine.mailboxes
+    assert await days(engine) == [(10, 4, 0)]
+    await mailboxes.archive(engine.database, engine.workspace, cleo, True, "test", engine.now)
+    assert await days(engine) == [(5, 4, 0)]

@@ -153,3 +153,31 @@ async def test_holds_are_listed_newest_first_with_or_without_the_released(world:
         await holds.get(*stranger.key, ids[0])
     with pytest.raises(NotFound):
         await release(stranger, placed[0])
+
+
+async def test_all_that_met_a_hold_goes_on_and_not_behind_the_gate(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds, "CHUNK", 2)
+    campaign_id, other = await world.running(), await world.running()
+    leads = [await world.lead(f"lead{number}@held.example") for number in range(5)]
+    ids = await world.enrolled(campaign_id, *leads) + await world.enrolled(other, *leads)
+    hold = await place(world, "domain", "held.example")
+    assert await world.send(campaign_id) + await world.send(other) == 0
+    assert await world.states(*ids) == [("held", "domain_hold")] * 10
+    async with world.database.transaction() as slow:
+        await slow.execute("select from enrollment where id = $1 for update", ids[3])
+        under_way = asyncio.create_task(release(world, hold))
+        await world.until_waiting(under_way)
+        async with asyncio.timeout(5), world.database.transaction() as mark:
+            await gate.enter_gate(mark, world.workspace_id)
+    await under_way
+    assert await world.states(*ids) == [("waiting", None)] * 10
+
+
+async def test_a_release_that_was_cut_short_is_finished_by_the_next(world: Any) -> None:
+    campaign_id, subjects = await sender(world)
+    hold = await place(world, "domain", subjects["domain"])
+    assert await world.send(campaign_id) == 0
+    await world.value("update hold set released_at = created_at, released_by = actor returning id")
+    with pytest.raises(Conflict):
+        await release(world, hold)
+    assert await world.send(campaign_id) == 1

@@ -239,3 +239,13 @@ async def test_what_is_in_transit_is_not_taken_from_the_worker_by_a_change(world
     assert await world.states(enrollment_id) == [("claimed", None)]
     await world.record(campaign_id, answer)
     assert await world.value("select step from enrollment where id = $1", enrollment_id) == 2
+
+
+async def test_a_lead_that_moves_to_another_zone_is_asked_again_at_once(world) -> None:
+    window = {"days": ["mon", "tue"], "start": "09:00", "end": "10:00"}
+    campaign_id = await world.running(windows=[window], window_zone="lead")
+    lead_id = await world.lead(zone="America/New_York")
+    await world.enrolled(campaign_id, lead_id)
+    assert await world.send(campaign_id) == 0
+    await leads.change(*world.key, lead_id, LeadChange(zone="UTC"), world.actor, world.now)
+    assert await world.send(campaign_id) == 1

@@ -105,7 +105,10 @@ async def edit(
         if version is not None and version != before.version:
             detail = f"the campaign is at version {before.version}, not {version}: read it again"
             raise Conflict("version_mismatch", detail, before.status, campaign_verbs(before.status))
-        used = await store.highest_used_step(tx, workspace_id, campaign_id)
+        found = await _campaign(tx, before)
+        # Only where steps go: it reads every message of the campaign, and all marks of the workspace wait for us.
+        is_shorter = len(definition.steps) < len(found.definition.steps)
+        used = await store.highest_used_step(tx, workspace_id, campaign_id) if is_shorter else 0
         if used > len(definition.steps):
             detail = f"messages of step {used} exist, so at least {used} steps must stay"
             raise Invalid.of(Problem("step_in_use", detail, "/steps"))
@@ -118,7 +121,7 @@ async def edit(
             pool_id,
             _stored(definition),
             definition.starts_at,
-            _timing((await _campaign(tx, before)).definition) != _timing(definition),
+            _timing(found.definition) != _timing(definition),
             now,
         )
         await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition))

@@ -45,7 +45,7 @@ async def preview(database: Database, plans: Plans, workspace_id: int, campaign_
             tx, workspace_id, campaign_id, due_now, due_now + timedelta(days=DAYS), paused_at if aside else None
         )
         pool = await mailboxes.get_pool(tx, workspace_id, row.pool_id) if row.pool_id is not None else None
-        usable = await plans.mailboxes_by_id(tx, workspace_id, pool.mailbox_ids if pool else [])
+        usable = await plans.mailboxes(tx, workspace_id, await mailboxes.usable_versions(tx, workspace_id, pool))
         held = await campaigns.held_by_cause(tx, workspace_id, campaign_id)
         falling = [
             Due(is_opening, campaign_time.to_real(clock, hour), step, count) for hour, step, is_opening, count in hours

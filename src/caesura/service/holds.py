@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from caesura.domain.addresses import AddressError, parse_address
@@ -11,6 +12,9 @@ from caesura.store import holds as store
 from caesura.store import sending as gate
 from caesura.store.database import Connection, Database
 from caesura.store.holds import HoldRow
+
+# Leads in one transaction of what follows a release.
+CHUNK = 1_000
 
 LEVELS = ("workspace", "mailbox", "domain", "campaign", "lead")
 
@@ -53,23 +57,30 @@ async def place(
 async def release(database: Database, workspace_id: int, hold_id: int, actor: str, now: datetime) -> HoldRow:
     """Ends one hold, and no other. What had met it waits again from its position.
 
-    Raises NotFound, and Conflict `hold_released` for one that is not in force.
+    However many they are: in transactions of 1,000. When it is cut short, ask again. Raises NotFound, and Conflict
+    `hold_released` for one that is not in force.
     """
 
-    async def work(tx: Connection) -> HoldRow:
+    async def work(tx: Connection) -> tuple[HoldRow, bool]:
         # Behind the gate, so that no mark that has read the hold sets a lead aside after we have looked for them.
         await gate.close_gate(tx, workspace_id)
-        if await store.get(tx, workspace_id, hold_id) is None:
+        before = await store.get(tx, workspace_id, hold_id)
+        if before is None:
             raise NotFound("hold_not_found", "there is no such hold")
         row = await store.release(tx, workspace_id, hold_id, actor, now)
-        if row is None:
-            raise Conflict("hold_released", "this hold was released already", "released")
-        # Another hold on the same subject goes on: what waits for it meets it at its next mark.
-        await store.release_met(tx, row, now)
-        await _tell(tx, row, "hold.released", actor, now)
-        return row
+        if row is not None:
+            await _tell(tx, row, "hold.released", actor, now)
+        return row or before, row is not None
 
-    return await database.run(work)
+    row, was_in_force = await database.run(work)
+    # In the open: every mark of the workspace waits for what is behind the gate. Another hold on the same subject goes
+    # on: what waits for it meets it at its next mark.
+    lead: int | None = 0
+    while lead is not None:
+        lead = await database.run(partial(store.release_met, hold=row, now=now, from_lead=lead, limit=CHUNK))
+    if not was_in_force:
+        raise Conflict("hold_released", "this hold was released already", "released")
+    return row
 
 
 async def get(database: Database, workspace_id: int, hold_id: int) -> HoldRow:

@@ -162,7 +162,8 @@ def _fate(lead_id: int, done: Upserted) -> LeadFate:
 async def mend(
     tx: Connection, workspace_id: int, lead_ids: Sequence[int], actor: str, now: datetime
 ) -> tuple[int, ...]:
-    """After a change of these leads' fields: enrollments that were held for what they held are tried afresh.
+    """After a change of these leads: enrollments that were held for what their fields held are tried afresh, and those
+    that a window has parked are asked again, in the zone that the lead has now.
 
     Answers those of the leads that a worker has claimed: call `recompose` with them after the commit.
     """
@@ -172,6 +173,7 @@ async def mend(
     claimed = await enrollments.claimed_leads(tx, workspace_id, lead_ids)
     held = await enrollments.held_leads(tx, workspace_id, lead_ids, MENDED_BY_FIELDS)
     moved = await enrollments.release(tx, workspace_id, held, MENDED_BY_FIELDS, now)
+    await enrollments.wake_leads(tx, workspace_id, lead_ids, now)
     log = [
         events.Entry(
             "enrollment.released", one.campaign_id, one.id, one.step, None, one.lead_id, {"cause": "lead_updated"}

@@ -235,3 +235,8 @@ async def rebind(
     key = (workspace_id, campaign_id, above, limit, now, list(usable), list(targets))
     [row] = await tx.fetch(SQL["rebind"], *key)
     return row["last"], row["rebound"]
+
+
+async def wake_leads(tx: Connection, workspace_id: int, lead_ids: Sequence[int], now: datetime) -> None:
+    """What windows and dates have parked of these leads is asked again."""
+    await tx.execute(SQL["wake_leads"], workspace_id, list(lead_ids), now)

@@ -65,12 +65,16 @@ async def on_subject(tx: Connection, workspace_id: int, level: str, subject: str
     return [HoldRow(*row) for row in await tx.fetch(SQL["on_subject"], workspace_id, level, subject)]
 
 
-async def release_met(tx: Connection, hold: HoldRow, now: datetime) -> int:
-    """Enrollments that were set aside because they met this hold wait again; answers how many."""
+async def release_met(tx: Connection, hold: HoldRow, now: datetime, from_lead: int, limit: int) -> int | None:
+    """Enrollments that were set aside because they met this hold wait again, those of a domain's `limit` at a time.
+
+    Answers the lead to go on from, or None when there are no more.
+    """
     if hold.level == "lead":
-        rows = await tx.fetch(SQL["release_met_by_lead"], hold.workspace_id, int(hold.subject), now)
+        await tx.execute(SQL["release_met_by_lead"], hold.workspace_id, int(hold.subject), now)
     elif hold.level == "domain":
-        rows = await tx.fetch(SQL["release_met_by_domain"], hold.workspace_id, hold.subject, now)
-    else:
-        rows = []
-    return len(rows)
+        rows = await tx.fetch(SQL["release_met_by_domain"], hold.workspace_id, hold.subject, now, from_lead, limit)
+        if len(rows) == limit:
+            last: int = max(row["lead_id"] for row in rows)
+            return last
+    return None

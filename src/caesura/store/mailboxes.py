@@ -186,6 +186,12 @@ async def delete_pool(tx: Connection, workspace_id: int, pool_id: int) -> None:
     await tx.execute(SQL["delete_pool"], workspace_id, pool_id)
 
 
+async def usable_versions(tx: Connection, workspace_id: int, pool: PoolRow | None) -> list[tuple[int, int]]:
+    """(mailbox, present version) of those of the pool that are neither archived nor held."""
+    rows = await tx.fetch(SQL["usable_versions"], workspace_id, pool.id) if pool is not None else []
+    return [tuple(row) for row in rows]
+
+
 async def usable(tx: Connection, workspace_id: int, pool_id: int) -> int:
     """How many mailboxes of the pool are neither archived nor held."""
     count: int = await tx.fetchval(SQL["usable"], workspace_id, pool_id)

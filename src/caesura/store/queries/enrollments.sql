@@ -170,3 +170,9 @@ with page as (
   returning e.id
 )
 select (select max(lead_id) from page) as last, (select count(*) from rebound) as rebound
+
+-- name: wake_leads
+-- Enrollments of these leads that are parked by a window or a date: their zone may be another one now.
+update enrollment e
+set not_before = null, wait_reason = null, parked_under = null, updated_at = $3
+where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = 'waiting' and e.parked_under is not null

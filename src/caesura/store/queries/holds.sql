@@ -37,9 +37,15 @@ where e.workspace_id = $1 and e.state = 'held' and e.cause = 'lead_hold' and e.l
 returning e.id
 
 -- name: release_met_by_domain
--- Enrollments that met the hold of a domain wait again.
+-- Enrollments that met the hold of a domain wait again: the next ones, from a cursor on. A lead may have several.
+with met as (
+  select e.id from enrollment e
+  join lead l on l.workspace_id = $1 and l.id = e.lead_id and l.domain = $2
+  where e.workspace_id = $1 and e.state = 'held' and e.cause = 'domain_hold' and e.lead_id >= $4
+  order by e.lead_id
+  limit $5
+)
 update enrollment e set state = 'waiting', cause = null, updated_at = $3
-from lead l
-where e.workspace_id = $1 and e.state = 'held' and e.cause = 'domain_hold'
-  and l.workspace_id = $1 and l.id = e.lead_id and l.domain = $2
-returning e.id
+from unnest(array(select id from met)) as m(id)
+where e.workspace_id = $1 and e.id = m.id and e.state = 'held' and e.cause = 'domain_hold'
+returning e.lead_id

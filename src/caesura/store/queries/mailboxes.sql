@@ -107,3 +107,11 @@ join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
 where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
   and not exists (
     select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
+
+-- name: usable_versions
+-- The same: which ones, with their present versions.
+select m.id, m.version from pool_mailbox pm
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
+  and not exists (
+    select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
