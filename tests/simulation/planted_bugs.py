@@ -57,6 +57,8 @@ BUGS: tuple[Bug, ...] = (
     ),
     _bug("a mark does not see the kill switch", MARK, '"workspace:" in found.holds', "False"),
     _bug("a mark does not see holds of leads", MARK, 'f"lead:{claimed.lead_id}" in found.holds', "False"),
+    _bug("a mark does not see holds of domains", MARK, 'f"domain:{claimed.domain}" in found.holds', "False"),
+    _bug("a mark does not see holds of mailboxes", MARK, 'f"mailbox:{one.mailbox_id}" in found.holds', "False"),
     _bug(
         "a mark does not see suppressions",
         MARK,
