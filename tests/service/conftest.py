@@ -168,6 +168,7 @@ class World:
             Wanted(
                 work.claimed,
                 work.mailbox.mailbox_id,
+                work.mailbox.version,
                 0,
                 f"<{work.claimed.enrollment_id}.{work.claimed.step}@sender.test>",
                 "Subject",

@@ -56,10 +56,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A claimed enrollment whose message is composed and asks for the gate. `closes_at` is when its window ends."""
+    """A claimed enrollment whose message is composed and asks for the gate. `closes_at` is when its window ends.
+
+    `mailbox_version` is what it was composed for.
+    """
 
     claimed: Claimed
     mailbox_id: int
+    mailbox_version: int
     variant: int
     message_id: str
     subject: str

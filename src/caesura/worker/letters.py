@@ -61,7 +61,7 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
         unsubscribe_mailto=_unsubscribe_mailto(plan),
     )
     composed = compose(step.variants[variant], letter)
-    wanted = Wanted(claimed, mailbox.mailbox_id, variant, own_id, composed.subject, work.closes_at)
+    wanted = Wanted(claimed, mailbox.mailbox_id, mailbox.version, variant, own_id, composed.subject, work.closes_at)
     content = _signed(composed.content, mailbox.signing, now)
     envelope = Envelope(mailbox.address, claimed.address, content, composed.smtputf8)
     return Ready(wanted, mailbox, envelope)

@@ -94,6 +94,7 @@ class Desk:
             Wanted(
                 work.claimed,
                 work.mailbox.mailbox_id,
+                work.mailbox.version,
                 0,
                 f"<{work.claimed.enrollment_id}.{work.claimed.step}@sender.test>",
                 "Hello",

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from caesura.domain.delivery import Kind
+from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.domain.validation import validate
 from caesura.service import definitions, holds, mailboxes, sending
 from caesura.store import sending as store
 
@@ -82,6 +84,18 @@ async def test_what_was_claimed_for_a_mailbox_is_not_marked_once_it_is_archived_
     async with engine.database.transaction() as tx:
         await tx.execute("delete from pool_mailbox")
     assert not (await engine.mark(ready)).marked
+
+
+async def test_what_was_composed_for_a_mailbox_before_its_edit_is_not_marked_after_it(engine) -> None:
+    await engine.build(leads=4)
+    ready = await engine.claim()
+    found = await mailboxes.get(engine.database, engine.workspace, engine.mailboxes[0])
+    definition = validate(MailboxDefinition, dict(found.definition) | {"address": "other@example.com"})
+    seal = lambda workspace, name, plain: plain.encode()  # noqa: E731
+    await mailboxes.edit(engine.database, engine.workspace, found.id, definition, None, seal, "me", engine.now)
+    answer = await engine.mark(ready)
+    assert (answer.marked, set(answer.refused.values())) == ((), {"edited"})
+    assert await engine.send() == 4
 
 
 async def test_a_lost_mark_that_commits_while_it_is_undone_leaves_nothing_in_transit(engine) -> None:

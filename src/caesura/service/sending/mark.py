@@ -185,6 +185,9 @@ def _within_pace(
     refused: list[tuple[int, str]] = []
     for one in wanted:
         room, reason = rooms.get(one.mailbox_id, (0, Reason.NO_USABLE_MAILBOX))
+        if one.mailbox_id in mailboxes and one.mailbox_version != mailboxes[one.mailbox_id].version:
+            # Composed for a mailbox that has been edited since: to be composed anew.
+            room, reason = 0, "edited"
         if room == 0:
             refused.append((one.claimed.enrollment_id, reason))
             continue
