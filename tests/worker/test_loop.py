@@ -3,13 +3,14 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dkim
 import pytest
+from running_worker import FAST, ONE_STEP, Running, clock, use, use_as
 from signing_keys import RFC_RECORD, rfc_key, rsa_key
 
 from caesura.domain.dkim import record_of
@@ -23,78 +24,14 @@ from caesura.service import explain, holds, mailboxes, sending
 from caesura.service.keyring import Keyring
 from caesura.service.plans import Plans
 from caesura.worker import loop
-from caesura.worker.carrier import Carrier, Job
-from caesura.worker.letters import Identity, write_letter
-from caesura.worker.loop import Worker, WorkerIdentity, WorkerSettings
-
-FAST = WorkerSettings(slots=20, group=10, lease=30, poll=0.02, tick=0.05, outage=0.05)
-ONE_STEP = [{"subject": "Hello {{ first_name }}", "text": "Hi {{ first_name }}"}]
-
-
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-class Running:
-    """A worker in this process."""
-
-    def __init__(self, engine: Any, settings: WorkerSettings = FAST, make_carrier: Any = Carrier) -> None:
-        me = WorkerIdentity("test/1/1", "test", 1)
-        letters = Identity(b"s" * 32)
-        self.worker = Worker(me, engine.database, engine.plans, letters, clock, settings, make_carrier)
-        self._engine = engine
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Running":
-        self._task = asyncio.create_task(self.worker.run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        self.worker.stop()
-        async with asyncio.timeout(20):
-            await self._task
-
-    async def until(self, condition: Callable[[Any], bool]) -> Any:
-        """Waits for a condition on the campaign's status."""
-        async with asyncio.timeout(20):
-            while not condition(status := await self.status()):
-                await asyncio.sleep(0.02)
-        return status
-
-    async def status(self) -> Any:
-        self._engine.now = clock()
-        return await self._engine.status()
+from caesura.worker.carrier import Job
+from caesura.worker.letters import write_letter
 
 
 @pytest.fixture
 async def sink(tmp_path: Path) -> AsyncIterator[Sink]:
     async with Sink(tmp_path / "sink", port=0) as running:
         yield running
-
-
-async def use(engine: Any, port: int, name: str = "anna", **transport: Any) -> None:
-    """A mailbox of the engine's sends to this port."""
-    await use_as(engine, lambda w, n, plain: plain.encode(), {"name": name}, port, **transport)
-
-
-async def use_as(engine: Any, seal: Any, more: dict[str, Any], port: int, **transport: Any) -> None:
-    """The same with a seal and fields of its own."""
-    engine.now = clock()
-    name = more["name"]
-    definition = validate(
-        MailboxDefinition,
-        {
-            "name": name,
-            "address": f"{name}@example.com",
-            "transport": {"host": "127.0.0.1", "port": port, "tls": "none"} | transport,
-        }
-        | more,
-    )
-    row = await mailboxes.create(engine.database, engine.workspace, definition, seal, "test", engine.now)
-    engine.mailboxes.append(row.id)
 
 
 async def test_a_campaign_goes_out_once_each_and_threads_its_follow_ups(engine, sink, tmp_path) -> None:
@@ -295,12 +232,14 @@ class Stuck:
         for job in jobs:
             job.finished(job, Outcome(Kind.NOT_SENT, Stage.QUEUE))
 
-    async def close(self) -> None:
+    async def close(self, seconds: float) -> None:
         return
 
 
 async def test_a_worker_whose_slots_are_all_in_use_stops_at_once(engine) -> None:
     engine.now = clock()
+    for number in range(10):
+        await engine.mailbox(f"m{number}")
     await engine.build(leads=50, steps=ONE_STEP)
     async with Running(engine, make_carrier=Stuck) as running:
         await running.until(lambda status: status.counters.sending == FAST.slots)
@@ -346,6 +285,8 @@ async def test_a_message_that_cannot_be_written_holds_its_lead_alone(engine, sin
 
 async def test_what_ran_out_while_nobody_could_renew_is_still_the_workers_own(engine) -> None:
     engine.now = clock()
+    for number in range(10):
+        await engine.mailbox(f"m{number}")
     await engine.build(leads=20, steps=ONE_STEP)
     async with Running(engine, make_carrier=Stuck) as running:
         await running.until(lambda status: status.counters.sending == 20)

@@ -18,6 +18,8 @@ from caesura.worker.loop import Worker, WorkerSettings
 
 # What a worker opens beside its connections to mail servers: those to the database, files of programs and time zones.
 _OTHER_FILES = 64
+# A stopping worker needs the rest to write down what came of the messages that it waits for no longer.
+_PATIENT_PART = 0.8
 
 
 def most_connections(slots: int, files: int) -> int:
@@ -48,7 +50,11 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
             engine.plans,
             letters(engine.keyring, settings),
             now,
-            WorkerSettings(slots=settings.slots, lease=settings.lease_seconds),
+            WorkerSettings(
+                slots=settings.slots,
+                lease=settings.lease_seconds,
+                patience=_PATIENT_PART * settings.stop_seconds,
+            ),
             partial(
                 Carrier,
                 helo_name=settings.helo_name,

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from caesura.domain.plan import MailboxPlan
 from caesura.protocol.smtp import (
@@ -65,6 +66,7 @@ class Carrier:
         self._timeouts = timeouts or Timeouts()
         self._pool = ConnectionPool(most=connections)
         self._lanes: dict[tuple[int, int], _Lane] = {}
+        self._at_work: dict[asyncio.Task[None], Connection] = {}
 
     def submit(self, job: Job) -> None:
         """Queues a job on its mailbox's lane and opens a connection for it if the mailbox may have one more."""
@@ -90,11 +92,26 @@ class Carrier:
                 count += 1
         return count
 
-    async def close(self) -> None:
-        """Finishes what is begun and closes every connection. Withdraw the rest first."""
-        while runners := [runner for lane in self._lanes.values() for runner in lane.runners]:
+    async def close(self, seconds: float | None = None) -> None:
+        """Finishes what is begun and closes every connection. Withdraw the rest first.
+
+        After `seconds` (None: never) what is begun and not finished gets its outcome by how far it has come.
+        """
+        for lane in self._lanes.values():
+            if not lane.jobs:
+                for runner in lane.runners - self._at_work.keys():
+                    # It waits for a session, which may be long in coming, and has nothing left to send over it.
+                    runner.cancel()
+        if runners := self._runners():
+            await asyncio.wait(runners, timeout=seconds)
+        while runners := self._runners():
+            for connection in self._at_work.values():
+                connection.abort("the worker was stopped and waited no longer")
             await asyncio.wait(runners)
         await self._pool.close()
+
+    def _runners(self) -> list["asyncio.Task[None]"]:
+        return [runner for lane in self._lanes.values() for runner in lane.runners]
 
     def _retire(self, key: tuple[int, int], lane: _Lane, mailbox: MailboxPlan, runner: "asyncio.Task[None]") -> None:
         lane.runners.discard(runner)
@@ -116,11 +133,19 @@ class Carrier:
             try:
                 settings = settings_for(mailbox.transport, self._helo_name, self._ca_file, self._timeouts)
                 async with self._pool.lend(key, settings, mailbox.limits.connections) as connection:
-                    await self._drain(lane, connection, mailbox.version)
+                    await self._work(lane, connection, mailbox.version)
             except SessionFailed as error:
                 self._failed(key[0], mailbox, error.failure)
                 self._give_up(lane, error.failure.detail)
                 return
+
+    async def _work(self, lane: _Lane, connection: Connection, version: int) -> None:
+        runner = cast("asyncio.Task[None]", asyncio.current_task())
+        self._at_work[runner] = connection
+        try:
+            await self._drain(lane, connection, version)
+        finally:
+            del self._at_work[runner]
 
     async def _drain(self, lane: _Lane, connection: Connection, version: int) -> None:
         """Hands jobs over one connection until there are none of this version, or it takes no more."""

@@ -10,11 +10,12 @@ import structlog
 from caesura.domain.errors import CaesuraError, Invalid, NotFound, Unavailable
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.unsendable import Unsendable
-from caesura.protocol.smtp import SessionFailure
+from caesura.protocol.smtp import Outcome, SessionFailure
 from caesura.service import recovery, sending, timers, workers
 from caesura.service.plans import Plans
 from caesura.store.database import Database
 from caesura.store.sending import Claimed, Runnable
+from caesura.worker.allowances import Allowances
 from caesura.worker.carrier import Carrier, Job
 from caesura.worker.hints import Hint, listen
 from caesura.worker.letters import Identity, Ready, write_letter
@@ -33,7 +34,8 @@ class WorkerSettings:
     `slots` bounds the messages in transit in this process, and so what a pause has to wait for; `group` is how many
     are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this
     worker's without a sign of life, which it gives every third of that. `gather` is how long outcomes gather before
-    they are written.
+    they are written. A server that has not answered for `silence` gives its slots back. A stopping worker waits for
+    messages in transit for `patience`; then those whose content is not written are deferred, the others unknown.
     """
 
     slots: int = 200
@@ -44,6 +46,8 @@ class WorkerSettings:
     tick: float = 1.0
     gather: float = 0.005
     outage: float = 1.0
+    silence: float = 3.0
+    patience: float = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,12 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._recorder = Recorder(identity.name, database, plans, clock, self._settings.gather, self._settings.outage)
         self._carrier = make_carrier(self._recorder.session_failed)
+        loop = asyncio.get_running_loop()
+        self._allowances = Allowances(self._settings.slots, self._settings.silence, loop.time)
         self._stopping = asyncio.Event()
         self._hint = asyncio.Event()
         self._renewed_at = clock()
+        self._recovers_at = 0.0
 
     def stop(self) -> None:
         """Asks the worker to finish: nothing new is marked, what is begun is finished, the rest is given back."""
@@ -104,7 +111,7 @@ class Worker:
         try:
             await self._feed()
             self._carrier.withdraw(list(self._recorder.in_transit))
-            await self._carrier.close()
+            await self._carrier.close(settings.patience)
             await self._recorder.drain()
         finally:
             for task in background:
@@ -134,6 +141,7 @@ class Worker:
     async def _round(self) -> bool:
         """Serves each running campaign once, each its share of the slots; whether anything moved."""
         moved = False
+        self._allowances.is_short = False
         campaigns = await sending.runnable(self._database)
         for campaign in campaigns:
             await self._recorder.wait_below(self._settings.slots, self._stopping)
@@ -159,7 +167,11 @@ class Worker:
             log.error("campaign_unusable", campaign=campaign.campaign_id, error=error.detail)
             return False
         lease, now = self._settings.lease, self._clock()
-        claim = await sending.claim(self._database, self._plans, plan, self._name, limit, lease, now)
+
+        def allowed(mailbox: MailboxPlan, wanted: int) -> int:
+            return self._allowances.room((plan.workspace_id, mailbox.mailbox_id), mailbox, wanted)
+
+        claim = await sending.claim(self._database, self._plans, plan, self._name, limit, lease, now, allowed)
         if not claim.work:
             return claim.is_stale or claim.settled > 0
         ready = await self._compose(plan, claim.work)
@@ -199,9 +211,23 @@ class Worker:
         by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
         for marked in answer.marked:
             one = by_enrollment[marked.enrollment_id]
-            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._recorder.finished, deadline)
+            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._finished, deadline)
             self._recorder.in_transit[job] = InTransit(plan, marked, one.mailbox.mailbox_id)
+            self._allowances.began((plan.workspace_id, one.mailbox.mailbox_id), one.mailbox)
             self._carrier.submit(job)
+
+    def _finished(self, job: Job, outcome: Outcome) -> None:
+        self._allowances.ended((job.workspace_id, job.mailbox.mailbox_id), outcome.reply is not None)
+        self._recorder.finished(job, outcome)
+        if self._allowances.is_short:
+            self._hint.set()
+
+    def _take_back(self) -> None:
+        """What waits for a server that has fallen silent gives its slots to others."""
+        for key, count in self._allowances.take_back().items():
+            latest = [job for job in self._recorder.in_transit if (job.workspace_id, job.mailbox.mailbox_id) == key]
+            while latest and count > 0:
+                count -= self._carrier.withdraw([latest.pop()])
 
     # Beside
 
@@ -227,13 +253,17 @@ class Worker:
         self._renewed_at = now
 
     async def _tick(self) -> None:
+        self._take_back()
         now = self._clock()
         me = self._identity
         await workers.see(self._database, me.name, me.host, me.process_id, self._settings.slots, now)
         if (now - self._renewed_at).total_seconds() > self._settings.lease / 2:
-            # The database was away, or the clock has jumped: our own come first, or we would take them for lost.
+            # The database was away, or the clock has jumped: our own come first, or we would take them for lost. Other
+            # workers have seen the same and need a moment for theirs.
             await self._renew()
-        await recovery.recover(self._database, self._plans, now)
+            self._recovers_at = asyncio.get_running_loop().time() + self._settings.lease / 3
+        if asyncio.get_running_loop().time() >= self._recovers_at:
+            await recovery.recover(self._database, self._plans, now)
         await timers.tick(self._database, now)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

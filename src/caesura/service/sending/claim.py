@@ -1,6 +1,6 @@
 """Claim: due enrollments under a lease. Nothing is written to a socket, so it is safe to give back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,8 +60,11 @@ async def claim(
     limit: int,
     lease_seconds: float,
     now: datetime,
+    allowed: Callable[[MailboxPlan, int], int] = lambda _, wanted: wanted,
 ) -> Claim:
     """Takes up to `limit` due enrollments of a campaign under a lease: follow-ups first, oldest first.
+
+    `allowed` says how many of so many messages the caller can carry for a mailbox, beside what the limits leave.
 
     Nothing is written to a socket on a claim, so it is safe to give back. Mailboxes that must wait long are put off
     with their reason; leads whose step is not for now are parked, passed over or set aside on the way.
@@ -78,6 +81,7 @@ async def claim(
         if isinstance(room, WaitUntil):
             return Claim(wait=room)
         mailboxes, rooms, wait = await _mailbox_rooms(tx, plans, plan, limit, campaign_now(row.clock, now), now)
+        rooms = [(one, most) for one, wanted in rooms if (most := allowed(mailboxes[one], wanted)) > 0]
         if not rooms:
             return Claim(wait=wait)
         claimed = await _claim_within(
