@@ -31,6 +31,7 @@ def test_a_campaign_goes_through_its_states(coffee: Command) -> None:
     assert (paused["status"], paused["reason"], paused["clock"], paused["in_transit"]) == ("paused", "a look", "run", 0)
     assert paused["quiesced_at"] is not None and paused["resume_at"] is not None
     assert paused["actor"].startswith("cli")
+    assert read(coffee("pause", "1", "--resume-at", "never", "--json"))["resume_at"] is None
     changed = read(coffee("pause", "1", "--new-leads", "reject", "--json"))
     assert (changed["new_leads"], changed["clock"], changed["reason"]) == ("reject", "run", "a look")
     preview = read(coffee("resume", "1", "--dry-run", "--json"))

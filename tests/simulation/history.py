@@ -9,7 +9,7 @@ from simulation.timeline import Timeline
 
 Key = tuple[int, int]  # enrollment, step
 
-_TAKEN_BACK = ("sending", "cancelled")
+_TAKEN_BACK = ("sending", "cancelled", "not_begun")
 
 
 class Violation(Exception):
@@ -210,7 +210,9 @@ class History:
 
     def written(self) -> list[Mark]:
         """The marks of which something came to the wire, or may have, in the order of their commits."""
-        taken_back = {(*one.key, one.attempt) for one in self.settled if (one.before, one.state) == _TAKEN_BACK}
+        taken_back = {
+            (*one.key, one.attempt) for one in self.settled if (one.before, one.state, one.cause) == _TAKEN_BACK
+        }
         return [mark for mark in self.marks if (*mark.key, mark.attempt) not in taken_back]
 
     def edition_at(self, campaign: int, commit: int) -> Edition:

@@ -77,10 +77,7 @@ def _thread(world: "World", arrival: Arrival, message: Message) -> Iterator[Viol
 
 
 def ids_do_not_change(world: "World") -> Iterator[Violation]:
-    """The Message-ID on the wire is the ledger's, and the same for every try.
-
-    But for those that were taken back, such as what a server refused for the mailbox's sake: another may send the next.
-    """
+    """The Message-ID on the wire is the ledger's, and the same for every try of which something came to the wire."""
     history = world.history
     marked: dict[tuple[int, int], set[str]] = {}
     written: dict[tuple[int, int], set[str]] = {}

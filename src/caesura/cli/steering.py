@@ -54,7 +54,9 @@ def pause(
     resume_at: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", show_default=False, help="Resume by itself: 2030-01-31T09:00:00Z, or from now: 90m, 3d."
+            metavar="TIME",
+            show_default=False,
+            help="Resume by itself: 2030-01-31T09:00:00Z, or from now: 90m, 3d; never takes it back.",
         ),
     ] = None,
     clock: Annotated[
@@ -90,8 +92,9 @@ def pause(
     from caesura.runtime.instance import now
     from caesura.service.campaigns import PauseOptions
 
-    resumes = moment(resume_at, "--resume-at", now()) if resume_at is not None else None
-    options = PauseOptions(reason, resumes, clock, new_leads, on_overdue)
+    stays = resume_at == "never"
+    resumes = moment(resume_at, "--resume-at", now()) if resume_at is not None and not stays else None
+    options = PauseOptions(reason, resumes, clock, new_leads, on_overdue, stays)
     try:
         options.check(now())
     except Invalid as error:

@@ -43,7 +43,8 @@ class Status:
 class PauseOptions:
     """How to pause. None leaves what is set: `clock` freeze, `new_leads` hold, `on_overdue` spread at first.
 
-    `resume_at` (UTC) resumes by itself; `reason` is a person's own words (at most 500 characters).
+    `resume_at` (UTC) resumes by itself, and `stays` takes that back; `reason` is a person's own words (at most 500
+    characters).
     """
 
     reason: str | None = None
@@ -51,6 +52,7 @@ class PauseOptions:
     clock: str | None = None
     new_leads: str | None = None
     on_overdue: str | None = None
+    stays: bool = False
 
     def check(self, now: datetime) -> None:
         """Raises Invalid, with a pointer for each field that is wrong."""
@@ -322,7 +324,7 @@ async def _change_pause(
     after = replace(
         before,
         reason=options.reason if options.reason is not None else before.reason,
-        resume_at=options.resume_at or before.resume_at,
+        resume_at=None if options.stays else options.resume_at or before.resume_at,
         clock_mode=clock.mode,
         clock_offset=clock.offset,
         clock_stopped_at=clock.stopped_at,

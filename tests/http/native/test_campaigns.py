@@ -274,3 +274,13 @@ def test_bytes_that_are_no_campaign_are_refused(served: Any) -> None:
     assert served.client.post(CAMPAIGNS, content=b" " * 10_000_000, headers=kind).status_code == 413
     assert served.client.post(f"{CAMPAIGNS}/cmp_1/pause?wait=61").json()["errors"][0]["parameter"] == "wait"
     assert served.client.get(f"{CAMPAIGNS}?status=asleep").json()["errors"][0]["parameter"] == "status"
+
+
+async def test_a_planned_resume_can_be_taken_back_in_the_pause(desk: Any) -> None:
+    campaign_id, _ = await desk.running("a@example.com")
+    planned = await desk.post(f"/campaigns/{campaign_id}/pause", {"resume_at": "2096-01-31T09:00:00Z"})
+    assert planned["resume_at"] is not None
+    kept = await desk.post(f"/campaigns/{campaign_id}/pause", {"reason": "wrong price"})
+    assert kept["resume_at"] == planned["resume_at"]
+    taken_back = await desk.post(f"/campaigns/{campaign_id}/pause", {"resume_at": None})
+    assert (taken_back["resume_at"], taken_back["reason"]) == (None, "wrong price")

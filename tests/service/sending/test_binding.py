@@ -34,6 +34,15 @@ async def test_a_message_that_was_put_off_is_tried_again_from_the_same_mailbox(e
     assert await engine.rows("select enrollment_id, mailbox_id, message_id from message order by 1") == before
 
 
+async def test_a_lead_whose_message_was_refused_for_its_mailboxs_sake_waits_for_that_mailbox(engine) -> None:
+    anna = await engine.mailbox("anna")
+    await engine.build(leads=1)
+    answer = await engine.mark(await engine.claim())
+    await engine.record(answer.marked, Kind.REJECTED, stage="mail", code=550, enhanced="5.7.1")
+    assert [row["state"] for row in await engine.rows("select state from message")] == ["cancelled"]
+    assert await bound(engine) == [anna]
+
+
 async def test_a_lead_that_nothing_was_written_to_is_free_for_any_mailbox(engine) -> None:
     anna, bert = await engine.mailbox("anna"), await engine.mailbox("bert")
     await engine.build(leads=1)

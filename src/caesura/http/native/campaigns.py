@@ -63,7 +63,9 @@ class PauseRequest(Definition):
 
     reason: str | None = Field(default=None, max_length=500, description="For people.", examples=["wrong price"])
     resume_at: Instant | None = Field(
-        default=None, description="Resume by itself at this moment.", examples=["2030-01-31T09:00:00Z"]
+        default=None,
+        description="Resume by itself at this moment; null takes that back.",
+        examples=["2030-01-31T09:00:00Z"],
     )
     clock: Literal["freeze", "run"] | None = Field(
         default=None, description="Whether waiting times stand still (freeze, the default) or run on."
@@ -76,6 +78,10 @@ class PauseRequest(Definition):
         description="What becomes of what falls due in the pause: spread (the default) sends it within the usual "
         "limits, skip passes those steps over, review holds those leads for a person.",
     )
+
+    def options(self) -> PauseOptions:
+        """What the service asks for: only a `resume_at` that is given as null takes a planned one back."""
+        return PauseOptions(**self.model_dump(), stays="resume_at" in self.model_fields_set and self.resume_at is None)
 
 
 class ResumeRequest(Definition):
@@ -272,7 +278,7 @@ async def pause_campaign(
     """
     context = context_of(request)
     number = CAMPAIGN.parse(campaign_id)
-    options = PauseOptions(**body.model_dump()) if body else PauseOptions()
+    options = body.options() if body else PauseOptions()
     found = await campaigns.pause(context.database, caller.workspace_id, number, options, caller.actor, context.clock())
     return views.status(await _until_quiet(context, caller.workspace_id, number, found, wait))
 

@@ -171,8 +171,8 @@ async def _follow(
     ]
     await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
     gone_on = {row["id"] for row in moved}
-    # A try that was put off is made again with the same Message-ID, so from the same mailbox.
-    written = [one for one, judgement in taken if judgement.state is not MessageState.CANCELLED]
+    # What came to the wire is tried again with the same Message-ID, so from the same mailbox.
+    written = [one for one, _ in taken if one.kind is not Kind.NOT_SENT]
     bound = [(one.enrollment_id, one.mailbox_id) for one in written if one.enrollment_id not in gone_on]
     await store.bind(tx, plan.workspace_id, bound)
     done = gone_on | {row["id"] for row in set_aside}
