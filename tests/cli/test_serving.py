@@ -1,6 +1,7 @@
 """Server, worker and sink as real processes: ready, in use, and gone when they are told to end."""
 
 import os
+import shutil
 import signal
 import smtplib
 import socket
@@ -52,6 +53,21 @@ def test_a_server_serves_while_keys_are_made_and_leaves_nothing_behind(running: 
     assert (ended.status, ended.out) == (0, "")
     assert ended.err.startswith("First start: ") and "caesura key create" in ended.err
     assert processes_of(data_directory) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_a_server_whose_data_directory_is_deleted_ends_and_makes_no_new_one(
+    running: Starter, data_directory: Path
+) -> None:
+    place = data_directory / "var"
+    server = running("serve", "--port", "0", "--data-dir", place)
+    assert server.line().startswith("ready ")
+    shutil.rmtree(place)
+    out, err = server.process.communicate(timeout=60)
+    assert (server.process.returncode, out) == (1, "")
+    assert "[database_gone]" in err and "Traceback" not in err
+    assert not place.exists()
+    assert processes_of(place) == []
 
 
 def test_a_worker_of_its_own_joins_the_server_and_leaves_in_order(running: Starter, data_directory: Path) -> None:

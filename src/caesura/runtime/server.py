@@ -30,6 +30,8 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 # How often the embedded database is looked after.
 _WATCH_SECONDS = 2.0
+# With another database in its place, everybody would be written to again: a person has to look.
+_LOST = ("database_gone", "database_replaced")
 _BACKLOG = 2048
 
 
@@ -79,19 +81,23 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         web = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not web.done():
             await asyncio.sleep(0.01)
-        keeping = [asyncio.create_task(crew.run()), asyncio.create_task(_watch(reached))]
+        watch = asyncio.create_task(_watch(reached))
+        keeping = [asyncio.create_task(crew.run()), watch]
         host, port = listener.getsockname()[:2]
         stop = asyncio.create_task(stopping.wait())
         with address_told(settings.data_dir, host, port):
             sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{port}\n")
             sys.stdout.flush()
-            await asyncio.wait([web, stop], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([web, stop, watch], return_when=asyncio.FIRST_COMPLETED)
+        lost = watch.exception() if watch.done() else None
         for task in (*keeping, stop):
             task.cancel()
         await asyncio.gather(*keeping, stop, return_exceptions=True)
         await crew.stop(settings.stop_seconds)
         server.should_exit = True
         await web
+        if lost is not None:
+            raise lost
 
 
 def _web_server(settings: Settings, engine: Engine) -> uvicorn.Server:
@@ -133,11 +139,16 @@ def _environment(settings: Settings, dsn: str) -> dict[str, str]:
 
 
 async def _watch(reached: Reached) -> None:
-    """Starts the embedded database again if it has died."""
-    while reached.embedded is not None:
+    """Starts the embedded database again if it has died. Raises Unavailable once it is not there to be started."""
+    if reached.embedded is None:
+        await asyncio.Event().wait()
+        return
+    while True:
         await asyncio.sleep(_WATCH_SECONDS)
         try:
             if await asyncio.to_thread(reached.embedded.ensure_running):
                 log.warning("database_started_again")
         except CaesuraError as error:
+            if error.code in _LOST:
+                raise
             log.error("database_down", code=error.code, error=error.detail)

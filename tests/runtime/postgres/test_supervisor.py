@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from caesura.domain.errors import CaesuraError
+from caesura.domain.errors import CaesuraError, Unavailable
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.runtime.postgres.account import choose_account
 from caesura.runtime.postgres.layout import Layout
@@ -340,12 +341,43 @@ def command_of(path: Path) -> bytes:
         return b""
 
 
-def test_a_directory_that_was_moved_away_does_not_stop_the_stop(made: Path) -> None:
+def test_a_server_whose_directory_was_moved_away_is_stopped_all_the_same(made: Path) -> None:
     server = EmbeddedPostgres.start(made, settings=FAST)
     number = server.process or 0
     Layout.of(made).home.rename(made / "moved")
     server.stop()
-    os.kill(number, signal.SIGQUIT)
+    assert not running(number)
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_directory_that_is_gone_is_an_error_and_ends_its_server(made: Path, is_moved: bool) -> None:
+    home = Layout.of(made).home
+    with EmbeddedPostgres.start(made, settings=FAST) as server:
+        number = server.process or 0
+        home.rename(made / "moved")
+        if not is_moved:
+            shutil.rmtree(made / "moved")
+        with pytest.raises(Unavailable) as caught:
+            server.ensure_running()
+        assert caught.value.code == "database_gone"
+        assert not running(number)
+    assert not home.exists(), "nothing is made in its place"
+
+
+def test_another_database_in_the_place_of_ours_is_an_error_and_is_left_alone(
+    made: Path, populate: Callable[[Path], Path]
+) -> None:
+    with EmbeddedPostgres.start(made, settings=FAST) as server:
+        number = server.process or 0
+        Layout.of(made).home.rename(made / "moved")
+        with EmbeddedPostgres.start(populate(made), settings=FAST) as new:
+            with pytest.raises(Unavailable) as caught:
+                server.ensure_running()
+            assert caught.value.code == "database_replaced"
+            server.stop()
+            assert not running(number)
+            assert running(new.process or 0)
+            assert ask(new, "SELECT 1") == 1
 
 
 @pytest.fixture
@@ -396,11 +428,12 @@ def test_a_server_whose_directory_was_replaced_is_ended_and_never_joined(
     number = old.process or 0
     ask(old, "CREATE TABLE old ()")
     Layout.of(long_path).home.rename(long_path / "moved")
-    old.stop()
     assert running(number), "it listens on, at the address of this directory"
     with EmbeddedPostgres.start(populate(long_path), settings=FAST) as new:
         assert ask(new, "SELECT to_regclass('old')") is None
         assert not running(number)
+        old.stop()
+        assert ask(new, "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("name", ["with space & ünï=?#%41", "comma, 'quote'"])

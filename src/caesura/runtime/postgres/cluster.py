@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from caesura.domain.errors import Invalid, Unavailable
@@ -164,3 +166,26 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterIdentity:
+    """Tells one cluster from another that comes to the same path.
+
+    `identifier` is the number that initdb gave it; a copy has the same. Directories `device` and `node` come again.
+    """
+
+    identifier: int
+    device: int
+    node: int
+
+
+def identity_of(layout: Layout) -> ClusterIdentity | None:
+    """Which cluster is in the directory now; None when there is none. Raises OSError when it cannot be read."""
+    try:
+        with (layout.database / "global" / "pg_control").open("rb") as file:
+            identifier = int.from_bytes(file.read(8), sys.byteorder)
+        directory = layout.database.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return ClusterIdentity(identifier, directory.st_dev, directory.st_ino)

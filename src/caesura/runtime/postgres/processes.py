@@ -54,6 +54,11 @@ def is_server(process: int, layout: Layout) -> bool:
     return _runs_server(process, layout) and _works_in(process, layout)
 
 
+def is_server_of_path(process: int, layout: Layout) -> bool:
+    """As `is_server`, also for one whose directory was removed or moved away under it."""
+    return is_server(process, layout) or (_PROC.joinpath("self").exists() and _runs_server(process, layout))
+
+
 def leftovers(layout: Layout) -> list[int]:
     """What lives on of a dead server, as far as the system shows processes: its children, which carry the directory's
     identity, and a server that was left without its directory and still holds our socket."""

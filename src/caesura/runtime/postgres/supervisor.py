@@ -15,7 +15,15 @@ import asyncpg
 
 from caesura.domain.errors import Unavailable
 from caesura.runtime.postgres.account import Account, choose_account
-from caesura.runtime.postgres.cluster import ensure_cluster, is_full, log_sizes, reason_of_failure, settings_for
+from caesura.runtime.postgres.cluster import (
+    ClusterIdentity,
+    ensure_cluster,
+    identity_of,
+    is_full,
+    log_sizes,
+    reason_of_failure,
+    settings_for,
+)
 from caesura.runtime.postgres.layout import DATABASE, Layout, make_home, make_socket_directory, of_os_error
 from caesura.runtime.postgres.locks import FileLock
 from caesura.runtime.postgres.processes import (
@@ -25,6 +33,7 @@ from caesura.runtime.postgres.processes import (
     end_leftovers,
     forget_dead_server,
     is_server,
+    is_server_of_path,
     read_lock_file,
 )
 from caesura.runtime.postgres.programs import find_programs, within_reach
@@ -32,6 +41,8 @@ from caesura.store.server import create_database, lock_file_of
 
 # A fast stop writes all changed pages first; after that many seconds it is cut short, and the next start recovers.
 _STOP = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+# Of one without its directory nothing can be saved, unless that was only moved.
+_STOP_LOST = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 10.0))
 _LEFTOVER_SECONDS = 20.0
 
 
@@ -58,6 +69,9 @@ class EmbeddedPostgres:
         self._timeout = timeout
         self._users: FileLock | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        # The cluster that this use began with, and its server: what is found in the directory later may be another.
+        self._identity: ClusterIdentity | None = None
+        self._server: int | None = None
 
     @classmethod
     def start(
@@ -107,12 +121,20 @@ class EmbeddedPostgres:
         return lock_file.process if lock_file else None
 
     def ensure_running(self) -> bool:
-        """Starts the server again if it has died; answers whether it had to. Errors as for `start`."""
+        """Starts the server again if it has died; answers whether it had to. Errors as for `start`.
+
+        Raises Unavailable `database_gone` or `database_replaced` where the cluster of the start is no longer in the
+        directory: its server is ended, and no other is made or joined.
+        """
         try:
+            self._check_same()
             lock = self._take_turn()
             try:
+                self._check_same()
                 make_socket_directory(self._layout, self._account)
-                return self._bring_up()
+                was_started = self._bring_up()
+                self._server = self.process
+                return was_started
             finally:
                 lock.close()
         except OSError as error:
@@ -124,9 +146,11 @@ class EmbeddedPostgres:
             return
         users, self._users = self._users, None
         try:
+            self._check_same()
             lock = self._take_turn()
         except (Unavailable, OSError):
-            # Whoever has the turn this long uses the server, and is there to stop it; or the directory is gone.
+            # Whoever has the turn this long uses the server, and is there to stop it; or the directory is gone, and
+            # its server with it.
             users.close()
             return
         try:
@@ -153,6 +177,8 @@ class EmbeddedPostgres:
             self._users.share()
             try:
                 self._bring_up()
+                self._identity = identity_of(self._layout)
+                self._server = self.process
             except BaseException:
                 # Ctrl-C too: nothing that was begun here stays behind.
                 if self._users.try_exclusive():
@@ -171,6 +197,23 @@ class EmbeddedPostgres:
             detail = f"another program has been starting or stopping the database for {self._timeout:g} seconds"
             raise Unavailable("postgres_busy", f"{detail}: {self._layout.start_lock}")
         return lock
+
+    def _check_same(self) -> None:
+        """Raises Unavailable `database_gone` or `database_replaced`, once the server left without it is ended."""
+        found = identity_of(self._layout)
+        if found == self._identity:
+            return
+        server, current = self._server, self._living()
+        if server is not None and (current is None or current.process != server):
+            # It would go on for up to a minute, with everything that is written to it lost. A server that ends in
+            # order removes the socket at its path, which may be the other one's by now.
+            ways = _STOP_LOST if found is None else _STOP_LOST[-1:]
+            _end(server, lambda: is_server_of_path(server, self._layout), ways)
+        place = self._layout.database
+        if found is None:
+            raise Unavailable("database_gone", f"the database was taken away while it was in use: {place}")
+        detail = f"another database is in the place of the one that was in use: {place}"
+        raise Unavailable("database_replaced", detail)
 
     def _bring_up(self) -> bool:
         """Answers whether the server had to be started."""
