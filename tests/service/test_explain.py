@@ -7,7 +7,18 @@ from caesura.domain.delivery import Kind
 from caesura.domain.errors import NotFound
 from caesura.domain.explanation import Explanation
 from caesura.domain.reasons import Reason
-from caesura.service import campaigns, enrollments, explain, holds, leads, mailboxes, sending, suppressions, workers
+from caesura.service import (
+    campaigns,
+    definitions,
+    enrollments,
+    explain,
+    holds,
+    leads,
+    mailboxes,
+    sending,
+    suppressions,
+    workers,
+)
 from caesura.store import explain as store
 
 DAY = timedelta(days=1)
@@ -375,6 +386,19 @@ async def test_a_campaign_without_leads_or_a_pool_says_both(world: Any) -> None:
     answer = await why_campaign(world, campaign_id)
     assert reasons(answer) == [Reason.CAMPAIGN_DRAFT, Reason.NO_STEPS, Reason.NO_LEADS]
     assert answer.next_at is None
+
+
+async def test_a_pool_without_a_usable_mailbox_names_each_with_its_cause_and_hold(world: Any) -> None:
+    anna, bert = await world.mailbox("anna"), await world.mailbox("bert")
+    campaign_id = await world.running(pool=await world.pool(anna, bert))
+    await world.enrolled(campaign_id)
+    hold = await place(world, "mailbox", anna)
+    await mailboxes.archive(*world.key, bert, True, world.actor, world.now)
+    answer = await why_campaign(world, campaign_id)
+    bars = f"anna is on hold (manual, hld_{hold.id}); bert is archived"
+    assert answer.sentence == f"No mailbox of the pool can be used: {bars}."
+    [found] = [one for one in await definitions.check(*world.key, campaign_id) if one.blocks]
+    assert found.detail == f"no mailbox of the pool can send: {bars}"
 
 
 async def test_a_campaign_says_its_status_and_its_numbers(world: Any) -> None:

@@ -12,6 +12,7 @@ from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
 from caesura.service.campaigns import Status, begin
 from caesura.service.plans import compile_steps, definition_of
+from caesura.service.pool_bars import what_bars_the_pool
 from caesura.store import campaigns as store
 from caesura.store import events, mailboxes, preflight
 from caesura.store import sending as gate
@@ -239,7 +240,8 @@ async def _mailbox_findings(tx: Connection, row: CampaignRow) -> list[Finding]:
     if row.pool_id is None:
         return [Finding("no_pool", "the campaign has no pool of mailboxes", True, "/pool")]
     if not await mailboxes.usable(tx, row.workspace_id, row.pool_id):
-        detail = "no mailbox of the pool can send: it is empty, or all are archived or held"
+        bars = await what_bars_the_pool(tx, row.workspace_id, row.pool_id)
+        detail = f"no mailbox of the pool can send: {bars}"
         return [Finding("no_usable_mailbox", detail, True, "/pool")]
     return []
 

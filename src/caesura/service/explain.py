@@ -16,6 +16,7 @@ from caesura.domain.reasons import Reason, held_for, stopped_for
 from caesura.domain.sequence import choose_variant
 from caesura.domain.windows import local_day, next_open, parse_zone
 from caesura.service.plans import Plans, begun
+from caesura.service.pool_bars import what_bars_the_pool
 from caesura.service.sending.claim import BURST, MAILBOXES
 from caesura.service.sending.effects import campaign_room, load_of
 from caesura.service.workers import SILENT_AFTER
@@ -322,7 +323,8 @@ async def _pool_findings(case: _Case, row: CampaignRow) -> list[Finding]:
     if row.pool_id is None:
         return [finding(Reason.NO_USABLE_MAILBOX, detail="the campaign has no pool")]
     if not await mailboxes.usable(case.tx, case.workspace_id, row.pool_id):
-        return [finding(Reason.NO_USABLE_MAILBOX, detail="it is empty, or all of them are archived or on hold")]
+        detail = await what_bars_the_pool(case.tx, case.workspace_id, row.pool_id)
+        return [finding(Reason.NO_USABLE_MAILBOX, detail=detail)]
     ready = await sending_store.ready_mailboxes(
         case.tx, case.workspace_id, row.id, case.now + BURST, case.now, MAILBOXES
     )
