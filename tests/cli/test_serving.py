@@ -95,7 +95,9 @@ def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_dir
         port = taken.getsockname()[1]
         server = running("serve", "--port", port, "--data-dir", data_directory / "new")
         assert server.process.wait(60) == 1
-    assert "[address_in_use]" in server.process.communicate()[1]
+    told = server.process.communicate()[1]
+    assert "[address_in_use]" in told and "--port" in told
+    assert "First start" not in told
     assert not (data_directory / "new").exists()
 
 

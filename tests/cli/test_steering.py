@@ -86,6 +86,9 @@ def test_a_campaign_is_found_by_name_or_id_and_a_near_name_is_suggested(coffee: 
         "caesura: there is no campaign 'coffee'; did you mean 'Coffee for offices'? [campaign_not_found]\n"
     )
     assert "there is no campaign cmp_9 " in coffee("status", "cmp_9").err
+    missing = coffee("status", NAME, "--workspace", "defualt").err
+    assert "there is no workspace 'defualt'; those there are: 'default' [workspace_not_found]" in missing
+    coffee("key", "create", "--workspace", "other")
     assert "in workspace 'other', and no other" in coffee("status", NAME, "--workspace", "other").err
 
 

@@ -62,7 +62,7 @@ def apply(
             raise in_file(error, str(file)) from error
         return changes, await _publications(session, changes)
 
-    changes, publications = work(data_dir, workspace, action)
+    changes, publications = work(data_dir, workspace, action, makes_workspace=True)
     if as_json:
         output.show_json([change._asdict() for change in changes])
     else:

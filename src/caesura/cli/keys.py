@@ -73,7 +73,7 @@ def create(
             session.now(),
         )
 
-    print(work(data_dir, workspace, action).text)
+    print(work(data_dir, workspace, action, makes_workspace=True).text)
 
 
 @app.command("list")

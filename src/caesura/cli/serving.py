@@ -38,9 +38,12 @@ def serve(
     settings = settings_for(host=host, port=port, data_dir=data_dir, workers=workers)
     warn_of_misspelt_settings()
     configure_logs()
-    if settings.secret_key is None and not (settings.data_dir / KEY_FILE).exists():
-        typer.echo(_WELCOME.format(data_dir=settings.data_dir), err=True)
-    run(settings)
+
+    def welcome() -> None:
+        if settings.secret_key is None and not (settings.data_dir / KEY_FILE).exists():
+            typer.echo(_WELCOME.format(data_dir=settings.data_dir), err=True)
+
+    run(settings, welcome)
 
 
 _WELCOME = """First start: the database and the secret key go into {data_dir}.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from caesura.cli.options import DEFAULT_WORKSPACE
 from caesura.domain.errors import NotFound
 from caesura.runtime import environment, instance
 from caesura.runtime.local import Engine, open_engine, reach_database
@@ -88,16 +89,26 @@ def warn_of_misspelt_settings() -> None:
         typer.echo(f"caesura: {sentence}", err=True)
 
 
-def work(data_dir: Path | None, workspace: str, action: Callable[[Session], Awaitable[T]]) -> T:
-    """Runs `action` on the database, which is joined if a server runs, else started for as long as this takes."""
+def work(
+    data_dir: Path | None, workspace: str, action: Callable[[Session], Awaitable[T]], makes_workspace: bool = False
+) -> T:
+    """Runs `action` on the database, which is joined if a server runs, else started for as long as this takes.
+
+    Raises NotFound `workspace_not_found` for one that is not there, unless `makes_workspace` or it is the default.
+    """
     settings = settings_for(data_dir=data_dir)
     with reach_database(settings) as reached:
-        return asyncio.run(_work(reached.dsn, settings, workspace, action))
+        return asyncio.run(_work(reached.dsn, settings, workspace, action, makes_workspace))
 
 
-async def _work(dsn: str, settings: Settings, workspace: str, action: Callable[[Session], Awaitable[T]]) -> T:
+async def _work(
+    dsn: str, settings: Settings, workspace: str, action: Callable[[Session], Awaitable[T]], makes_workspace: bool
+) -> T:
     async with open_engine(dsn, settings, connections=4) as engine:
-        workspace_id = await workspaces.named(engine.database, workspace, instance.now())
+        if makes_workspace or workspace == DEFAULT_WORKSPACE:
+            workspace_id = await workspaces.named(engine.database, workspace, instance.now())
+        else:
+            workspace_id = await workspaces.existing(engine.database, workspace)
         return await action(Session(engine, settings, workspace, workspace_id, actor()))
 
 

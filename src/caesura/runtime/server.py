@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 import uvicorn
@@ -35,13 +35,16 @@ _LOST = ("database_gone", "database_replaced")
 _BACKLOG = 2048
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, listening: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT. Prints `ready http://HOST:PORT` when it answers.
+
+    `listening` is called once the address is ours, before the database is looked for.
 
     Raises Unavailable and Invalid, before anything is started, for what keeps it from serving.
     """
     check_outgoing(settings)
     listener = _listener(settings.host, settings.port)
+    listening()
     with contextlib.closing(listener), reach_database(settings) as reached:
         uvloop.run(_until_stopped(settings, reached, listener))
 
@@ -57,7 +60,8 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         code = "address_in_use" if error.errno == errno.EADDRINUSE else "address_unusable"
-        raise Unavailable(code, f"cannot listen at {host}:{port}: {error.strerror or error}") from error
+        hint = "; take another port: --port 8081, or 0 for a free one" if code == "address_in_use" else ""
+        raise Unavailable(code, f"cannot listen at {host}:{port}: {error.strerror or error}{hint}") from error
     return listener
 
 

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from caesura.domain.errors import Invalid, Problem
+from caesura.domain.errors import Invalid, NotFound, Problem
 from caesura.store import workspaces
 from caesura.store.database import Connection, Database
 
 NAME_LENGTH = 200
+_NAMED = 20
 
 
 async def named(database: Database, name: str, now: datetime) -> int:
@@ -28,3 +29,15 @@ async def named(database: Database, name: str, now: datetime) -> int:
         return found
 
     return await database.run(work)
+
+
+async def existing(database: Database, name: str) -> int:
+    """The id of the workspace of this name. Raises NotFound `workspace_not_found`, which lists those there are."""
+    async with database.connection() as connection:
+        found = await workspaces.by_name(connection, name)
+        if found is not None:
+            return found
+        names = await workspaces.names(connection, _NAMED + 1)
+    listed = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+    there = f"those there are: {listed}" if names else "there is none yet"
+    raise NotFound("workspace_not_found", f"there is no workspace {name!r}; {there}")

@@ -18,3 +18,8 @@ async def by_name(tx: Connection, name: str) -> int | None:
     """The id of the workspace of this name, or None."""
     workspace_id: int | None = await tx.fetchval(SQL["by_name"], name)
     return workspace_id
+
+
+async def names(tx: Connection, limit: int) -> list[str]:
+    """The names of up to `limit` workspaces, in their order."""
+    return [row["name"] for row in await tx.fetch(SQL["names"], limit)]

@@ -2,6 +2,10 @@
 -- A new workspace, unless the name is taken.
 insert into workspace (name, created_at) values ($1, $2) on conflict (name) do nothing returning id
 
+-- name: names
+-- The names of the first workspaces, by name.
+select name from workspace order by name limit $1
+
 -- name: by_name
 -- The workspace of this name.
 select id from workspace where name = $1
