@@ -53,8 +53,16 @@ def test_a_person_sees_why_and_since_when(coffee: Command) -> None:
 
 def test_a_start_says_that_nobody_will_send(coffee: Command) -> None:
     answer = coffee("start", "1")
-    assert "no lead is enrolled yet [no_leads]" in answer.out
+    assert "no lead is enrolled yet" in answer.out and "[no_leads]" in answer.out
     assert "No worker is there" in answer.out
+
+
+def test_a_check_without_leads_says_what_the_campaign_needs_from_each(caesura: Command, tmp_path: Path) -> None:
+    file = tmp_path / "campaign.toml"
+    step = 'subject = "For {{ compnay }}"\ntext = "Hello {{ first_name }}, from {{ email }}"\n'
+    file.write_text(f'name = "x"\n[defaults]\nfirst_name = "there"\n[[steps]]\n{step}')
+    assert caesura("apply", file).err == ""
+    assert "no lead is enrolled yet; needs from each lead: compnay [no_leads]" in caesura("check", "x").out
 
 
 def test_what_the_state_does_not_allow_is_told(coffee: Command) -> None:

@@ -249,9 +249,10 @@ async def _mailbox_findings(tx: Connection, row: CampaignRow) -> list[Finding]:
 async def _lead_findings(tx: Connection, campaign: Campaign, sample: int | None) -> list[Finding]:
     row = campaign.row
     counters = await store.counters(tx, row.workspace_id, row.id)
-    if not counters.enrolled:
-        return [Finding("no_leads", "no lead is enrolled yet", False)]
     needed = _required(campaign.definition)
+    if not counters.enrolled:
+        needs = f"; needs from each lead: {', '.join(sorted(needed))}" if needed else ""
+        return [Finding("no_leads", f"no lead is enrolled yet{needs}", False)]
     if not needed:
         return []
     missing, examples = await preflight.leads_missing(tx, row.workspace_id, row.id, sorted(needed), sample, EXAMPLES)
