@@ -26,6 +26,7 @@ from caesura.domain.pacing import (
     SendNow,
     WaitUntil,
     allowed_on,
+    daily_use,
     decide,
     decide_campaign,
     growth_to_item,
@@ -264,6 +265,23 @@ def test_quotas_out_of_range_are_refused(name: str) -> None:
 # decide: one mailbox
 
 RAMP = Ramp(20, Growth(add=5), None, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "load", "use"),
+    [
+        (limits(), Load(), (0, None)),
+        (limits(daily_cap=50), Load(TODAY, 20), (20, 50)),
+        (limits(daily_cap=50), Load(TODAY - timedelta(days=1), 50), (0, 50)),
+        (limits(daily_cap=50), Load(TODAY + timedelta(days=1), 7), (7, 50)),  # the clock went back
+        (limits(daily_cap=50, ramp=RAMP), Load(TODAY, 5), (5, 20)),
+        (limits(daily_cap=10, ramp=RAMP), Load(TODAY, 12), (12, 10)),
+    ],
+)
+def test_the_use_of_a_day_is_that_of_its_tightest_limit(
+    mailbox: MailboxLimits, load: Load, use: tuple[int, int | None]
+) -> None:
+    assert daily_use(NOON, mailbox, load) == use
 
 
 @pytest.mark.parametrize(

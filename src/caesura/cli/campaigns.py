@@ -121,10 +121,17 @@ def status(
 
 
 def why(
-    campaign: CampaignArgument,
+    campaign: Annotated[
+        str | None,
+        typer.Argument(metavar="[CAMPAIGN]", show_default=False, help="A campaign's name, or its id such as cmp_12."),
+    ] = None,
     lead: Annotated[
         str | None,
         typer.Argument(metavar="[LEAD]", show_default=False, help="A lead's address, or its id such as led_5."),
+    ] = None,
+    mailbox: Annotated[
+        str | None,
+        typer.Option(metavar="MAILBOX", show_default=False, help="Instead: a mailbox's name, or its id such as mbx_3."),
     ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
@@ -132,44 +139,29 @@ def why(
 ) -> None:
     """Say why a campaign is not sending.
 
-    Or why one of its leads has not got the next message. There is one answer, at once; what else is in the way
-    follows.
+    Or why one of its leads has not got the next message, or why a mailbox is not sending. There is one answer, at once;
+    what else is in the way follows.
     """
-    from caesura.cli import output, standing
+    from caesura.cli import naming, output, standing
     from caesura.cli.session import work
     from caesura.runtime.instance import now
 
     async def action(session: "Session") -> "Explanation":
         from caesura.service import explain
 
-        row = await session.campaign(campaign)
         key = session.database, session.engine.plans, session.workspace_id
+        if mailbox is not None:
+            return await explain.why_mailbox(*key, (await naming.mailbox_of(session, mailbox)).id, session.now())
+        row = await session.campaign(campaign or "")
         if lead is None:
             return await explain.why_campaign(*key, row.id, session.now())
-        return await explain.why_lead(*key, await _enrollment(session, row.id, lead), session.now())
+        return await explain.why_lead(*key, (await naming.enrollment_of(session, row, lead)).id, session.now())
+
+    if (campaign is None) is (mailbox is None):
+        raise typer.BadParameter("name either a campaign or --mailbox.")
 
     explanation = work(data_dir, workspace, action)
     if as_json:
         output.show_json(explanation)
     else:
         standing.show_explanation(explanation, now())
-
-
-async def _enrollment(session: "Session", campaign_id: int, lead: str) -> int:
-    """The enrollment of a lead, by address or id, in a campaign. Raises NotFound."""
-    from caesura.domain.errors import NotFound
-    from caesura.service import enrollments, leads
-
-    key = session.database, session.workspace_id
-    digits = lead.removeprefix("led_")
-    if lead.startswith("led_") and digits.isascii() and digits.isdigit() and len(digits) < 19:
-        number = int(digits)
-    else:
-        row = await leads.find(*key, lead)
-        if row is None:
-            raise NotFound("lead_not_found", f"there is no lead {lead!r}")
-        number = row.id
-    for enrollment in await enrollments.of_lead(*key, number):
-        if enrollment.campaign_id == campaign_id:
-            return enrollment.id
-    raise NotFound("enrollment_not_found", f"{lead} is not in this campaign")

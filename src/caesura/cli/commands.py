@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caesura.cli import applying, campaigns, demo, doctor, holds, keys, leads, messages, serving, steering
+from caesura.cli import applying, campaigns, demo, doctor, holds, keys, leads, mailboxes, messages, serving, steering
 
 _ABOUT = """
 Caesura sends email campaigns from your own mailboxes, and its pause can be trusted: once it has returned, nothing
@@ -47,6 +47,8 @@ def application() -> typer.Typer:
         messages.messages,
     ):
         app.command(rich_help_panel="Campaigns")(command)
+    app.add_typer(mailboxes.app, name="mailbox", rich_help_panel="Campaigns")
+    app.add_typer(mailboxes.pools, name="pool", rich_help_panel="Campaigns")
     app.add_typer(holds.app, name="hold", rich_help_panel="Care")
     app.command(rich_help_panel="Care")(messages.settle)
     app.command(hidden=True)(demo.demo)

@@ -134,23 +134,17 @@ def list_holds(
 
 async def _subject(session: "Session", level: str, named: str) -> str:
     """The id of what a person has named. Raises NotFound."""
-    from caesura.domain.errors import NotFound
-    from caesura.service import leads, mailboxes
+    from caesura.cli import naming
 
-    if level == "campaign":
-        return str((await session.campaign(named)).id)
-    prefix = _PREFIXES.get(level)
-    if prefix is None or named.removeprefix(prefix).isdigit():
-        return named.removeprefix(prefix or "")
-    if level == "mailbox":
-        mailbox = await mailboxes.find(session.database, session.workspace_id, named)
-        if mailbox is None:
-            raise NotFound("mailbox_not_found", f"there is no mailbox named {named!r}")
-        return str(mailbox.id)
-    lead = await leads.find(session.database, session.workspace_id, named)
-    if lead is None:
-        raise NotFound("lead_not_found", f"there is no lead with the address {named!r}")
-    return str(lead.id)
+    match level:
+        case "campaign":
+            return str((await session.campaign(named)).id)
+        case "mailbox":
+            return str((await naming.mailbox_of(session, named)).id)
+        case "lead":
+            return str((await naming.lead_of(session, named)).id)
+        case _:
+            return named
 
 
 async def name_of(session: "Session", level: str, subject: str) -> str:

@@ -254,6 +254,17 @@ def decide(now: datetime, window: Window, zone: ZoneInfo, limits: MailboxLimits,
     return wait or SendNow(_smaller(left, burst))
 
 
+def daily_use(now: datetime, limits: MailboxLimits, load: Load) -> tuple[int, int | None]:
+    """How many messages of a mailbox count for its day at `now` (aware), and how many its cap and its ramp allow.
+
+    None: as many as one likes.
+    """
+    day = _counted_day(in_utc(now), limits.zone, load)
+    ramp = None if limits.ramp is None else allowed_on(limits.ramp, day)
+    most = [one for one in (limits.daily_cap, ramp) if one is not None]
+    return load.used if load.day == day else 0, min(most, default=None)
+
+
 def decide_campaign(
     now: datetime, window: Window, zone: ZoneInfo, limits: CampaignLimits, load: Load
 ) -> CampaignRoom | WaitUntil:

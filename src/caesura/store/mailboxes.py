@@ -102,9 +102,11 @@ async def by_name(tx: Connection, workspace_id: int, name: str) -> MailboxRow | 
     return MailboxRow(*row) if row else None
 
 
-async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[MailboxRow]:
-    """A page of mailboxes with ids under `below`, newest first."""
-    return [MailboxRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+async def page(
+    tx: Connection, workspace_id: int, below: int | None, limit: int, archived: bool = False
+) -> list[MailboxRow]:
+    """A page of mailboxes with ids under `below`, newest first: the archived ones, or the others."""
+    return [MailboxRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit, archived)]
 
 
 async def update(

@@ -26,9 +26,9 @@ select id, version from mailbox where workspace_id = $1 and id = any($2::bigint[
 select * from mailbox where workspace_id = $1 and name = $2
 
 -- name: list
--- A page of mailboxes below a cursor, newest first.
+-- A page of mailboxes below a cursor, newest first: the archived ones, or the others.
 select * from mailbox
-where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807) and not archived
+where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807) and archived = $4
 order by id desc
 limit $3
 
