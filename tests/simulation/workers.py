@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 IDENTITY = Identity(b"simulated" * 4)
 # How long a worker that lost its line to the database waits before it tries again.
 _OUTAGE_SECONDS = (1.0, 1.0, 1.0, 30.0, 300.0)
-_LONG_OUTAGE_SECONDS = (600.0, 4 * 3_600.0)
+# Longer ones would be most of a world's events: its other workers look for work each minute meanwhile.
+_LONG_OUTAGE_SECONDS = (600.0, 1_800.0)
 # How often a worker does what will come to nothing, since nothing has changed and nothing was to come: the product does
 # it all the time, and here it would be most of a run.
 _IDLE_SHARE = 0.15
