@@ -58,3 +58,14 @@ async def test_an_event_is_not_missed_whose_transaction_began_later_and_took_its
         first = await events.page(*world.key, start, None, 100)
         assert [one.kind for one in first] == ["earlier.one"]
     assert await kinds(world, after=first[-1].id) == ["later.one"]
+
+
+async def test_the_newest_events_are_read_oldest_first(world: Any, stranger: Any) -> None:
+    campaign_id = await world.campaign()
+    await world.enrolled(campaign_id)
+    await world.lead()
+    everything = await events.page(*world.key, None, None, 100)
+    assert await events.latest(*world.key, None, 3) == everything[-3:]
+    ours = [one for one in everything if one.campaign_id == campaign_id]
+    assert await events.latest(*world.key, campaign_id, 2) == ours[-2:] != everything[-2:]
+    assert await events.latest(*stranger.key, campaign_id, 2) == []

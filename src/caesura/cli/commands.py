@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from caesura.cli import applying, campaigns, demo, doctor, holds, keys, leads, mailboxes, messages, serving, steering
+from caesura.cli import (
+    applying,
+    campaigns,
+    demo,
+    doctor,
+    events,
+    holds,
+    keys,
+    leads,
+    mailboxes,
+    messages,
+    serving,
+    steering,
+)
 
 _ABOUT = """
 Caesura sends email campaigns from your own mailboxes, and its pause can be trusted: once it has returned, nothing
@@ -45,6 +58,7 @@ def application() -> typer.Typer:
         campaigns.status,
         campaigns.why,
         messages.messages,
+        events.events,
     ):
         app.command(rich_help_panel="Campaigns")(command)
     app.add_typer(mailboxes.app, name="mailbox", rich_help_panel="Campaigns")

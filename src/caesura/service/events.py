@@ -41,3 +41,10 @@ async def page(
             raise NotFound("campaign_not_found", "there is no such campaign")
         rows = await store.page(connection, workspace_id, after or 0, campaign_id, limit)
     return [Event(**row) for row in rows]
+
+
+async def latest(database: Database, workspace_id: int, campaign_id: int | None, limit: int) -> list[Event]:
+    """The newest `limit` events of one campaign or of all, the oldest of them first: a look, not to be gone on from."""
+    async with database.connection() as connection:
+        rows = await store.latest(connection, workspace_id, campaign_id, limit)
+    return [Event(**row) for row in reversed(rows)]

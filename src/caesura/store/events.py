@@ -49,6 +49,8 @@ async def page(
     return [dict(row) for row in await tx.fetch(SQL["list"], workspace_id, after, campaign_id, limit)]
 
 
-async def latest(tx: Connection, workspace_id: int, campaign_id: int, limit: int) -> list[dict[str, Any]]:
-    """The newest entries of a campaign, newest first."""
-    return [dict(row) for row in await tx.fetch(SQL["last"], workspace_id, campaign_id, limit)]
+async def latest(tx: Connection, workspace_id: int, campaign_id: int | None, limit: int) -> list[dict[str, Any]]:
+    """The newest entries of a campaign, or of all, newest first."""
+    if campaign_id is None:
+        return [dict(row) for row in await tx.fetch(SQL["newest"], workspace_id, limit)]
+    return [dict(row) for row in await tx.fetch(SQL["newest_of_campaign"], workspace_id, campaign_id, limit)]

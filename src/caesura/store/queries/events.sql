@@ -16,7 +16,14 @@ where workspace_id = $1 and transaction_id < pg_snapshot_xmin(pg_current_snapsho
 order by transaction_id, id
 limit $4
 
--- name: last
+-- name: newest
+-- The newest entries of all, newest first.
+select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data from event
+where workspace_id = $1
+order by id desc
+limit $2
+
+-- name: newest_of_campaign
 -- The newest entries of a campaign, newest first.
 select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data from event
 where workspace_id = $1 and campaign_id = $2
