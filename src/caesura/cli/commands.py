@@ -14,6 +14,7 @@ from caesura.cli import (
     holds,
     keys,
     leads,
+    lists,
     mailboxes,
     messages,
     serving,
@@ -47,6 +48,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Server")(keys.adopt_secret_key)
     app.command(rich_help_panel="Campaigns")(applying.apply)
     app.add_typer(leads.app, name="leads", rich_help_panel="Campaigns")
+    app.add_typer(lists.app, name="list", rich_help_panel="Campaigns")
     for command in (
         campaigns.campaigns,
         campaigns.check,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TextIO
 
 import typer
 
+from caesura.cli.enrollments import app as in_campaigns
 from caesura.cli.options import DEFAULT_WORKSPACE, AsJson, CampaignArgument, DataDir, Workspace
 from caesura.domain.errors import Invalid, Problem
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from caesura.domain.lead_file import RejectedRow
     from caesura.service.imports import ImportReport
 
-app = typer.Typer(help="Bring in leads, and let held ones go on.", no_args_is_help=True)
+app = typer.Typer(
+    help="Bring in leads, see where they stand, take them out, let held ones go on.", no_args_is_help=True
+)
+app.add_typer(in_campaigns)
 
 _CHUNK_BYTES = 256 * 1024
 _SHOWN = 20

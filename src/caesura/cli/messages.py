@@ -39,7 +39,7 @@ def messages(
     from caesura.cli.session import work
 
     if as_json:
-        work(data_dir, workspace, lambda session: _write(session, campaign, state, limit))
+        work(data_dir, workspace, lambda session: output.write_json_list(_messages(session, campaign, state, limit)))
         return
 
     async def action(session: "Session") -> list[dict[str, Any]]:
@@ -54,19 +54,6 @@ def messages(
     output.show_table(("ID", "STEP", "TO", "FROM", "STATE", "CAUSE", "SETTLED", "REPLY"), shown)
     if len(found) > len(shown):
         output.say(f"There are more than {len(shown)}: see --limit and --json.")
-
-
-async def _write(session: "Session", campaign: str, state: MessageState | None, limit: int | None) -> None:
-    """As one JSON list, however long, in bounded memory."""
-    import json
-
-    from caesura.cli.output import plain
-
-    opening = "["
-    async for message in _messages(session, campaign, state, limit):
-        print(f"{opening}\n  {json.dumps(plain(message), ensure_ascii=False)}", end="")
-        opening = ","
-    print("[]" if opening == "[" else "\n]")
 
 
 async def _messages(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -86,6 +86,15 @@ def show_json(value: Any) -> None:
     """One JSON value: dataclasses as objects, instants as RFC 3339 in UTC, durations as seconds."""
     json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2)
     print()
+
+
+async def write_json_list(items: AsyncIterator[Any]) -> None:
+    """One JSON list, however long, in bounded memory."""
+    opening = "["
+    async for item in items:
+        print(f"{opening}\n  {json.dumps(plain(item), ensure_ascii=False)}", end="")
+        opening = ","
+    print("[]" if opening == "[" else "\n]")
 
 
 def plain(value: Any) -> Any:

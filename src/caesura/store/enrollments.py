@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from caesura.domain.campaign_time import CampaignClock, campaign_now, to_real
 from caesura.domain.lifecycle import EnrollmentEvent, EnrollmentState, enrollment_sources
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -33,6 +34,16 @@ class EnrollmentRow:
     enrolled_at: datetime
     updated_at: datetime
     address: str
+
+    def due(self, clock: CampaignClock, now: datetime) -> tuple[datetime | None, int | None]:
+        """When (UTC) the next step is due by its campaign's clock, and in how many seconds.
+
+        No instant while a pause freezes the clock; neither when no step is to come.
+        """
+        if self.state in (EnrollmentState.FINISHED, EnrollmentState.STOPPED):
+            return None, None
+        seconds = max(0, round((self.due_at - campaign_now(clock, now)).total_seconds()))
+        return (to_real(clock, self.due_at) if clock.stopped_at is None else None), seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from caesura.domain.campaign_time import CampaignClock, campaign_now, to_real
+from caesura.domain.campaign_time import CampaignClock
 from caesura.domain.definition_types import Definition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, EnrollmentEvent, EnrollmentState, campaign_verbs
@@ -357,16 +357,14 @@ async def _shown(context: ApiContext, rows: Sequence[EnrollmentRow]) -> list[Enr
 
 def _show(row: EnrollmentRow, clock: CampaignClock, now: datetime) -> Enrollment:
     names = ("address", "state", "cause", "step", "not_before", "wait_reason", "enrolled_at", "updated_at")
-    to_come = row.state not in (EnrollmentState.FINISHED, EnrollmentState.STOPPED)
-    seconds = max(0, round((row.due_at - campaign_now(clock, now)).total_seconds()))
-    is_frozen = clock.stopped_at is not None
+    due_at, due_in = row.due(clock, now)
     return Enrollment(
         **{name: getattr(row, name) for name in names},
         id=ENROLLMENT.show(row.id),
         campaign_id=CAMPAIGN.show(row.campaign_id),
         lead_id=LEAD.show(row.lead_id),
-        due_at=to_real(clock, row.due_at) if to_come and not is_frozen else None,
-        due_in=seconds if to_come else None,
+        due_at=due_at,
+        due_in=due_in,
         mailbox_id=None if row.mailbox_id is None else MAILBOX.show(row.mailbox_id),
     )
 
