@@ -1,6 +1,7 @@
 """The set-up says in one line what is missing, and touches nothing then."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,16 @@ case "$*" in
     -V) echo "Python 3.9.2" ;;
     *) echo "unexpected: $*"; exit 99 ;;
 esac
+"""
+
+# Stands for a Python that makes an environment, in which uv says whose certificates it was told to trust.
+PYTHON_WITH_VENV = """#!/bin/sh
+if [ "$1 $2" = "-m venv" ]; then
+    mkdir -p .venv/bin
+    printf '#!/bin/sh\\n' >.venv/bin/python
+    printf '#!/bin/sh\\necho "trusts: $UV_SYSTEM_CERTS"\\n' >.venv/bin/uv
+    chmod +x .venv/bin/python .venv/bin/uv
+fi
 """
 
 
@@ -57,3 +68,17 @@ def test_a_missing_venv_is_told_with_what_to_install(python: Path) -> None:
     status, said = bootstrap(python)
     assert status == 1
     assert said.count("\n") == 1 and "python3-venv" in said
+
+
+@pytest.mark.skipif(not any(Path("/etc/ssl/certs").glob("*")), reason="no certificates here")
+@pytest.mark.parametrize(("given", "trusted"), [({}, "1"), ({"UV_SYSTEM_CERTS": "false"}, "false")])
+def test_the_certificates_of_the_system_are_trusted_unless_told_otherwise(
+    given: dict[str, str], trusted: str, tmp_path: Path, python: Path
+) -> None:
+    python.write_text(PYTHON_WITH_VENV)
+    script = tmp_path / "scripts" / "bootstrap"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts" / "bootstrap", script)
+    environment = {"PATH": os.environ["PATH"], "PYTHON": str(python)} | given
+    answer = subprocess.run([script], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.splitlines()[-1] == f"trusts: {trusted}"
