@@ -76,7 +76,7 @@ def show(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show a lead: its fields, and where it stands in each of its campaigns.
+    """Show a lead, and where it stands in its campaigns.
 
     Example: caesura leads show ada@example.com
     """
@@ -103,7 +103,7 @@ def show(
         ("changed", output.instant(row.updated_at)),
     ]
     fields = [(f"  {name}", output.cut(str(value), _VALUE_WIDTH)) for name, value in sorted(row.fields.items())]
-    output.show_pairs([*pairs, ("fields", "" if fields else "none"), *fields])
+    output.show_pairs([*pairs, ("fields", len(fields) or "none"), *fields])
     if not campaigns:
         output.say("It is in no campaign.")
         return

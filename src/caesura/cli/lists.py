@@ -28,7 +28,9 @@ def list_lists(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List the lists, the newest first, with the number of leads on each.
+    """List the lists with the number of leads on each.
+
+    The newest first.
 
     Example: caesura list list
     """
