@@ -1,11 +1,15 @@
 """Mailboxes and pools from the command line, and why one is not sending."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from caesura.store.database import Database
 
 Command = Callable[..., Any]
 
@@ -54,6 +58,24 @@ def test_the_smallest_limit_of_the_day_is_shown(caesura: Command, tmp_path: Path
     file.write_text(CAPPED.format(limits=limits))
     assert caesura("apply", file).err == ""
     assert shown in caesura("mailbox", "list").out.splitlines()[1]
+
+
+def test_what_a_mailbox_has_sent_today_is_counted(coffee: Command, dsn: str) -> None:
+    async def used(number: int, day: date) -> None:
+        database = await Database.open(dsn)
+        try:
+            async with database.transaction() as tx:
+                await tx.execute("update mailbox_pace set day = $1, used = $2 where mailbox_id = 1", day, number)
+        finally:
+            await database.close()
+
+    tomorrow = datetime.now(UTC).date() + timedelta(
+        days=1
+    )  # counted before the clock went back: no midnight in between
+    asyncio.run(used(7, tomorrow))
+    assert {one["name"]: one["used_today"] for one in read(coffee("mailbox", "list", "--json"))}["mara"] == 7
+    asyncio.run(used(7, tomorrow - timedelta(days=3)))
+    assert {one["name"]: one["used_today"] for one in read(coffee("mailbox", "list", "--json"))}["mara"] == 0
 
 
 def test_a_mailbox_is_archived_and_brought_back_by_name_or_id(coffee: Command) -> None:
