@@ -66,15 +66,39 @@ def test_a_utf8_mark_is_dropped() -> None:
     assert split([b"\xef", b"\xbb\xbfh\nx"]) == [(1, "h\n"), (2, "x")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_utf16_with_its_mark_is_read_however_the_bytes_are_cut(encoding: str, size: int) -> None:
+    data = '\ufeffh,i\r\n"M\xfcller\n\u20ac",\U0001f600\r\nx,\u010a'.encode(encoding)
+    records = split(data[start : start + size] for start in range(0, len(data), size))
+    assert records == [(1, "h,i\r\n"), (2, '"M\xfcller\n\u20ac",\U0001f600\r\n'), (4, "x,\u010a")]
+
+
+def test_utf16_is_read_in_bounded_memory() -> None:
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        yield "\ufeffh\na,".encode("utf-16-le")
+        for _ in range(20_000):
+            taken += 10_000
+            yield "x".encode("utf-16-le") * 5_000
+
+    assert problem(chunks()).code == "field_too_large"
+    assert taken < 4 * MAXIMUM_RECORD_BYTES
+
+
 @pytest.mark.parametrize(
     ("data", "code", "line", "words"),
     [
         (b"", "empty_file", None, "empty"),
         (b"\xef\xbb\xbf", "empty_file", None, "empty"),
         (b"\n\r\n\r", "empty_file", None, "empty"),
-        ("h\nx".encode("utf-16"), "wrong_encoding", 1, "UTF-16"),
+        (b"\xff\xfe", "empty_file", None, "empty"),
+        ("\ufeffh\r\nx".encode("utf-16-le") + b"\x00", "wrong_encoding", 2, "begins as UTF-16"),
+        ("\ufeffh\r\n\r\nx".encode("utf-16-be") + b"\xd8\x00\x00x\x00\n", "wrong_encoding", 3, "begins as UTF-16"),
+        ("h\nx\0".encode("utf-16"), "null_byte", 2, "NUL character"),
         ("h\nx".encode("utf-16-be"), "null_byte", 1, "offset 0"),
-        (b"\xfe\xff\0h", "wrong_encoding", 1, "UTF-16"),
         ("h".encode("utf-32"), "wrong_encoding", 1, "UTF-32"),
         (b"\xef\xbb\xbfh\r\na\rb\nM\xfcller\n", "wrong_encoding", 4, "0xfc at byte offset 11. Save it as UTF-8"),
         (b"h\nM\xc3", "wrong_encoding", 2, "offset 3"),

@@ -34,7 +34,7 @@ def import_leads(
     campaign: CampaignArgument,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE.csv", show_default=False, help="UTF-8, with a header; - reads standard input."),
+        typer.Argument(metavar="FILE.csv", show_default=False, help="With a header; - reads standard input."),
     ],
     rejects: Annotated[
         Path | None,

@@ -1,5 +1,6 @@
 """Cuts a CSV file, given as chunks of bytes, into records of text, in bounded memory (RFC 4180)."""
 
+import codecs
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,9 @@ MAXIMUM_FIELD_BYTES = 64 * 1024
 DELIMITERS = ",;\t"
 
 _PIECE_BYTES = 64 * 1024
-_BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
-    (b"\xff\xfe\x00\x00", "UTF-32"),
-    (b"\x00\x00\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-)
 _UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 _CLOSED = -1
 _STILL_OPEN = -2
@@ -32,7 +29,9 @@ class RecordBlock:
 
 
 class RecordSplitter:
-    """Bytes in, records out. Lines end in LF, CRLF or CR; a quoted field may hold line breaks.
+    """Bytes in, records out: of UTF-8, or of UTF-16 with its mark. Lines end in LF, CRLF or CR.
+
+    A quoted field may hold line breaks.
 
     The first record that is not blank is the header: it is kept in `header` and handed to
     `choose_delimiter(text)`, whose answer holds for the rest. A quote opens a field only at the
@@ -51,6 +50,7 @@ class RecordSplitter:
         self._offset = 0
         self._line = 1
         self._start_is_known = False
+        self._utf16: codecs.IncrementalDecoder | None = None
         self._parts: list[str] = []  # of the record whose quoted field is open
         self._parts_bytes = 0
         self._parts_line = 0
@@ -72,11 +72,11 @@ class RecordSplitter:
 
     def _take(self, piece: bytes, is_last: bool) -> Iterator[RecordBlock]:
         searched = max(0, len(self._buffer) - 1)
-        self._buffer += piece
+        self._buffer += piece if self._utf16 is None else self._as_utf8(self._utf16, piece, is_last)
         if not self._start_is_known:
             if len(self._buffer) < 4 and not is_last:
                 return
-            self._read_start()
+            self._read_start(is_last)
             searched = 0
         cut = len(self._buffer) if is_last else self._last_line_end(searched)
         if cut == 0:
@@ -94,15 +94,33 @@ class RecordSplitter:
         buffer = self._buffer
         return 1 + max(buffer.rfind(b"\n", searched), buffer.rfind(b"\r", searched, len(buffer) - 1))
 
-    def _read_start(self) -> None:
+    def _read_start(self, is_last: bool) -> None:
         self._start_is_known = True
-        for mark, encoding in _BYTE_ORDER_MARKS:
+        # Before UTF-16, whose little-endian mark begins this one.
+        if self._buffer.startswith(_UTF32_MARKS):
+            detail = "The file is in UTF-32 (byte offset 0). Save it as UTF-8 (in Excel: CSV UTF-8)."
+            raise self._invalid("wrong_encoding", detail, 1)
+        for mark, encoding in _UTF16_MARKS:
             if self._buffer.startswith(mark):
-                detail = f"The file is in {encoding} (byte offset 0). Save it as UTF-8 (in Excel: CSV UTF-8)."
-                raise self._invalid("wrong_encoding", detail, 1)
+                first = bytes(self._buffer[len(mark) :])
+                self._buffer.clear()
+                self._utf16 = codecs.getincrementaldecoder(encoding)()
+                self._buffer += self._as_utf8(self._utf16, first, is_last)
+                return
         if self._buffer.startswith(_UTF8_MARK):
             del self._buffer[: len(_UTF8_MARK)]
             self._offset = len(_UTF8_MARK)
+
+    def _as_utf8(self, decoder: codecs.IncrementalDecoder, piece: bytes, is_last: bool) -> bytes:
+        try:
+            return decoder.decode(piece, is_last).encode()
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(error.encoding).encode()
+            raise self._invalid(
+                "wrong_encoding",
+                "The file begins as UTF-16, and here it is not. Save it as UTF-8 (in Excel: CSV UTF-8).",
+                self._line + _count_line_ends(bytes(self._buffer) + before),
+            ) from error
 
     def _decode(self, block: bytes) -> str:
         self._refuse_null(block)
@@ -120,6 +138,8 @@ class RecordSplitter:
         place = block.find(b"\0")
         if place >= 0:
             detail = f"There is a NUL byte at byte offset {self._offset + place}. Is this a text file in UTF-8?"
+            if self._utf16 is not None:
+                detail = "There is a NUL character. Is this a text file?"
             raise self._invalid("null_byte", detail, self._line + _count_line_ends(block[:place]))
 
     def _refuse_overflow(self) -> None:

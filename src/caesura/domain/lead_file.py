@@ -84,9 +84,9 @@ class _Layout(NamedTuple):
 class LeadReader:
     """Takes the file in chunks of bytes; answers rows, in file order.
 
-    The file is UTF-8 (with or without a mark), separated by commas, semicolons or tabs, told by the
-    header. `allowed` is the set of variable names that may occur, `file` the name for messages.
-    Memory is bounded, whatever the file.
+    The file is UTF-8 (with or without a mark) or UTF-16 (with its mark), separated by commas,
+    semicolons or tabs, told by the header. `allowed` is the set of variable names that may occur,
+    `file` the name for messages. Memory is bounded, whatever the file.
 
     Raises Invalid with `file` and `line` for what spoils the file as a whole: RecordSplitter's
     codes, and `no_address_column`, `duplicate_column`, `unknown_column`, `bad_column`,

@@ -106,7 +106,7 @@ async def test_a_body_that_does_not_say_that_it_is_csv_is_refused(desk: Any, kin
         (b'email,name\na@example.com,"open\n', "unclosed_quote", 2),
         (b"email,name\na@example.com,\xff\n", "wrong_encoding", 2),
         (b"email,name\na@example.com,\0\n", "null_byte", 2),
-        ("email,name\na@example.com,Kim\n".encode("utf-16"), "wrong_encoding", 1),
+        ("email,name\na@example.com,Kim\n".encode("utf-32"), "wrong_encoding", 1),
     ],
 )
 async def test_what_spoils_a_whole_file_is_told_by_file_and_line_and_changes_nothing(

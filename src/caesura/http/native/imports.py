@@ -45,8 +45,8 @@ STALLED = Unavailable("upload_stalled", f"nothing of the body came for {STALL_SE
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "UTF-8, with a header line; comma, semicolon or tab. A column email, and any others, which "
-        "become fields; time_zone holds IANA names.",
+        "description": "UTF-8 or UTF-16, with a header line; comma, semicolon or tab. A column email, and any others, "
+        "which become fields; time_zone holds IANA names.",
         "content": {
             MEDIA_TYPE: {
                 "schema": {"type": "string"},
