@@ -84,9 +84,10 @@ def test_a_wrong_file_changes_nothing_and_tells_every_place(caesura: Command, fi
     file.write_text(text.replace('pool = "sales"', 'pool = "support"'))
     answer = caesura("apply", file)
     assert (answer.status, answer.out) == (1, "")
-    places = [line.split(": ")[1] for line in answer.err.splitlines()]
-    assert answer.err.count("(line 1 of the text)") == 1
-    assert places == [f"{file} /pools/0/mailboxes/1", f"{file} /pool", f"{file} /steps/0/variants/0/text"]
+    pool, campaign, step = answer.err.splitlines()
+    assert pool == f"caesura: {file}:11 pool 1, mailbox 2: there is no mailbox named 'carla' [unknown_mailbox]"
+    assert campaign == f"caesura: {file}:3 pool: there is no pool named 'support'; there are 'sales' [unknown_pool]"
+    assert step.startswith(f"caesura: {file}:7 step 1: text: ") and "(line 1 of the text)" in step
     assert caesura("doctor").out.count("mailbox") == 1  # "there are none"
 
 

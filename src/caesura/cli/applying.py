@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from caesura.store.campaigns import CampaignRow
     from caesura.store.mailboxes import MailboxRow
 
+_LISTED_POOLS = 20
+
 
 class Change(NamedTuple):
     """What was done to one thing: created, updated, scheduled, unscheduled or unchanged."""
@@ -45,11 +47,15 @@ def apply(
     """
     from caesura.cli import output
     from caesura.cli.campaign_file import load_campaign_file
+    from caesura.cli.campaign_places import in_words
     from caesura.cli.failures import in_file
     from caesura.cli.session import work
     from caesura.runtime import environment
 
-    definitions = load_campaign_file(file, environment.variables())
+    try:
+        definitions = load_campaign_file(file, environment.variables())
+    except Invalid as error:
+        raise in_words(error, file) from error
 
     async def action(session: "Session") -> tuple[list[Change], list["Publication"]]:
         from caesura.service import installation
@@ -59,7 +65,7 @@ def apply(
             await _check(session, definitions)
             changes = [change async for change in _changes(session, definitions)]
         except Invalid as error:
-            raise in_file(error, str(file)) from error
+            raise in_words(in_file(error, str(file)), file) from error
         return changes, await _publications(session, changes)
 
     changes, publications = work(data_dir, workspace, action, makes_workspace=True)
@@ -103,7 +109,9 @@ async def _check(session: "Session", definitions: "ApplyFile") -> None:
     if campaign is not None:
         pools = {pool.name for pool in definitions.pools}
         if campaign.pool and campaign.pool not in pools and not await mailboxes.find_pool(*key, campaign.pool):
-            problems.append(Problem("unknown_pool", f"there is no pool named {campaign.pool!r}", "/pool"))
+            pools.update(row.name for row in await mailboxes.page_of_pools(*key, None, _LISTED_POOLS))
+            known = f"there are {', '.join(map(repr, sorted(pools)[:_LISTED_POOLS]))}" if pools else "there is none"
+            problems.append(Problem("unknown_pool", f"there is no pool named {campaign.pool!r}; {known}", "/pool"))
         try:
             compile_steps(campaign.steps)
         except Invalid as error:
