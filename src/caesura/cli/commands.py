@@ -19,6 +19,7 @@ from caesura.cli import (
     messages,
     serving,
     steering,
+    suppressing,
 )
 
 _ABOUT = """
@@ -66,6 +67,7 @@ def application() -> typer.Typer:
     app.add_typer(mailboxes.app, name="mailbox", rich_help_panel="Campaigns")
     app.add_typer(mailboxes.pools, name="pool", rich_help_panel="Campaigns")
     app.add_typer(holds.app, name="hold", rich_help_panel="Care")
+    app.add_typer(suppressing.app, name="suppress", rich_help_panel="Care")
     app.command(rich_help_panel="Care")(messages.settle)
     app.command(hidden=True)(demo.demo)
     app.callback()(_root)
