@@ -1,6 +1,8 @@
 """What every command looks at before it begins."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,3 +45,9 @@ def test_a_data_directory_that_is_not_needed_may_be_closed(
     monkeypatch.setenv("CAESURA_SECRET_KEY", "0" * 64)
     with as_an_ordinary_user():
         assert settings_for(data_dir=closed).data_dir == closed
+
+
+def test_a_command_does_not_load_the_worker() -> None:
+    script = "import sys, caesura.cli.session; print([one for one in sys.modules if one.startswith('caesura.worker')])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"

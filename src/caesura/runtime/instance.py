@@ -8,13 +8,16 @@ import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from caesura.domain.errors import Invalid, Problem, Unavailable
 from caesura.domain.secrets import KEY_BYTES, Secrets, digest
 from caesura.runtime.settings import Settings
 from caesura.service.keyring import Keyring
-from caesura.worker.letters import Identity
-from caesura.worker.loop import WorkerIdentity
+
+if TYPE_CHECKING:
+    from caesura.worker.letters import Identity
+    from caesura.worker.loop import WorkerIdentity
 
 KEY_FILE = "secret.key"
 _ADDRESS_FILE = "server.address"
@@ -71,8 +74,10 @@ def _keyring(key: bytes) -> Keyring:
     return Keyring(Secrets(pepper=digest(key, b"pepper"), sealing=(digest(key, b"sealing"),)), entropy)
 
 
-def letters(ring: Keyring, settings: Settings) -> Identity:
+def letters(ring: Keyring, settings: Settings) -> "Identity":
     """What this installation's messages are known by."""
+    from caesura.worker.letters import Identity
+
     return Identity(ring.message_secret, settings.public_url.rstrip("/") if settings.public_url else None)
 
 
@@ -136,8 +141,10 @@ def machine() -> str:
     return f"{socket.gethostname()}#{space}"
 
 
-def worker_identity() -> WorkerIdentity:
+def worker_identity() -> "WorkerIdentity":
     """This process as a worker. The name holds when the process began, since process ids come again."""
+    from caesura.worker.loop import WorkerIdentity
+
     host, process = machine(), os.getpid()
     return WorkerIdentity(f"{host}/{process}/{_birth(process)}", host, process)
 
