@@ -119,9 +119,8 @@ def plain(value: Any) -> Any:
 
 
 def instant(moment: datetime) -> str:
-    """RFC 3339, in UTC, to the millisecond where there are any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
+    """RFC 3339, in UTC, to the second: for people. `--json` has the whole."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def ago(moment: datetime, now: datetime) -> str:

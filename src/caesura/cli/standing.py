@@ -14,7 +14,7 @@ from caesura.domain.reasons import Reason
 from caesura.service.campaigns import Status
 from caesura.service.definitions import Finding
 from caesura.service.forecast import Preview
-from caesura.store.campaigns import CampaignRow
+from caesura.store.campaigns import CampaignRow, Counters
 
 _LEADS = ("waiting", "claimed", "held", "finished", "stopped")
 _AT_AN_END = {Reason.FINISHED, Reason.CAMPAIGN_COMPLETED, Reason.CAMPAIGN_STOPPED} | {
@@ -63,11 +63,19 @@ def show(status: Status, json: bool, now: datetime, explanation: Explanation | N
     if explanation is not None:
         pairs.append(("next", f"{clean(explanation.sentence)} [{explanation.reason}]"))
     pairs += [
-        ("leads", _counted(counters.enrolled, {name: getattr(counters, name) for name in _LEADS})),
+        ("leads", _counted(counters.enrolled, _leads(row, counters))),
         ("messages", _counted(None, {name: getattr(counters, name) for name in _MESSAGES})),
         ("possible", ", ".join(verb for verb in campaign_verbs(row.status) if verb in _COMMANDS) or "nothing"),
     ]
     output.show_pairs(pairs)
+
+
+def _leads(row: CampaignRow, counters: Counters) -> Mapping[str, int]:
+    if row.status is not CampaignState.STOPPED:
+        return {name: getattr(counters, name) for name in _LEADS}
+    # Nothing of it goes out any more, so nobody waits for anything.
+    unfinished = counters.waiting + counters.claimed + counters.held
+    return {"not finished": unfinished, "finished": counters.finished, "taken out": counters.stopped}
 
 
 def _status(row: CampaignRow, now: datetime) -> Text:
