@@ -188,12 +188,21 @@ BUGS: tuple[Bug, ...] = (
         "update mailbox_pace p set busy_until = $5",
         "update mailbox_pace p set busy_until = p.busy_until",
     ),
-    _bug("the gap counts from the mark when a worker dies", RECOVERY, "ready_after(mailbox, now)", "None"),
+    _bug(
+        "the gap counts from the mark when a worker dies",
+        RECOVERY,
+        "ready_after(mailbox, now)",
+        "None",
+        note="a mailbox with a gap must lose its worker and be claimed anew within the gap; "
+        "not in 200 worlds. A test of the service has it",
+    ),
     _bug(
         "what fell due between two pauses is overdue",
         SEQUENCE,
         "if pause.since < due_at <= pause.until:",
         "if overdue[0].since < due_at <= overdue[-1].until:",
+        note="two pauses with a choice and a running clock, and something due between them; "
+        "not in 200 worlds. Tests of the service have it",
     ),
     # The pace
     _bug("the daily cap is off by one", PACING, "left = tightest.most - (", "left = tightest.most + 1 - ("),
@@ -212,7 +221,14 @@ BUGS: tuple[Bug, ...] = (
         "- limits.jitter_seconds * jitter(*identity) * _SECOND",
         Change(EFFECTS, "+ limits.jitter_seconds * jitter", "- limits.jitter_seconds * jitter"),
     ),
-    _bug("a gapped mailbox sends two at a time", MARK, "pace.busy_until > now", "pace.busy_until < now and False"),
+    _bug(
+        "a gapped mailbox sends two at a time",
+        MARK,
+        "pace.busy_until > now",
+        "pace.busy_until < now and False",
+        note="two claims before the first mark, and a server slower than the gap; "
+        "not in 200 worlds. A test of the service has it",
+    ),
     _bug(
         "the rate lets twice as much go", PACING, "interval = ceil(count * 1_000_000", "interval = ceil(count * 500_000"
     ),

@@ -118,3 +118,12 @@ async def test_a_lost_mark_that_commits_while_it_is_undone_leaves_nothing_in_tra
     assert await engine.rows("select state, cause from message") == [{"state": "cancelled", "cause": "not_begun"}]
     assert await engine.rows("select state from enrollment") == [{"state": "waiting"}]
     assert await engine.send() == 1
+
+
+async def test_a_mailbox_with_a_gap_has_one_message_in_transit_whoever_claimed_before(engine) -> None:
+    await engine.build(leads=2, limits={"gap_seconds": 10})
+    first, second = await engine.claim("w1"), await engine.claim("w2")
+    assert len((await engine.mark(first, "w1")).marked) == 1
+    engine.wait(seconds=11)
+    answer = await engine.mark(second, "w2")
+    assert (answer.marked, set(answer.refused.values())) == ((), {"gap"})
