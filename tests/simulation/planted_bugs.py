@@ -262,6 +262,7 @@ BUGS: tuple[Bug, ...] = (
         MARK,
         "one.closes_at is not None and one.closes_at <= now",
         "one.closes_at is not None and False",
+        note="a lead's own window must close between claim and mark: not in 200 worlds. A test of the service has it",
     ),
     _bug(
         "the offset is forgotten at a resume",
@@ -272,7 +273,13 @@ BUGS: tuple[Bug, ...] = (
     _bug("follow-ups are due at once", SEQUENCE, "number + 1, steps[number].delay_seconds", "number + 1, 0"),
     _bug("a fixed date is not waited for", SEQUENCE, "step.send_at is not None and step.send_at > now", "False"),
     _bug("conditions are not asked", SEQUENCE, "not step.condition.holds(fields)", "False"),
-    _bug("tries have no end", PACING, "if attempt >= policy.attempts:", "if attempt >= 1000:"),
+    _bug(
+        "tries have no end",
+        PACING,
+        "if attempt >= policy.attempts:",
+        "if attempt >= 1000:",
+        note="a server must put one message off six times over: not in 200 worlds. A test of the rule has it",
+    ),
     _bug(
         "a retry comes within the minute",
         PACING,

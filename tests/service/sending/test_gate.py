@@ -127,3 +127,13 @@ async def test_a_mailbox_with_a_gap_has_one_message_in_transit_whoever_claimed_b
     engine.wait(seconds=11)
     answer = await engine.mark(second, "w2")
     assert (answer.marked, set(answer.refused.values())) == ((), {"gap"})
+
+
+async def test_what_was_claimed_before_its_window_closed_is_not_marked_after(engine) -> None:
+    window = {"days": ["mon"], "start": "09:00", "end": "12:01"}
+    await engine.build(leads=1, windows=[window], window_zone="lead")
+    ready = await engine.claim()
+    assert len(ready) == 1
+    engine.wait(minutes=2)
+    answer = await engine.mark(ready)
+    assert (answer.marked, set(answer.refused.values())) == ((), {"outside_window"})
