@@ -59,14 +59,13 @@ def list_leads(
         )
         return
 
-    async def action(session: "Session") -> list[dict[str, Any]]:
-        return [one async for one in _enrollments(session, campaign, state, cause, (limit or _SHOWN) + 1)]
+    most = limit or _SHOWN
 
-    found = work(data_dir, workspace, action)
-    shown = [(one["address"], *_standing(one)) for one in found[: limit or _SHOWN]]
-    output.show_table(("ADDRESS", "STATE", "CAUSE", "STEP", "DUE", "FROM"), shown, right=("STEP",))
-    if len(found) > len(shown):
-        output.say(f"There are more than {len(shown)}: see --limit and --json.")
+    async def action(session: "Session") -> list[dict[str, Any]]:
+        return [one async for one in _enrollments(session, campaign, state, cause, most + 1)]
+
+    shown = [(one["address"], *_standing(one)) for one in work(data_dir, workspace, action)]
+    output.show_first(most, ("ADDRESS", "STATE", "CAUSE", "STEP", "DUE", "FROM"), shown, right=("STEP",))
 
 
 @app.command()

@@ -42,18 +42,18 @@ def messages(
         work(data_dir, workspace, lambda session: output.write_json_list(_messages(session, campaign, state, limit)))
         return
 
+    most = limit or _SHOWN
+
     async def action(session: "Session") -> list[dict[str, Any]]:
-        return [message async for message in _messages(session, campaign, state, (limit or _SHOWN) + 1)]
+        return [message async for message in _messages(session, campaign, state, most + 1)]
 
     found = work(data_dir, workspace, action)
     names = ("id", "step", "recipient", "sender", "state", "cause", "settled_at", "reply")
     shown = [
         tuple(output.instant(one[name]) if name == "settled_at" and one[name] else one[name] for name in names)
-        for one in found[: limit or _SHOWN]
+        for one in found
     ]
-    output.show_table(("ID", "STEP", "TO", "FROM", "STATE", "CAUSE", "SETTLED", "REPLY"), shown)
-    if len(found) > len(shown):
-        output.say(f"There are more than {len(shown)}: see --limit and --json.")
+    output.show_first(most, ("ID", "STEP", "TO", "FROM", "STATE", "CAUSE", "SETTLED", "REPLY"), shown)
 
 
 async def _messages(

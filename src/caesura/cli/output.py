@@ -72,6 +72,13 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: 
         print(line.rstrip())
 
 
+def show_first(limit: int, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
+    """A table of the first `limit` of these rows, and a line that says so where there are more."""
+    show_table(columns, rows[:limit], right)
+    if len(rows) > limit:
+        say(f"There are more than {limit}: see --limit and --json.")
+
+
 def show_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     """Names and values, one to a line; values that are None are left out."""
     shown = [

@@ -138,8 +138,6 @@ async def why_campaign(
         found += await _pool_findings(case, row)
         if counters.waiting and not counters.claimed:
             found += await _due_findings(case, row)
-            left = await store.left_mailboxes(case.tx, workspace_id, campaign_id, campaign_now(row.clock, now))
-            found += [finding(Reason.MAILBOX_LEFT, mailbox=", ".join(left))] if left else []
         if not found and counters.sending:
             found.append(finding(Reason.IN_TRANSIT))
         return explain(found or await _worker_findings(case), now, _counts(counters, held))
@@ -424,12 +422,13 @@ def _work_findings(counters: Counters, held: list[tuple[str, int]]) -> list[Find
 
 
 async def _due_findings(case: _Case, row: CampaignRow) -> list[Finding]:
-    """Whether anything that waits is due."""
+    """Whether anything that waits is due, and from a mailbox that can send it."""
     due_at = await store.earliest_due(case.tx, case.workspace_id, row.id)
     if due_at is not None:
         found = _due(case, row, due_at)
         if not found:
-            return []
+            left = await store.left_mailboxes(case.tx, case.workspace_id, row.id, campaign_now(row.clock, case.now))
+            return [finding(Reason.MAILBOX_LEFT, mailbox=", ".join(left))] if left else []
     else:
         found = []
     parked = await store.earliest_parked(case.tx, case.workspace_id, row.id)

@@ -54,8 +54,7 @@ async def preview(database: Database, plans: Plans, workspace_id: int, campaign_
         day, count, opened = await sending.campaign_load(tx, workspace_id, campaign_id, lock=False)
         paces = await mailboxes.paces(tx, workspace_id, list(usable))
         used = Used((day, count), {pace.mailbox_id: (pace.day, pace.used) for pace in paces}, opened)
-        rules = plan.rules
-        days = forecast(falling, rules, list(usable.values()), limits, plan.window, plan.zone, now, used)
+        days = forecast(falling, plan.rules, list(usable.values()), limits, plan.window, plan.zone, now, used)
         if aside and overdue:
             held = [*held, (aside, overdue)]
         return Preview(due, overdue, days, held)
