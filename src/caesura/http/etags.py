@@ -13,8 +13,8 @@ HEADER = "ETag"
 _TAG = re.compile(r'(?P<weak>W/)?"(?P<text>[!#-~\x80-\xff]*)"')
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
-MISMATCH = Conflict("version_mismatch", "it was changed since you read it: read it again, then repeat your edit")
-"""What an edit of another version than the current one is answered; services raise it by this code."""
+MISMATCH = Conflict("version_mismatch", "it was changed since you read it: read it again")
+"""What is answered when another version than the current one is meant; services raise it by this code."""
 
 
 def etag(version: int) -> str:
@@ -26,7 +26,7 @@ async def expected_version(
     if_match: Annotated[
         str | None,
         Header(
-            description="The ETag that the edit was made from; without it, the edit is made on whatever is there.",
+            description="The ETag of what was read and is acted upon; without it, whatever is there will do.",
             json_schema_extra={"type": "string", "examples": ['"7"']},
         ),
     ] = None,

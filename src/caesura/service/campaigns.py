@@ -40,6 +40,28 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody has seen of a campaign and acts upon: its version, and since when it had its status (UTC)."""
+
+    version: int | None = None
+    status_at: datetime | None = None
+
+    def check(self, row: CampaignRow) -> None:
+        """Raises Conflict `version_mismatch` and `status_changed` when the campaign has changed since."""
+        allowed = campaign_verbs(row.status)
+        if self.version is not None and self.version != row.version:
+            detail = f"the campaign is at version {row.version}, not {self.version}: read it again"
+            raise Conflict("version_mismatch", detail, row.status, allowed)
+        if self.status_at is not None and self.status_at != row.status_at:
+            detail = "the campaign's status has changed since you read it: read it again"
+            raise Conflict("status_changed", detail, row.status, allowed)
+
+
+ANY = Seen()
+"""Whatever is there will do."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseOptions:
     """How to pause. None leaves what is set: `clock` freeze, `new_leads` hold, `on_overdue` spread at first.
 
@@ -121,15 +143,23 @@ async def pause(
 
 
 async def resume(
-    database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime, cause: str = "manual"
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    actor: str,
+    now: datetime,
+    cause: str = "manual",
+    seen: Seen = ANY,
 ) -> Status:
     """Lets a paused campaign go on from the same position; what fell due passes the same limits as ever (G5).
 
-    On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status, or when archived.
+    On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status, when archived, or when
+    the campaign is not as `seen`.
     """
 
     async def work(tx: Connection) -> Status:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
+        seen.check(before)
         if before.status is CampaignState.RUNNING:
             return await _status(tx, before)
         if before.archived:

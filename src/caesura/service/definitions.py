@@ -9,8 +9,8 @@ import asyncpg
 
 from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
-from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
-from caesura.service.campaigns import Status, begin
+from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after
+from caesura.service.campaigns import ANY, Seen, Status, begin
 from caesura.service.plans import compile_steps, definition_of
 from caesura.service.pool_bars import what_bars_the_pool
 from caesura.store import campaigns as store
@@ -89,11 +89,13 @@ async def edit(
     version: int | None,
     actor: str,
     now: datetime,
+    since: datetime | None = None,
 ) -> Campaign:
     """Replaces the content of a campaign, running or not: only messages that are not marked yet are affected.
 
-    `version` must be the present one unless None. Raises NotFound, Invalid (`step_in_use` where a step would go of
-    which there are messages) and Conflict (`version_mismatch`, or a stopped campaign).
+    `version` must be the present one unless None, and `since` (UTC) when it came into its present status. Raises
+    NotFound, Invalid (`step_in_use` where a step would go of which there are messages) and Conflict
+    (`version_mismatch`, `status_changed`, or a stopped campaign).
     """
     compile_steps(definition.steps)
 
@@ -103,9 +105,7 @@ async def edit(
         if before.status is CampaignState.STOPPED or before.archived:
             state = "archived" if before.archived else before.status
             raise Conflict(f"campaign_{state}", f"a campaign that is {state} cannot be edited", state)
-        if version is not None and version != before.version:
-            detail = f"the campaign is at version {before.version}, not {version}: read it again"
-            raise Conflict("version_mismatch", detail, before.status, campaign_verbs(before.status))
+        Seen(version, since).check(before)
         found = await _campaign(tx, before)
         # Only where steps go: it reads every message of the campaign, and all marks of the workspace wait for us.
         is_shorter = len(definition.steps) < len(found.definition.steps)
@@ -190,16 +190,18 @@ async def start(
     verb: CampaignVerb = CampaignVerb.START,
     cause: str = "manual",
     is_planned: bool = False,
+    seen: Seen = ANY,
 ) -> tuple[Status, list[Finding]]:
     """Sets a campaign running, and answers what the preflight found that does not block.
 
     On a running campaign it changes nothing. `is_planned` starts only one that is scheduled and whose time has come,
-    else it is Conflict `start_not_due`. Raises NotFound, Conflict for a status that does not allow it, and Invalid
-    with every finding that blocks.
+    else it is Conflict `start_not_due`. Raises NotFound, Conflict for a status that does not allow it or when the
+    campaign is not as `seen`, and Invalid with every finding that blocks.
     """
 
     async def work(tx: Connection) -> tuple[Status, list[Finding]]:
         before = await _get(tx, workspace_id, campaign_id, lock=True)
+        seen.check(before)
         planned = before.starts_at if before.status is CampaignState.SCHEDULED else None
         if is_planned and (planned is None or planned > now):
             raise Conflict("start_not_due", "no start is planned for now", before.status)

@@ -90,6 +90,17 @@ async def test_a_start_tells_what_does_not_stand_in_its_way(desk: Any) -> None:
     assert (await desk.post(f"/campaigns/{campaign_id}/start"))["status"] == "running"
 
 
+async def test_only_the_content_that_was_read_is_started_and_resumed(desk: Any) -> None:
+    path = f"/campaigns/{(await desk.campaign())['id']}"
+    await desk.ask("PATCH", path, {"name": "Edited meanwhile"})
+    old, new = {"headers": {"If-Match": '"1"'}}, {"headers": {"If-Match": '"2"'}}
+    for verb, before, after in (("start", "draft", "running"), ("resume", "paused", "running")):
+        refused = await desk.post(f"{path}/{verb}", status=412, **old)
+        assert (refused["code"], refused["state"]) == ("version_mismatch", before)
+        assert (await desk.post(f"{path}/{verb}", **new))["status"] == after
+        await desk.post(f"{path}/pause")
+
+
 async def test_a_pause_tells_what_is_held_and_in_transit_and_can_be_changed(desk: Any) -> None:
     campaign_id, _ = await desk.running("a@example.com", "b@example.com")
     marked = await desk.mark(campaign_id)

@@ -22,7 +22,7 @@ from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
 from caesura.service import campaigns, definitions, forecast
-from caesura.service.campaigns import PauseOptions, Status
+from caesura.service.campaigns import PauseOptions, Seen, Status
 from caesura.store.database import Database
 
 TAG = {"name": "campaigns", "description": "Sequences of messages: their content, start, pause, resume and stop."}
@@ -250,11 +250,16 @@ async def check_campaign(request: Request, campaign_id: CampaignId, caller: Read
     "/{campaign_id}/start",
     operation_id="start_campaign",
     summary="Start",
-    responses=answers(NOT_FOUND, WRONG_STATE, NO_MAILBOX),
+    responses=answers(NOT_FOUND, WRONG_STATE, NO_MAILBOX, etags.MISMATCH),
 )
-async def start_campaign(request: Request, campaign_id: CampaignId, caller: Sender) -> views.Started:
-    """Starts a draft or scheduled campaign once a preflight finds nothing that blocks. A running one stays running."""
-    return await _start(context_of(request), campaign_id, caller, CampaignVerb.START)
+async def start_campaign(
+    request: Request, campaign_id: CampaignId, caller: Sender, version: etags.ExpectedVersion
+) -> views.Started:
+    """Starts a draft or scheduled campaign once a preflight finds nothing that blocks. A running one stays running.
+
+    With `If-Match`, only the content that was read is started.
+    """
+    return await _start(context_of(request), campaign_id, caller, CampaignVerb.START, version)
 
 
 @router.post(
@@ -287,19 +292,27 @@ async def pause_campaign(
     "/{campaign_id}/resume",
     operation_id="resume_campaign",
     summary="Resume",
-    responses=answers(NOT_FOUND, WRONG_STATE),
+    responses=answers(NOT_FOUND, WRONG_STATE, etags.MISMATCH),
 )
 async def resume_campaign(
-    request: Request, campaign_id: CampaignId, caller: Sender, body: ResumeRequest | None = None
+    request: Request,
+    campaign_id: CampaignId,
+    caller: Sender,
+    version: etags.ExpectedVersion,
+    body: ResumeRequest | None = None,
 ) -> views.Resumed:
-    """Goes on from the same position, within the usual caps, gaps and windows. A running one stays running."""
+    """Goes on from the same position, within the usual caps, gaps and windows. A running one stays running.
+
+    With `If-Match`, only the content that was read is resumed.
+    """
     context = context_of(request)
     number = CAMPAIGN.parse(campaign_id)
     key = (context.database, caller.workspace_id, number)
     if body is not None and body.dry_run:
         preview = await forecast.preview(context.database, context.plans, caller.workspace_id, number, context.clock())
         return views.resumed(await campaigns.status(*key, context.clock()), preview)
-    return views.resumed(await campaigns.resume(*key, caller.actor, context.clock()), None)
+    seen = Seen(version)
+    return views.resumed(await campaigns.resume(*key, caller.actor, context.clock(), seen=seen), None)
 
 
 @router.post("/{campaign_id}/stop", operation_id="stop_campaign", summary="Stop for good", responses=answers(NOT_FOUND))
@@ -375,17 +388,21 @@ _simple("unarchive", "Bring back", _unarchive, "An archived campaign is listed a
     "/{campaign_id}/approve",
     operation_id="approve_campaign",
     summary="Approve the start",
-    responses=answers(NOT_FOUND, WRONG_STATE, NO_MAILBOX),
+    responses=answers(NOT_FOUND, WRONG_STATE, NO_MAILBOX, etags.MISMATCH),
 )
-async def approve_campaign(request: Request, campaign_id: CampaignId, caller: Sender) -> views.Started:
-    """Starts a submitted campaign."""
-    return await _start(context_of(request), campaign_id, caller, CampaignVerb.APPROVE)
+async def approve_campaign(
+    request: Request, campaign_id: CampaignId, caller: Sender, version: etags.ExpectedVersion
+) -> views.Started:
+    """Starts a submitted campaign. With `If-Match`, only the content that was read is approved."""
+    return await _start(context_of(request), campaign_id, caller, CampaignVerb.APPROVE, version)
 
 
-async def _start(context: ApiContext, campaign_id: str, caller: Caller, verb: CampaignVerb) -> views.Started:
+async def _start(
+    context: ApiContext, campaign_id: str, caller: Caller, verb: CampaignVerb, version: int | None
+) -> views.Started:
     number = CAMPAIGN.parse(campaign_id)
     found, findings = await definitions.start(
-        context.database, caller.workspace_id, number, caller.actor, context.clock(), verb
+        context.database, caller.workspace_id, number, caller.actor, context.clock(), verb, seen=Seen(version)
     )
     return views.started(found, findings)
 
