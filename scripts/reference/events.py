@@ -59,6 +59,9 @@ MEANINGS: Mapping[str, str] = {
     "hold.released": "One hold has ended; others stay.",
     "suppression.added": "An address or domain is not written to any more.",
     "suppression.removed": "An address or domain may be written to again.",
+    "inbound.assigned": "Somebody was given it to look after, or nobody any more; `data` has to whom, and the note.",
+    "inbound.classified": "Somebody said what the lead wants; `data` has the classification, and the one before.",
+    "inbound.received": "A reply, a bounce or the like came in; `data` has its kind, and its id as `inbound`.",
     "key.created": "A new key of the API.",
     "key.revoked": "A key opens nothing any more.",
 }

@@ -82,8 +82,8 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a stopped lead that is claimed goes out",
         "service/enrollments.py",
-        "moved = await store.set_aside(tx, workspace_id, [enrollment_id], EnrollmentEvent.STOP, state, cause, now)",
-        "moved = await store.set_aside(tx, workspace_id, [enrollment_id], EnrollmentEvent.RELEASE, state, cause, now)",
+        "moved = await store.set_aside(tx, workspace_id, enrollment_ids, EnrollmentEvent.STOP, stopped, cause, now)",
+        "moved = await store.set_aside(tx, workspace_id, enrollment_ids, EnrollmentEvent.RELEASE, stopped, cause, now)",
     ),
     # The ledger
     _bug(

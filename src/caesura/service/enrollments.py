@@ -318,13 +318,22 @@ async def stop(
         await gate.close_gate(tx, workspace_id)
         before = await _lock(tx, workspace_id, enrollment_id)
         if before.state is not EnrollmentState.STOPPED:
-            state = enrollment_after(before.state, EnrollmentEvent.STOP)
-            moved = await store.set_aside(tx, workspace_id, [enrollment_id], EnrollmentEvent.STOP, state, cause, now)
-            await store.cancel_deferred(tx, workspace_id, [enrollment_id], cause, now)
-            await _tell(tx, workspace_id, "enrollment.stopped", moved, cause, actor, now)
+            enrollment_after(before.state, EnrollmentEvent.STOP)
+            await take_out(tx, workspace_id, [enrollment_id], cause, actor, now)
         return await _read(tx, workspace_id, enrollment_id)
 
     return await database.run(work)
+
+
+async def take_out(
+    tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], cause: str, actor: str, now: datetime
+) -> list[Moved]:
+    """Stops those of these enrollments that are not at an end, in the caller's transaction, behind the closed gate."""
+    stopped = EnrollmentState.STOPPED
+    moved = await store.set_aside(tx, workspace_id, enrollment_ids, EnrollmentEvent.STOP, stopped, cause, now)
+    await store.cancel_deferred(tx, workspace_id, [one.id for one in moved], cause, now)
+    await _tell(tx, workspace_id, "enrollment.stopped", moved, cause, actor, now)
+    return moved
 
 
 async def hold(

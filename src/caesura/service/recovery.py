@@ -115,23 +115,38 @@ async def settle_unknown(
     It is never sent again. A lead that was held for it goes on. Raises NotFound, and Conflict `message_not_unknown`
     in any other state.
     """
-    event = MessageEvent.ACCEPT if was_sent else MessageEvent.REJECT
-    state = message_after(MessageState.UNKNOWN, event)
 
     async def work(tx: Connection) -> None:
-        cause = None if was_sent else "settled_as_not_sent"
-        row = await recovery.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
-        if row is None:
+        if not await settle(tx, plans, workspace_id, enrollment_id, step, was_sent, actor, now):
             there = await messages.get(tx, workspace_id, enrollment_id, step)
             if there is None:
                 raise NotFound("message_not_found", "there is no such message")
             detail = f"the message is {there.state}: only one whose outcome is unknown can be settled"
             raise Conflict("message_not_unknown", detail, there.state)
-        plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
-        await recovery.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
-        facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")
-        await events.append(tx, workspace_id, now, actor, [facts])
 
     if step < 1:
         raise Invalid.of(Problem("bad_step", "steps are counted from 1", "/step"))
     await database.run(work)
+
+
+async def settle(
+    tx: Connection,
+    plans: Plans,
+    workspace_id: int,
+    enrollment_id: int,
+    step: int,
+    was_sent: bool,
+    actor: str,
+    now: datetime,
+) -> bool:
+    """The same in the caller's transaction; False where there is no such message, or it is not unknown."""
+    state = message_after(MessageState.UNKNOWN, MessageEvent.ACCEPT if was_sent else MessageEvent.REJECT)
+    cause = None if was_sent else "settled_as_not_sent"
+    row = await recovery.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
+    if row is None:
+        return False
+    plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
+    await recovery.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
+    facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")
+    await events.append(tx, workspace_id, now, actor, [facts])
+    return True

@@ -114,11 +114,8 @@ async def _suppress(
 
     async def take(tx: Connection) -> int:
         await gate.close_gate(tx, workspace_id)
-        added = await store.insert(tx, workspace_id, recipients, cause, actor, now)
-        if cause in _STRONG and len(added) < len(recipients):
-            await store.outrank(tx, workspace_id, recipients, cause, actor, now, _STRONG)
-        await _tell(tx, workspace_id, "suppression.added", added, cause, actor, now, enrollment_id)
-        return len(added)
+        added, _ = await put(tx, workspace_id, recipients, cause, actor, now, enrollment_id)
+        return added
 
     added = await database.run(take)
     keys = [one.value for one in recipients if one.kind == "address"]
@@ -131,6 +128,27 @@ async def _suppress(
         if one.kind == "domain":
             stopped += await _stop_domain(database, workspace_id, one.value, stop_cause, actor, now)
     return Suppressed(added, len(recipients) - added, stopped)
+
+
+async def put(
+    tx: Connection,
+    workspace_id: int,
+    recipients: Sequence[Recipient],
+    cause: str,
+    actor: str,
+    now: datetime,
+    enrollment_id: int | None = None,
+) -> tuple[int, int]:
+    """Suppresses in the caller's transaction, behind the closed gate. It stops nobody: that is the caller's to do.
+
+    How many were not suppressed before, and how many were for a weaker cause.
+    """
+    added = await store.insert(tx, workspace_id, recipients, cause, actor, now)
+    outranked = 0
+    if cause in _STRONG and len(added) < len(recipients):
+        outranked = await store.outrank(tx, workspace_id, recipients, cause, actor, now, _STRONG)
+    await _tell(tx, workspace_id, "suppression.added", added, cause, actor, now, enrollment_id)
+    return len(added), outranked
 
 
 async def _stop_domain(

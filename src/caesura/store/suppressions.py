@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from caesura.domain.recipients import Recipient
-from caesura.store.database import Connection
+from caesura.store.database import Connection, affected
 from caesura.store.queries import load
 
 SQL = load("suppressions")
@@ -44,9 +44,10 @@ async def outrank(
     actor: str,
     now: datetime,
     strong: Collection[str],
-) -> None:
-    """Gives these suppressions another cause, unless theirs is one of `strong`."""
-    await tx.execute(SQL["outrank"], workspace_id, *_columns(recipients), cause, actor, now, list(strong))
+) -> int:
+    """Gives these suppressions another cause, unless theirs is one of `strong`; answers how many."""
+    tag = await tx.execute(SQL["outrank"], workspace_id, *_columns(recipients), cause, actor, now, list(strong))
+    return affected(tag)
 
 
 async def delete(tx: Connection, workspace_id: int, recipient: Recipient) -> SuppressionRow | None:

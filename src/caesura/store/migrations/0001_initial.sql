@@ -399,3 +399,45 @@ begin
         end loop;
     end loop;
 end $do$;
+
+-- What came back: replies, bounces, complaints, unsubscribes. Nothing of it is ever deleted.
+create table inbound (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    kind text not null check (kind in ('reply', 'auto_reply', 'bounce', 'complaint', 'unsubscribe')),
+    lead_id bigint,                         -- null: none has this address
+    campaign_id bigint,                     -- null: not known; likewise the next three
+    enrollment_id bigint,
+    step smallint,                          -- of the message that it answers, or of the last one before it
+    mailbox_id bigint,
+    address text,                           -- whom it is about: the lead's own, not a server's; null: not known
+    from_address text,                      -- as it stands in the mail; null where there was none, likewise below
+    subject text,
+    text text,                              -- cut
+    html text,                              -- cut
+    message_id text,                        -- its own RFC 5322 Message-ID
+    in_reply_to text,                       -- the Message-ID that it names first
+    bounce_type text check (bounce_type in ('hard', 'soft')),
+    reason text,                            -- in the words of the server or person that it came from
+    classification text,                    -- null: nobody has said
+    is_read boolean not null default false,
+    assigned_to text,                       -- null: to nobody
+    assigned_at timestamptz,
+    note text,
+    received_at timestamptz not null,
+    created_at timestamptz not null,
+    extra jsonb not null default '{}',
+    primary key (workspace_id, id),
+    foreign key (workspace_id, lead_id) references lead on delete set null (lead_id),
+    check ((kind = 'bounce') = (bounce_type is not null)),
+    check (enrollment_id is null or (lead_id is not null and campaign_id is not null)),
+    check ((assigned_to is null) = (assigned_at is null))
+);
+-- one mail is one row, however often it is reported
+create unique index inbound_once on inbound (workspace_id, message_id) where message_id is not null;
+create index inbound_lead on inbound (workspace_id, lead_id, id);
+create index inbound_campaign on inbound (workspace_id, campaign_id, id);
+-- the counts of a campaign, out of the index alone
+create index inbound_counts on inbound (workspace_id, campaign_id, step, kind, bounce_type, classification, lead_id, id);
+-- what a reply or a bounce names. Not while it is sending: whoever pauses waits for marks, and those are few.
+create index message_by_message_id on message (workspace_id, message_id) where state <> 'sending';
