@@ -7,6 +7,7 @@ import pytest
 
 from caesura.domain.definition import read_definition
 from caesura.domain.delivery import Delivery, Kind
+from caesura.domain.errors import Invalid
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.service import definitions, mailboxes, sending, timers
 
@@ -128,3 +129,34 @@ async def test_an_edit_that_takes_no_step_away_does_not_read_the_messages_behind
         await other.execute("lock table message in access exclusive mode")
         async with asyncio.timeout(5):
             await edit(engine)
+
+
+def steps(*given: tuple[str, int | None]) -> list[dict[str, object]]:
+    return [
+        {"subject": text, "text": text, "delay": "1d", **({"id": number} if number else {})} for text, number in given
+    ]
+
+
+async def test_a_step_keeps_its_id_wherever_it_moves_and_one_without_takes_that_of_its_place(world) -> None:
+    campaign_id = await world.campaign(steps=steps(("a", None), ("b", None), ("c", None)))
+
+    async def ids(*given: tuple[str, int | None]) -> list[int | None]:
+        definition = read_definition({"name": "x", "steps": steps(*given)})
+        found = await definitions.edit(*world.key, campaign_id, definition, None, world.actor, world.now)
+        assert [step.variants[0].subject for step in found.definition.steps] == [text for text, _ in given]
+        return [step.id for step in found.definition.steps]
+
+    first, second, third = [step.id for step in (await definitions.get(*world.key, campaign_id)).definition.steps]
+    assert len({first, second, third}) == 3
+    assert await ids(("a2", None), ("b", None), ("c", None)) == [first, second, third]
+    assert await ids(("c", third), ("a", first)) == [third, first]
+    copied = await ids(("c", third), ("a", first), ("copy", first))
+    assert copied[:2] == [third, first] and copied[2] not in {None, first, second, third}
+
+
+async def test_a_step_that_the_campaign_has_not_is_refused_with_its_place(world) -> None:
+    campaign_id = await world.campaign(steps=steps(("a", None)))
+    definition = read_definition({"name": "x", "steps": steps(("a", None), ("b", 10**12))})
+    with pytest.raises(Invalid) as refused:
+        await definitions.edit(*world.key, campaign_id, definition, None, world.actor, world.now)
+    assert (refused.value.code, refused.value.problems[0].pointer) == ("unknown_step", "/steps/1/id")

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -466,3 +467,17 @@ async def test_an_enrollment_of_another_workspace_is_not_found(world: Any, stran
 
 def test_every_fate_of_a_lead_has_a_count() -> None:
     assert {fate.value for fate in EnrolFate} == {"enrolled", "already_enrolled", "suppressed", "rejected"}
+
+
+async def test_own_fields_count_in_one_campaign_only_and_before_the_leads(world) -> None:
+    step = {"subject": "{{ offer }} for {{ first_name }}", "text": "Hello"}
+    special, usual = await world.campaign(steps=[step]), await world.campaign(steps=[step])
+    lead = LeadInput("kim@example.com", {"first_name": "Kim", "offer": "nothing"}, own_fields={"offer": "10 %"})
+    for campaign_id, given in ((special, lead), (usual, replace(lead, own_fields={}))):
+        await enrollments.enrol_new(*world.key, campaign_id, [given], False, world.actor, world.now, {"source": "fair"})
+        await world.start(campaign_id)
+        claim = await world.claim(campaign_id)
+        [fields] = [one.claimed.fields for one in claim.work]
+        assert fields["offer"] == ("10 %" if campaign_id == special else "nothing") and fields["first_name"] == "Kim"
+        [row] = await enrollments.page(*world.key, campaign_id, None, None, None, 10)
+        assert row.extra == {"source": "fair"}

@@ -178,6 +178,6 @@ async def test_keys_are_listed_newest_first_below_a_cursor(database: Database) -
 
 
 def test_a_key_does_not_show_its_secret_by_accident() -> None:
-    row = KeyRow(1, 1, "prefix", b"digest-of-it", "native", [], None, NOW, None, None, None)
+    row = KeyRow(1, 1, "prefix", b"digest-of-it", "native", [], None, None, False, None, NOW, None, None, None)
     assert "text-of-it" not in repr(IssuedKey(row, "text-of-it"))
     assert "digest-of-it" not in repr(row)

@@ -249,3 +249,24 @@ async def test_a_lead_that_moves_to_another_zone_is_asked_again_at_once(world) -
     assert await world.send(campaign_id) == 0
     await leads.change(*world.key, lead_id, LeadChange(zone="UTC"), world.actor, world.now)
     assert await world.send(campaign_id) == 1
+
+
+async def test_what_is_to_be_kept_with_a_lead_is_kept_beside_what_others_keep(world) -> None:
+    async def save(**extra: object) -> dict[str, object]:
+        lead = LeadInput("kim@example.com", {}, None, extra)
+        row, _ = await leads.save(*world.key, lead, False, world.actor, world.now)
+        return dict(row.extra)
+
+    assert await save(crm={"owner": "Kim", "tags": ["a"]}) == {"crm": {"owner": "Kim", "tags": ["a"]}}
+    assert await save() == {"crm": {"owner": "Kim", "tags": ["a"]}}
+    assert await save(crm={"tags": []}, shop={"id": 7}) == {"crm": {"owner": "Kim", "tags": []}, "shop": {"id": 7}}
+    [row] = await leads.page(*world.key, None, None, 10)
+    changed = await leads.change(*world.key, row.id, LeadChange(extra={"shop": {"vip": True}}), world.actor, world.now)
+    assert changed.extra["shop"] == {"id": 7, "vip": True}
+
+
+async def test_what_cannot_be_kept_is_refused_with_its_place(world) -> None:
+    lead = LeadInput("kim@example.com", {}, None, {"crm": {"note": "a\0b"}})
+    with pytest.raises(Invalid) as refused:
+        await leads.save(*world.key, lead, False, world.actor, world.now)
+    assert refused.value.problems[0].pointer == "/extra/crm/note"

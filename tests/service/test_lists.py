@@ -23,7 +23,7 @@ async def test_a_list_is_made_found_and_renamed(world: Any) -> None:
     row = await create(world, " Spring ")
     assert await lists.get(*world.key, row.id) == (row, 0)
     assert await lists.find(*world.key, "Spring") == row
-    assert (await lists.rename(*world.key, row.id, "Summer", world.actor, world.now)).name == "Summer"
+    assert (await lists.change(*world.key, row.id, "Summer", world.actor, world.now)).name == "Summer"
     assert await lists.find(*world.key, "Spring") is None
     assert [one["kind"] for one in await world.events()] == ["list.created", "list.renamed"]
 
@@ -32,7 +32,7 @@ async def test_two_lists_cannot_have_one_name(world: Any, stranger: Any) -> None
     await create(stranger, "Spring")
     await create(world, "Spring")
     other = await create(world, "Summer")
-    for ask in (create(world, "Spring"), lists.rename(*world.key, other.id, "Spring", world.actor, world.now)):
+    for ask in (create(world, "Spring"), lists.change(*world.key, other.id, "Spring", world.actor, world.now)):
         with pytest.raises(Conflict) as caught:
             await ask
         assert caught.value.code == "name_taken"
@@ -96,7 +96,7 @@ async def test_a_list_of_another_workspace_is_not_found(world: Any, stranger: An
         lists.members(*world.key, row.id, None, 10),
         add(world, row.id, lead_id),
         lists.remove(*world.key, row.id, [lead_id], world.actor, world.now),
-        lists.rename(*world.key, row.id, "x", world.actor, world.now),
+        lists.change(*world.key, row.id, "x", world.actor, world.now),
         lists.delete(*world.key, row.id, world.actor, world.now),
     ):
         with pytest.raises(NotFound) as caught:

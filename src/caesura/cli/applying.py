@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -209,13 +209,18 @@ async def _apply_campaign(session: "Session", definition: "CampaignDefinition") 
     else:
         before = await definitions.get(*key, found.id)
         row, done = before.row, "unchanged"
-        if before.definition.model_dump(exclude={"starts_at"}) != definition.model_dump(exclude={"starts_at"}):
+        if _content(before.definition) != _content(definition):
             row = (await definitions.edit(*key, row.id, definition, None, session.actor, session.now())).row
             done = "updated"
     changes = [Change("campaign", f"cmp_{row.id}", row.name, done)]
     return changes + [
         Change("campaign", f"cmp_{row.id}", row.name, word) async for word in _time(session, row, definition)
     ]
+
+
+def _content(definition: "CampaignDefinition") -> dict[str, Any]:
+    """All but its time, which has verbs of its own, and the steps' ids, which a file need not know."""
+    return definition.model_dump(exclude={"starts_at": True, "steps": {"__all__": {"id"}}})
 
 
 async def _time(session: "Session", row: "CampaignRow", definition: "CampaignDefinition") -> AsyncIterator[str]:

@@ -101,6 +101,15 @@ class StepDefinition(Definition):
         examples=["company and country == 'DE'"],
     )
     thread: bool = Field(default=True, description="Whether a follow-up goes into the first message's thread.")
+    id: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**63 - 1,
+        description="Names the step, also when others come before it or go. Given by us; in an edit, a step without "
+        "one has that of the step which stood at its place.",
+        examples=[7],
+    )
+    extra: Extra = Field(default={}, description="Anything else; kept and returned, never read.")
     variants: Annotated[tuple[VariantDefinition, ...], Field(strict=False), NotEmpty] = Field(
         max_length=MAXIMUM_VARIANTS,
         description="The wordings, drawn by weight.",

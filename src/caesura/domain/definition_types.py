@@ -1,7 +1,6 @@
 """The kinds of value that campaign and mailbox definitions are made of, each checked when it is read."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -18,6 +17,7 @@ from pydantic import (
 
 from caesura.domain.addresses import AddressError, parse_address
 from caesura.domain.errors import Invalid, Problem
+from caesura.domain.extra import extra_problem
 from caesura.domain.validation import as_validation_error, fault
 from caesura.domain.windows import parse_window, parse_zone
 
@@ -25,9 +25,6 @@ MAXIMUM_DELAY_SECONDS = 366 * 86_400
 MAXIMUM_BODY_BYTES = 500_000
 MAXIMUM_COUNT = 1_000_000_000
 MAXIMUM_NAME_LENGTH = 200
-MAXIMUM_EXTRA_SIZE = 64_000
-MAXIMUM_EXTRA_DEPTH = 20
-MAXIMUM_NUMBER = 2**63 - 1
 GROWTH_FACTORS = (1.25, 1.5, 1.75, 2.0)
 
 Item = TypeVar("Item")
@@ -150,41 +147,12 @@ def _check_address(text: str) -> str:
 
 
 def _check_extra(value: dict[str, Any]) -> dict[str, Any]:
-    size = 0
-    waiting: list[tuple[str, int, object]] = [("", 0, value)]
-    while waiting:
-        pointer, depth, item = waiting.pop()
-        size += 8 + (len(item) if isinstance(item, str) else 0)
-        if depth > MAXIMUM_EXTRA_DEPTH or size > MAXIMUM_EXTRA_SIZE:
-            detail = f"There may be {MAXIMUM_EXTRA_DEPTH} levels and {MAXIMUM_EXTRA_SIZE // 1000} kB of extra data."
-            raise fault("too_long", detail)
-        if isinstance(item, Mapping):
-            waiting += [(pointer, depth + 1, key) for key in item]
-            waiting += [(f"{pointer}/{_escape(key)}", depth + 1, inner) for key, inner in item.items()]
-        elif isinstance(item, list | tuple):
-            waiting += [(f"{pointer}/{place}", depth + 1, inner) for place, inner in enumerate(item)]
-        elif (wrong := _wrong_scalar(item)) is not None:
-            raise as_validation_error([Problem(*wrong, pointer)])
-    return value
-
-
-def _escape(key: object) -> str:
-    return str(key)[:100].replace("~", "~0").replace("/", "~1")
-
-
-def _wrong_scalar(item: object) -> tuple[str, str] | None:
-    """Why JSON, or PostgreSQL's form of it, cannot keep this: code and detail."""
-    if isinstance(item, str):
-        if "\0" in item:
-            return "control_character", "There is a NUL character in the text."
-        if _SURROGATE.search(item) is not None:
-            return "invalid_unicode", "The text is not valid Unicode."
-        return None
-    if isinstance(item, bool) or item is None:
-        return None
-    if not isinstance(item, int | float):
-        return "wrong_type", f"JSON has no {type(item).__name__}: write a text."
-    return None if -MAXIMUM_NUMBER <= item <= MAXIMUM_NUMBER else ("out_of_range", "The number is too large.")
+    problem = extra_problem(value, "")
+    if problem is None:
+        return value
+    if problem.pointer:
+        raise as_validation_error([problem])
+    raise fault(problem.code, problem.detail)
 
 
 def _check_factor(factor: float) -> float:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from caesura.domain.addresses import Address, AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Invalid, Problem
+from caesura.domain.extra import extra_problem
 from caesura.domain.templates import FieldValue
 from caesura.domain.windows import parse_zone
 
@@ -38,11 +39,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class LeadInput:
-    """A lead as given. A field whose value is None is taken away; `zone` is an IANA name, None: not given."""
+    """A lead as given. A field whose value is None is taken away; `zone` is an IANA name, None: not given.
+
+    `extra` is kept beside what is kept already; `own_fields` count for the campaign only into which the lead is given.
+    """
 
     address: str
     fields: Mapping[str, object] = field(default_factory=dict)
     zone: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    own_fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class LeadEntry:
     key: str
     fields: GivenFields
     zone: str | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    own_fields: GivenFields = field(default_factory=dict)
 
 
 def check_lead(lead: LeadInput, pointer: str) -> LeadEntry:
@@ -72,9 +80,14 @@ def check_lead(lead: LeadInput, pointer: str) -> LeadEntry:
             parse_zone(lead.zone, f"{pointer}/zone")
         except Invalid as error:
             problems += error.problems
+    problems += field_problems(lead.own_fields, f"{pointer}/own_fields")
+    if (unfit := extra_problem(lead.extra, f"{pointer}/extra")) is not None:
+        problems.append(unfit)
     if problems or address is None:
         raise Invalid.of(*problems)
-    return LeadEntry(address, deduplication_key(address), _plain(lead.fields), lead.zone)
+    return LeadEntry(
+        address, deduplication_key(address), _plain(lead.fields), lead.zone, lead.extra, _plain(lead.own_fields)
+    )
 
 
 def check_fields(fields: Mapping[str, object], pointer: str) -> GivenFields:

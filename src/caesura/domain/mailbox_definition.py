@@ -7,7 +7,18 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from caesura.domain.addresses import AddressError, parse_address
-from caesura.domain.definition_types import Count, Definition, EmailAddress, Growth, Line, Name, NotEmpty, Windows, Zone
+from caesura.domain.definition_types import (
+    Count,
+    Definition,
+    EmailAddress,
+    Extra,
+    Growth,
+    Line,
+    Name,
+    NotEmpty,
+    Windows,
+    Zone,
+)
 from caesura.domain.dkim import is_aligned, record_name, record_of
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.validation import as_validation_error, fault
@@ -182,6 +193,8 @@ class MailboxDefinition(Definition):
     dkim: DkimDefinition | None = Field(
         default=None, description="Signs its messages; none: they go unsigned, as to relays that sign."
     )
+
+    extra: Extra = Field(default={}, description="Anything else; kept and returned, never read.")
 
     @model_validator(mode="after")
     def _check_alignment(self) -> Self:

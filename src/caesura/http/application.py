@@ -12,6 +12,7 @@ import caesura
 from caesura.domain.errors import CaesuraError
 from caesura.http import health, native, problems, unsubscribe
 from caesura.http.context import ApiContext
+from caesura.http.doors import doors
 from caesura.http.edge import REQUEST_ID, Edge
 
 DESCRIPTION = """
@@ -74,6 +75,8 @@ def create_application(context: ApiContext) -> FastAPI:
     application.add_middleware(Edge, context=context)
     for routes in (*native.routers(), unsubscribe.router(), health.router()):
         _take(application, routes)
+    for door in doors():
+        application.router.routes.extend(door.routes())
     return application
 
 

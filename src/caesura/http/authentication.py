@@ -12,6 +12,7 @@ from caesura.domain.scopes import DESCRIPTIONS, Scope, allows
 from caesura.http.context import context_of
 from caesura.http.key_forms import NATIVE
 from caesura.service import keys
+from caesura.store.keys import KeyRow
 
 # For the description only: it accepts anything, `identify` decides.
 _SCHEME = HTTPBearer(
@@ -25,12 +26,27 @@ _SCHEME = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key a request carries. `actor` is how it is named in events and states."""
+    """Whose key a request carries. `actor` is how it is named in events and states.
+
+    `campaign_ids` are the only campaigns that it may touch, None for all; an `is_account` key opens every workspace;
+    `plan` names its rate limits, None for the usual ones.
+    """
 
     workspace_id: int
     key_id: int
     actor: str
     scopes: Collection[str]
+    campaign_ids: frozenset[int] | None = None
+    is_account: bool = False
+    plan: str | None = None
+
+    @classmethod
+    def of(cls, row: KeyRow) -> "Caller":
+        """Whoever carries this key."""
+        campaign_ids = frozenset(row.campaign_ids) if row.campaign_ids is not None else None
+        return cls(
+            row.workspace_id, row.id, f"key:{row.prefix}", frozenset(row.scopes), campaign_ids, row.is_account, row.plan
+        )
 
 
 async def identify(request: Request) -> Caller:
@@ -44,7 +60,7 @@ async def identify(request: Request) -> Caller:
     row = await keys.authenticate(
         context.database, NATIVE, presented.strip(" "), context.secrets.pepper, context.clock()
     )
-    return Caller(row.workspace_id, row.id, f"key:{row.prefix}", frozenset(row.scopes))
+    return Caller.of(row)
 
 
 def require(scope: Scope) -> Any:

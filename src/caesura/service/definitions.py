@@ -52,7 +52,28 @@ def _stored(definition: CampaignDefinition) -> dict[str, Any]:
 
 
 def _steps(definition: CampaignDefinition) -> list[dict[str, Any]]:
-    return [step.model_dump(mode="json", exclude_none=True) for step in definition.steps]
+    return [step.model_dump(mode="json", exclude_none=True, exclude={"id"}) for step in definition.steps]
+
+
+def _step_ids(before: CampaignDefinition, after: CampaignDefinition) -> list[int | None]:
+    """The ids of an edited sequence: those given, then those of the steps that stood at the same place, else new ones.
+
+    A step that is there twice is a copy, and new. Raises Invalid `unknown_step` for an id that no step has.
+    """
+    known = [step.id for step in before.steps]
+    given = [step.id for step in after.steps]
+    problems = [
+        Problem("unknown_step", "the campaign has no step with this id", f"/steps/{place}/id")
+        for place, step_id in enumerate(given)
+        if step_id is not None and step_id not in known
+    ]
+    if problems:
+        raise Invalid.of(*problems)
+    ids: list[int | None] = []
+    for place, step_id in enumerate(given):
+        stood = known[place] if place < len(known) and known[place] not in given else None
+        ids.append(stood if step_id is None else step_id if step_id not in ids else None)
+    return ids
 
 
 def _timing(definition: CampaignDefinition) -> tuple[Any, ...]:
@@ -64,7 +85,10 @@ def _timing(definition: CampaignDefinition) -> tuple[Any, ...]:
 async def create(
     database: Database, workspace_id: int, definition: CampaignDefinition, actor: str, now: datetime
 ) -> int:
-    """A new draft; answers its id. Raises Invalid for templates, conditions and pools that are wrong."""
+    """A new draft, whose steps have new ids; answers its id.
+
+    Raises Invalid for templates, conditions and pools that are wrong.
+    """
     compile_steps(definition.steps)
 
     async def work(tx: Connection) -> int:
@@ -73,7 +97,7 @@ async def create(
         campaign_id = await store.insert(
             tx, workspace_id, definition.name, pool_id, stored, definition.starts_at, actor, now
         )
-        await store.replace_steps(tx, workspace_id, campaign_id, steps)
+        await store.replace_steps(tx, workspace_id, campaign_id, steps, [None] * len(steps))
         entry = events.Entry("campaign.created", campaign_id, data={"name": definition.name})
         await events.append(tx, workspace_id, now, actor, [entry])
         return campaign_id
@@ -94,7 +118,7 @@ async def edit(
     """Replaces the content of a campaign, running or not: only messages that are not marked yet are affected.
 
     `version` must be the present one unless None, and `since` (UTC) when it came into its present status. Raises
-    NotFound, Invalid (`step_in_use` where a step would go of which there are messages) and Conflict
+    NotFound, Invalid (`step_in_use` where a step would go of which there are messages, `unknown_step`) and Conflict
     (`version_mismatch`, `status_changed`, or a stopped campaign).
     """
     compile_steps(definition.steps)
@@ -125,7 +149,8 @@ async def edit(
             _timing(found.definition) != _timing(definition),
             now,
         )
-        await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition))
+        ids = _step_ids(found.definition, definition)
+        await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition), ids)
         await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id)])
         await store.notify(tx, workspace_id, "campaign.edited", campaign_id)
         return await _campaign(tx, await _get(tx, workspace_id, campaign_id))

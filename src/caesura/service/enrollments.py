@@ -1,12 +1,14 @@
 """Leads in campaigns: enrol them, look at them, and stop, hold or release single ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from caesura.domain.campaign_time import campaign_now
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.lifecycle import (
     CampaignState,
@@ -72,13 +74,19 @@ class Enrolment:
 
 
 async def enrol(
-    database: Database, workspace_id: int, campaign_id: int, lead_ids: Sequence[int], actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    lead_ids: Sequence[int],
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> Enrolment:
     """Enrols at most 1,000 leads; each becomes due after the first step's delay, counted from now in campaign time.
 
-    A suppressed lead is not enrolled. Leads in a completed campaign set it running again. Raises NotFound, Invalid
-    `too_many_leads`, and Conflict where the campaign takes no leads (`campaign_stopped`, `campaign_archived`, and
-    `campaign_paused` when its pause rejects them).
+    A suppressed lead is not enrolled. Leads in a completed campaign set it running again. `extra` is kept with each
+    enrollment. Raises NotFound, Invalid `too_many_leads`, and Conflict where the campaign takes no leads
+    (`campaign_stopped`, `campaign_archived`, and `campaign_paused` when its pause rejects them).
     """
     if len(lead_ids) > MAXIMUM_AT_ONCE:
         detail = f"at most {MAXIMUM_AT_ONCE} leads can be enrolled at once"
@@ -87,7 +95,7 @@ async def enrol(
     async def work(tx: Connection) -> Enrolment:
         row = await admit(tx, workspace_id, campaign_id)
         known = await lead_store.existing(tx, workspace_id, lead_ids)
-        outcomes = await _enrol_known(tx, row, [one for one in lead_ids if one in known], actor, now)
+        outcomes = await _enrol_known(tx, row, [one for one in lead_ids if one in known], actor, now, extra)
         rows = []
         for place, lead_id in enumerate(lead_ids):
             if lead_id in known:
@@ -110,6 +118,7 @@ async def enrol_new(
     replace_fields: bool,
     actor: str,
     now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> Enrolment:
     """The same for at most 1,000 leads by address and fields, which are added or changed on the way.
 
@@ -122,7 +131,8 @@ async def enrol_new(
     async def work(tx: Connection) -> tuple[Enrolment, tuple[int, ...]]:
         row = await admit(tx, workspace_id, campaign_id)
         done = await leads.put(tx, workspace_id, entries, replace_fields, actor, now)
-        by_lead = await _enrol_known(tx, row, done.lead_ids, actor, now)
+        own = {one: entry.own_fields for one, entry in zip(done.lead_ids, entries, strict=True) if entry.own_fields}
+        by_lead = await _enrol_known(tx, row, done.lead_ids, actor, now, extra, own)
         outcomes = {
             place: EnrolOutcome(by_lead[lead_id].fate, lead_id, by_lead[lead_id].enrollment_id, lead_fate=fate)
             for place, lead_id, fate in zip(checked.entries, done.lead_ids, done.fates, strict=True)
@@ -137,7 +147,13 @@ async def enrol_new(
 
 
 async def enrol_list(
-    database: Database, workspace_id: int, campaign_id: int, list_id: int, actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    list_id: int,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> Enrolment:
     """The same for everyone on a list, however many: in transactions of 10,000. Raises NotFound, Conflict.
 
@@ -151,7 +167,7 @@ async def enrol_list(
             raise NotFound("list_not_found", "there is no such list")
         row = await admit(tx, workspace_id, campaign_id)
         due_at = await due_at_first(tx, row, now)
-        chunk = await store.insert_list(tx, workspace_id, campaign_id, list_id, due_at, now, above, LIST_CHUNK)
+        chunk = await store.insert_list(tx, workspace_id, campaign_id, list_id, due_at, now, above, LIST_CHUNK, extra)
         source = {"source": "list", "list": list_id}
         return chunk, await confirm(tx, row, chunk.enrolled, actor, now, source)
 
@@ -220,12 +236,19 @@ async def confirm(
 
 
 async def _enrol_known(
-    tx: Connection, row: CampaignRow, lead_ids: Sequence[int], actor: str, now: datetime
+    tx: Connection,
+    row: CampaignRow,
+    lead_ids: Sequence[int],
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None,
+    own: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> dict[int, EnrolOutcome]:
     """Enrols leads that exist; what became of each, by its id."""
     due_at = await due_at_first(tx, row, now)
     ids = list(dict.fromkeys(lead_ids))
-    enrolled = await store.insert(tx, row.workspace_id, row.id, ids, due_at, now)
+    kept = check_extra(extra, "/extra") if extra is not None else None
+    enrolled = await store.insert(tx, row.workspace_id, row.id, ids, due_at, now, own, kept)
     rest = [one for one in ids if one not in enrolled]
     there = await store.of_leads(tx, row.workspace_id, row.id, rest) if rest else {}
     await events.append(

@@ -246,7 +246,10 @@ def _missing(one: _Lead) -> str | None:
         return None
     step = one.plan.steps[one.row.step - 1]
     variant = choose_variant(step.rule.weights, one.row.campaign_id, one.row.id, one.row.step)
-    return ", ".join(step.variants[variant].missing({**one.plan.defaults, **one.lead.fields})) or None
+    return (
+        ", ".join(step.variants[variant].missing({**one.plan.defaults, **one.lead.fields, **(one.row.fields or {})}))
+        or None
+    )
 
 
 def _position_findings(one: _Lead) -> list[Finding]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import asyncpg
 
 from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import extra_problem, merged_extra
 from caesura.domain.lead_entry import MENDED_BY_FIELDS, GivenFields, LeadEntry, LeadInput, check_fields, check_lead
 from caesura.domain.windows import parse_zone
 from caesura.store import campaigns, enrollments, events
@@ -44,7 +46,8 @@ class LeadOutcome:
 class LeadChange:
     """What to change of a lead; None leaves it as it is. A field whose value is None is taken away.
 
-    `replace_fields` puts `fields` in the place of all that are there; `clear_zone` takes the zone away.
+    `replace_fields` puts `fields` in the place of all that are there; `clear_zone` takes the zone away; `extra` is kept
+    beside what is kept already.
     """
 
     address: str | None = None
@@ -52,6 +55,7 @@ class LeadChange:
     replace_fields: bool = False
     zone: str | None = None
     clear_zone: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +246,11 @@ async def change(
             kept = {} if change.replace_fields else after
             after = {name: value for name, value in {**kept, **fields}.items() if value is not None}
         zone = None if change.clear_zone else change.zone or before.zone
-        if (address.address, after, zone) == (before.address, dict(before.fields), before.zone):
+        extra = merged_extra(before.extra, change.extra)
+        if (address.address, after, zone, extra) == (before.address, dict(before.fields), before.zone, before.extra):
             return before, ()
         key = deduplication_key(address)
-        row = await store.update(tx, workspace_id, lead_id, address, key, after, zone, now)
+        row = await store.update(tx, workspace_id, lead_id, address, key, after, zone, extra, now)
         await events.append(tx, workspace_id, now, actor, [events.Entry("lead.updated", lead_id=lead_id)])
         return row, await mend(tx, workspace_id, [lead_id], actor, now)
 
@@ -276,6 +281,8 @@ def _checked_change(change: LeadChange) -> GivenFields | None:
             parse_zone(change.zone, "/zone")
         except Invalid as error:
             problems += error.problems
+    if (unfit := extra_problem(change.extra, "/extra")) is not None:
+        problems.append(unfit)
     if problems:
         raise Invalid.of(*problems)
     return fields

@@ -1,12 +1,14 @@
 """Lists of leads: make them, name them, and say who is on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra
 from caesura.service.leads import MAXIMUM_AT_ONCE
 from caesura.store import events, leads
 from caesura.store import lists as store
@@ -25,37 +27,55 @@ class Added:
     already_there: int
 
 
-async def create(database: Database, workspace_id: int, name: str, actor: str, now: datetime) -> ListRow:
-    """A new, empty list; its name has 1 to 200 printable characters. Raises Invalid, and Conflict `name_taken`."""
+async def create(
+    database: Database, workspace_id: int, name: str, actor: str, now: datetime, extra: Mapping[str, Any] | None = None
+) -> ListRow:
+    """A new, empty list; its name has 1 to 200 printable characters, `extra` is kept with it.
+
+    Raises Invalid, and Conflict `name_taken`.
+    """
     name = _name(name)
+    kept = check_extra(extra or {}, "/extra")
 
     async def work(tx: Connection) -> ListRow:
-        list_id = await store.insert(tx, workspace_id, name, now)
+        list_id = await store.insert(tx, workspace_id, name, kept, now)
         if list_id is None:
             raise _taken(name)
         await _tell(tx, workspace_id, "list.created", list_id, actor, now, name=name)
-        return ListRow(workspace_id, list_id, name, now)
+        return ListRow(workspace_id, list_id, name, kept, now)
 
     return await database.run(work)
 
 
-async def rename(database: Database, workspace_id: int, list_id: int, name: str, actor: str, now: datetime) -> ListRow:
-    """Gives a list another name. Raises NotFound, Invalid, and Conflict `name_taken`."""
-    name = _name(name)
+async def change(
+    database: Database,
+    workspace_id: int,
+    list_id: int,
+    name: str | None,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
+) -> ListRow:
+    """Gives a list another name, and other things to keep; None leaves either as it is.
+
+    Raises NotFound, Invalid, and Conflict `name_taken`.
+    """
+    name = _name(name) if name is not None else None
+    kept = check_extra(extra, "/extra") if extra is not None else None
 
     async def work(tx: Connection) -> ListRow:
         before = await _get(tx, workspace_id, list_id)
-        row = await store.rename(tx, workspace_id, list_id, name)
+        row = await store.change(tx, workspace_id, list_id, name or before.name, kept)
         if row is None:
             raise _missing()
         if row.name != before.name:
-            await _tell(tx, workspace_id, "list.renamed", list_id, actor, now, name=name)
+            await _tell(tx, workspace_id, "list.renamed", list_id, actor, now, name=row.name)
         return row
 
     try:
         return await database.run(work)
     except asyncpg.UniqueViolationError as error:
-        raise _taken(name) from error
+        raise _taken(name or "") from error
 
 
 async def get(database: Database, workspace_id: int, list_id: int) -> tuple[ListRow, int]:

@@ -180,18 +180,21 @@ async def delete(tx: Connection, workspace_id: int, campaign_id: int) -> None:
 
 
 async def steps(tx: Connection, workspace_id: int, campaign_id: int) -> list[Mapping[str, Any]]:
-    """The steps' definitions, in order."""
-    return [row["definition"] for row in await tx.fetch(SQL["steps"], workspace_id, campaign_id)]
+    """The steps' definitions, in order, each with its `id`."""
+    return [{**row["definition"], "id": row["id"]} for row in await tx.fetch(SQL["steps"], workspace_id, campaign_id)]
 
 
 async def replace_steps(
-    tx: Connection, workspace_id: int, campaign_id: int, definitions: Sequence[Mapping[str, Any]]
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    definitions: Sequence[Mapping[str, Any]],
+    ids: Sequence[int | None],
 ) -> None:
-    """Stores the whole sequence anew."""
+    """Stores the whole sequence anew; a step whose id is None has a new one."""
     await tx.execute(SQL["delete_steps"], workspace_id, campaign_id)
-    await tx.execute(
-        SQL["insert_steps"], workspace_id, campaign_id, list(range(1, len(definitions) + 1)), list(definitions)
-    )
+    numbers = list(range(1, len(definitions) + 1))
+    await tx.execute(SQL["insert_steps"], workspace_id, campaign_id, numbers, list(definitions), list(ids))
 
 
 async def highest_used_step(tx: Connection, workspace_id: int, campaign_id: int) -> int:

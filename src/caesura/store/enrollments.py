@@ -1,6 +1,6 @@
 """Enrollments: leads in campaigns, as people move them. What sending does with them is in `sending`."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,10 @@ SQL = load("enrollments")
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentRow:
-    """A lead in a campaign. `due_at` is campaign time, the others are UTC; `step` is the next one, from 1."""
+    """A lead in a campaign. `due_at` is campaign time, the others are UTC; `step` is the next one, from 1.
+
+    `fields` count here before the lead's own; `extra` is kept.
+    """
 
     workspace_id: int
     id: int
@@ -31,6 +34,8 @@ class EnrollmentRow:
     mailbox_id: int | None
     claimed_by: str | None
     lease_until: datetime | None
+    fields: Mapping[str, Any] | None
+    extra: Mapping[str, Any] | None
     enrolled_at: datetime
     updated_at: datetime
     address: str
@@ -89,10 +94,21 @@ async def analyze(tx: Connection) -> None:
 
 
 async def insert(
-    tx: Connection, workspace_id: int, campaign_id: int, lead_ids: Sequence[int], due_at: datetime, now: datetime
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    lead_ids: Sequence[int],
+    due_at: datetime,
+    now: datetime,
+    fields: Mapping[int, Mapping[str, Any]] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[int, int]:
-    """Enrols those leads that are not suppressed and not enrolled; answers the enrollments by lead."""
-    rows = await tx.fetch(SQL["insert"], workspace_id, campaign_id, list(lead_ids), due_at, now)
+    """Enrols those leads that are not suppressed and not enrolled; answers the enrollments by lead.
+
+    `fields`, by lead, count in this campaign before the lead's own; `extra` is kept with each.
+    """
+    own = [(fields or {}).get(one) or None for one in lead_ids]
+    rows = await tx.fetch(SQL["insert"], workspace_id, campaign_id, list(lead_ids), due_at, now, own, extra)
     return {row["lead_id"]: row["id"] for row in rows}
 
 
@@ -105,9 +121,11 @@ async def insert_list(
     now: datetime,
     above: int,
     limit: int,
+    extra: Mapping[str, Any] | None = None,
 ) -> ListChunk:
-    """Enrols the next `limit` members of a list with ids above `above`."""
-    [row] = await tx.fetch(SQL["insert_list"], workspace_id, campaign_id, list_id, due_at, now, above, limit)
+    """Enrols the next `limit` members of a list with ids above `above`; `extra` is kept with each."""
+    key = (workspace_id, campaign_id, list_id, due_at, now, above, limit, extra)
+    [row] = await tx.fetch(SQL["insert_list"], *key)
     return ListChunk(*row)
 
 

@@ -12,7 +12,11 @@ SQL = load("keys")
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as stored; the times are UTC. It is good while not revoked and not expired."""
+    """A key as stored; the times are UTC. It is good while not revoked and not expired.
+
+    `campaign_ids` are the only campaigns that it may touch, None for all; an `is_account` key opens every workspace;
+    `plan` names its rate limits, None for the usual ones of its door.
+    """
 
     workspace_id: int
     id: int
@@ -20,6 +24,9 @@ class KeyRow:
     digest: bytes = field(repr=False)
     dialect: str
     scopes: Sequence[str]
+    campaign_ids: Sequence[int] | None
+    plan: str | None
+    is_account: bool
     label: str | None
     created_at: datetime
     expires_at: datetime | None

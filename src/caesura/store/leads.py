@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from caesura.domain.addresses import Address
+from caesura.domain.extra import merged_extra
 from caesura.domain.lead_entry import GivenFields, LeadEntry
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -18,7 +19,7 @@ MANY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class LeadRow:
-    """A lead as stored. `domain` is an A-label; `zone` an IANA name, None: the campaign's."""
+    """A lead as stored. `domain` is an A-label; `zone` an IANA name, None: the campaign's; `extra` is kept."""
 
     workspace_id: int
     id: int
@@ -27,6 +28,7 @@ class LeadRow:
     domain: str
     fields: Mapping[str, Any]
     zone: str | None
+    extra: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
 
@@ -51,6 +53,7 @@ async def upsert(
         return Upserted({}, frozenset(), frozenset())
     keys = [entry.key for entry in entries]
     fields = [entry.fields for entry in entries]
+    extras = [entry.extra for entry in entries]
     zones = [entry.zone for entry in entries]
     rows = await tx.fetch(
         SQL["insert_new"],
@@ -61,6 +64,7 @@ async def upsert(
         fields,
         zones,
         now,
+        extras,
     )
     ids = {row["address_key"]: row["id"] for row in rows}
     created = frozenset(ids.values())
@@ -68,8 +72,10 @@ async def upsert(
         return Upserted(ids, created, frozenset())
     known = [place for place, key in enumerate(keys) if key not in ids]
     # A statement of its own, so that it sees those whom another transaction added a moment ago.
+    kept = {}
     for row in await tx.fetch(SQL["lock_known"], workspace_id, [keys[place] for place in known]):
         ids[row["address_key"]] = row["id"]
+        kept[row["address_key"]] = row["extra"]
     changed = await tx.fetch(
         SQL["replace" if replace else "merge"],
         workspace_id,
@@ -77,6 +83,7 @@ async def upsert(
         [fields[place] for place in known],
         [zones[place] for place in known],
         now,
+        [merged_extra(kept[keys[place]], extras[place]) for place in known],
     )
     return Upserted(ids, created, frozenset(row["id"] for row in changed))
 
@@ -119,11 +126,12 @@ async def update(
     key: str,
     fields: GivenFields,
     zone: str | None,
+    extra: Mapping[str, Any],
     now: datetime,
 ) -> LeadRow:
     """Stores an edited lead; raises asyncpg.UniqueViolationError when the address is another lead's."""
     [row] = await tx.fetch(
-        SQL["update"], workspace_id, lead_id, address.address, key, address.domain, fields, zone, now
+        SQL["update"], workspace_id, lead_id, address.address, key, address.domain, fields, zone, now, extra
     )
     return LeadRow(*row)
 

@@ -1,8 +1,9 @@
 """Lists of leads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from caesura.store.database import Connection, affected
 from caesura.store.leads import LeadRow
@@ -13,17 +14,18 @@ SQL = load("lists")
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """A list as stored."""
+    """A list as stored; `extra` is kept and returned."""
 
     workspace_id: int
     id: int
     name: str
+    extra: Mapping[str, Any]
     created_at: datetime
 
 
-async def insert(tx: Connection, workspace_id: int, name: str, now: datetime) -> int | None:
+async def insert(tx: Connection, workspace_id: int, name: str, extra: Mapping[str, Any], now: datetime) -> int | None:
     """A new, empty list; None when the name is taken."""
-    list_id: int | None = await tx.fetchval(SQL["insert"], workspace_id, name, now)
+    list_id: int | None = await tx.fetchval(SQL["insert"], workspace_id, name, now, extra)
     return list_id
 
 
@@ -44,9 +46,11 @@ async def page(tx: Connection, workspace_id: int, below: int | None, limit: int)
     return [ListRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
 
 
-async def rename(tx: Connection, workspace_id: int, list_id: int, name: str) -> ListRow | None:
-    """Another name; None when there is no such list. Raises asyncpg.UniqueViolationError when the name is taken."""
-    row = await tx.fetchrow(SQL["rename"], workspace_id, list_id, name)
+async def change(
+    tx: Connection, workspace_id: int, list_id: int, name: str, extra: Mapping[str, Any] | None
+) -> ListRow | None:
+    """Gives a list another name, and with `extra` other things to keep; None when there is no such list."""
+    row = await tx.fetchrow(SQL["change"], workspace_id, list_id, name, extra)
     return ListRow(*row) if row else None
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from caesura.domain.campaign_time import CampaignClock
-from caesura.domain.definition_types import Definition
+from caesura.domain.definition_types import Definition, Extra
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.lead_entry import LeadInput
 from caesura.domain.lifecycle import CampaignState, EnrollmentEvent, EnrollmentState, campaign_verbs
 from caesura.domain.scopes import Scope
 from caesura.domain.validation import fault
@@ -20,7 +21,7 @@ from caesura.http.native.campaigns import CampaignId
 from caesura.http.native.faults import faults
 from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, LEAD, LIST, MAILBOX
 from caesura.http.native.leads import NOT_FOUND as NO_LEAD
-from caesura.http.native.leads import LeadGiven, LeadId
+from caesura.http.native.leads import Fields, LeadGiven, LeadId
 from caesura.http.native.lists import NOT_FOUND as NO_LIST
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
@@ -71,6 +72,20 @@ Writer = Annotated[Caller, require(Scope.LEADS_WRITE)]
 EnrollmentId = Annotated[str, ENROLLMENT.path()]
 
 
+class LeadEnrolled(LeadGiven):
+    """A lead to be added or changed, and enrolled."""
+
+    own_fields: Fields = Field(
+        default={},
+        description="Variables for this campaign only, before the lead's own; of a lead that is in it, they stay.",
+        examples=[{"offer": "10 %"}],
+    )
+
+    def read(self) -> LeadInput:
+        """For the services."""
+        return LeadInput(self.address, self.fields, self.zone, self.extra, self.own_fields)
+
+
 class EnrolRequest(Definition):
     """Who is to be enrolled: give one of `lead_ids`, `list_id` and `leads`."""
 
@@ -84,7 +99,7 @@ class EnrolRequest(Definition):
     list_id: Annotated[int, *LIST.reference()] | None = Field(
         default=None, description="Everyone on this list, however many."
     )
-    leads: list[LeadGiven] | None = Field(
+    leads: list[LeadEnrolled] | None = Field(
         default=None,
         min_length=1,
         max_length=MAXIMUM_AT_ONCE,
@@ -94,6 +109,7 @@ class EnrolRequest(Definition):
         default=False,
         description="With leads: put fields and zone in the place of those that known leads have, not beside them.",
     )
+    extra: Extra | None = Field(default=None, description="Kept with each new enrollment and returned, never read.")
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Self:
@@ -147,6 +163,8 @@ class Enrollment(BaseModel):
     mailbox_id: Annotated[str, MAILBOX.shown()] | None = Field(
         description="From which mailbox it is written to; null before the first message."
     )
+    own_fields: dict[str, Any] = Field(description="Variables for this campaign only.", examples=[{"offer": "10 %"}])
+    extra: dict[str, Any] = Field(description="What was given to be kept.", examples=[{"source": "fair"}])
     enrolled_at: datetime
     updated_at: datetime
 
@@ -200,11 +218,11 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
     place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
     by = caller.actor, context.clock()
     if body.list_id is not None:
-        return _enrolled(await enrollments.enrol_list(*place, body.list_id, *by))
+        return _enrolled(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
-        return _enrolled(await enrollments.enrol_new(*place, given, body.replace, *by))
-    return _enrolled(await enrollments.enrol(*place, body.lead_ids or [], *by))
+        return _enrolled(await enrollments.enrol_new(*place, given, body.replace, *by, body.extra))
+    return _enrolled(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra))
 
 
 @router.post(
@@ -366,6 +384,8 @@ def _show(row: EnrollmentRow, clock: CampaignClock, now: datetime) -> Enrollment
         due_at=due_at,
         due_in=due_in,
         mailbox_id=None if row.mailbox_id is None else MAILBOX.show(row.mailbox_id),
+        own_fields=dict(row.fields or {}),
+        extra=dict(row.extra or {}),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from caesura.domain.definition_types import Definition
+from caesura.domain.definition_types import Definition, Extra
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lead_entry import MAXIMUM_FIELDS, LeadInput
 from caesura.domain.scopes import Scope
@@ -54,6 +54,7 @@ _FIELDS = (
     "Variables for templates: text of at most 64 kB, number or truth value; at most 500, 256 kB together. null takes "
     "a field away."
 )
+_EXTRA = "Anything else; kept beside what is kept already, returned, never read. An object goes into the one kept."
 
 
 class LeadGiven(Definition):
@@ -64,10 +65,11 @@ class LeadGiven(Definition):
     zone: ZoneName | None = Field(
         default=None, description="IANA time zone; null: not told.", examples=["Europe/Berlin"]
     )
+    extra: Extra = Field(default={}, description=_EXTRA, examples=[{"crm": {"owner": "Kim"}}])
 
     def read(self) -> LeadInput:
         """For the services."""
-        return LeadInput(self.address, self.fields, self.zone)
+        return LeadInput(self.address, self.fields, self.zone, self.extra)
 
 
 class LeadSave(LeadGiven):
@@ -100,11 +102,12 @@ class LeadPatch(Definition):
     zone: ZoneName | None = Field(
         default=None, description="IANA time zone; null takes it away.", examples=["Europe/Berlin"]
     )
+    extra: Extra = Field(default={}, description=_EXTRA, examples=[{"crm": {"owner": "Kim"}}])
 
     def read(self) -> LeadChange:
         """For the service."""
         clear_zone = "zone" in self.model_fields_set and self.zone is None
-        return LeadChange(self.address, self.fields, self.replace_fields, self.zone, clear_zone)
+        return LeadChange(self.address, self.fields, self.replace_fields, self.zone, clear_zone, self.extra)
 
 
 class Lead(BaseModel):
@@ -114,6 +117,7 @@ class Lead(BaseModel):
     address: str = Field(examples=["kim@example.com"])
     fields: dict[str, Any] = Field(examples=[{"first_name": "Kim", "company": "Acme"}])
     zone: str | None = Field(description="IANA time zone; null: the campaign's.", examples=["Europe/Berlin"])
+    extra: dict[str, Any] = Field(description="What was given to be kept.", examples=[{"crm": {"owner": "Kim"}}])
     created_at: datetime
     updated_at: datetime
 
@@ -245,6 +249,7 @@ def show(row: LeadRow) -> Lead:
         address=row.address,
         fields=dict(row.fields),
         zone=row.zone,
+        extra=dict(row.extra),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

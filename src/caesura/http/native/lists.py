@@ -1,12 +1,12 @@
 """Lists: `/api/v1/lists`. Named sets of leads, to be enrolled together."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from caesura.domain.definition_types import Definition, Name
+from caesura.domain.definition_types import Definition, Extra, Name
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
@@ -41,6 +41,14 @@ class ListName(Definition):
     """The name of a list."""
 
     name: Name = Field(description="Unique in the workspace.", examples=["fair 2026"])
+    extra: Extra = Field(default={}, description="Anything else; kept and returned, never read.")
+
+
+class ListPatch(Definition):
+    """What to change of a list; what is left out stays as it is."""
+
+    name: Name | None = Field(default=None, description="Unique in the workspace.", examples=["fair 2026"])
+    extra: Extra | None = Field(default=None, description="In the place of what is kept with it.")
 
 
 class Members(Definition):
@@ -54,6 +62,7 @@ class LeadList(BaseModel):
 
     id: Annotated[str, LIST.shown()]
     name: str = Field(examples=["fair 2026"])
+    extra: dict[str, Any] = Field(description="What was given to be kept.", examples=[{"owner": "Kim"}])
     created_at: datetime
 
 
@@ -92,7 +101,9 @@ class MemberPage(Page[lead_views.Lead]):
 async def create_list(request: Request, response: Response, body: ListName, caller: Writer) -> LeadList:
     """A new list, empty."""
     context = context_of(request)
-    row = await lists.create(context.database, caller.workspace_id, body.name, caller.actor, context.clock())
+    row = await lists.create(
+        context.database, caller.workspace_id, body.name, caller.actor, context.clock(), body.extra
+    )
     response.headers["Location"] = f"{router.prefix}/{LIST.show(row.id)}"
     return _shown(row)
 
@@ -113,15 +124,13 @@ async def get_list(request: Request, list_id: ListId, caller: Reader) -> Counted
 
 
 @router.patch(
-    "/{list_id}", operation_id="rename_list", summary="Rename a list", responses=answers(NOT_FOUND, NAME_TAKEN)
+    "/{list_id}", operation_id="change_list", summary="Change a list", responses=answers(NOT_FOUND, NAME_TAKEN)
 )
-async def rename_list(request: Request, list_id: ListId, body: ListName, caller: Writer) -> LeadList:
-    """Gives it another name."""
+async def change_list(request: Request, list_id: ListId, body: ListPatch, caller: Writer) -> LeadList:
+    """Gives it another name, or other things to keep."""
     context = context_of(request)
-    number = LIST.parse(list_id)
-    return _shown(
-        await lists.rename(context.database, caller.workspace_id, number, body.name, caller.actor, context.clock())
-    )
+    place = context.database, caller.workspace_id, LIST.parse(list_id)
+    return _shown(await lists.change(*place, body.name, caller.actor, context.clock(), body.extra))
 
 
 @router.delete(
@@ -176,4 +185,4 @@ async def remove_members(request: Request, list_id: ListId, body: Members, calle
 
 
 def _shown(row: ListRow) -> LeadList:
-    return LeadList(id=LIST.show(row.id), name=row.name, created_at=row.created_at)
+    return LeadList(id=LIST.show(row.id), name=row.name, extra=dict(row.extra), created_at=row.created_at)

@@ -68,12 +68,14 @@ delete from campaign where workspace_id = $1 and id = $2
 
 -- name: steps
 -- The steps of a campaign, in order.
-select number, definition from step where workspace_id = $1 and campaign_id = $2 order by number
+select id, definition from step where workspace_id = $1 and campaign_id = $2 order by number
 
 -- name: insert_steps
 -- Its steps.
-insert into step (workspace_id, campaign_id, number, definition)
-select $1, $2, s.number, s.definition from unnest($3::smallint[], $4::jsonb[]) as s(number, definition)
+insert into step (workspace_id, campaign_id, number, id, definition)
+select $1, $2, s.number, coalesce(s.id, nextval(pg_get_serial_sequence('step', 'id'))), s.definition
+from unnest($3::smallint[], $4::jsonb[], $5::bigint[]) as s(number, definition, id)
+order by s.number
 
 -- name: delete_steps
 -- Makes room for an edited sequence.

@@ -4,9 +4,9 @@ analyze enrollment (workspace_id, id, campaign_id, lead_id, state, mailbox_id, d
 
 -- name: insert
 -- Enrols leads that are not in the campaign yet and not suppressed, in the order given: the first to be given goes first.
-insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
-select $1, $2, l.id, $4, $5, $5
-from unnest($3::bigint[]) with ordinality as g(id, place)
+insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at, fields, extra)
+select $1, $2, l.id, $4, $5, $5, g.fields, $7
+from unnest($3::bigint[], $6::jsonb[]) with ordinality as g(id, fields, place)
 join lead l on l.workspace_id = $1 and l.id = g.id
 where not exists (
     select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
@@ -37,8 +37,8 @@ with member as (
     and not exists (
       select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
 ), enrolled as (
-  insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
-  select $1, $2, open.id, $4, $5, $5 from open order by open.id
+  insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at, extra)
+  select $1, $2, open.id, $4, $5, $5, $8 from open order by open.id
   on conflict (workspace_id, campaign_id, lead_id) do nothing
   returning id
 )

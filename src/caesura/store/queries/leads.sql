@@ -5,39 +5,40 @@ analyze lead (workspace_id, id, address_key)
 
 -- name: insert_new
 -- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order.
-insert into lead (workspace_id, address, address_key, domain, fields, zone, created_at, updated_at)
-select $1, g.address, g.address_key, g.domain, jsonb_strip_nulls(g.fields), g.zone, $7, $7
-from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) as g(address, address_key, domain, fields, zone)
+insert into lead (workspace_id, address, address_key, domain, fields, zone, extra, created_at, updated_at)
+select $1, g.address, g.address_key, g.domain, jsonb_strip_nulls(g.fields), g.zone, g.extra, $7, $7
+from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $8::jsonb[])
+  as g(address, address_key, domain, fields, zone, extra)
 order by g.address_key
 on conflict (workspace_id, address_key) do nothing
 returning id, address_key
 
 -- name: lock_known
 -- The leads of these addresses, kept for this transaction.
-select id, address_key from lead where workspace_id = $1 and address_key = any($2::text[])
+select id, address_key, extra from lead where workspace_id = $1 and address_key = any($2::text[])
 order by address_key
 for no key update
 
 -- name: merge
 -- Known leads get what is given of them; a null takes a field away. Rows in which nothing changes are not written.
 update lead l
-set fields = n.fields, zone = n.zone, updated_at = $5
+set fields = n.fields, zone = n.zone, extra = n.extra, updated_at = $5
 from (
-  select k.id, jsonb_strip_nulls(k.fields || g.fields) as fields, coalesce(g.zone, k.zone) as zone
-  from unnest($2::text[], $3::jsonb[], $4::text[]) as g(address_key, fields, zone)
+  select k.id, jsonb_strip_nulls(k.fields || g.fields) as fields, coalesce(g.zone, k.zone) as zone, g.extra
+  from unnest($2::text[], $3::jsonb[], $4::text[], $6::jsonb[]) as g(address_key, fields, zone, extra)
   join lead k on k.workspace_id = $1 and k.address_key = g.address_key) n
-where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone) is distinct from (n.fields, n.zone)
+where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone, l.extra) is distinct from (n.fields, n.zone, n.extra)
 returning l.id
 
 -- name: replace
 -- Known leads become what is given, and nothing else. Rows in which nothing changes are not written.
 update lead l
-set fields = n.fields, zone = n.zone, updated_at = $5
+set fields = n.fields, zone = n.zone, extra = n.extra, updated_at = $5
 from (
-  select k.id, jsonb_strip_nulls(g.fields) as fields, g.zone
-  from unnest($2::text[], $3::jsonb[], $4::text[]) as g(address_key, fields, zone)
+  select k.id, jsonb_strip_nulls(g.fields) as fields, g.zone, g.extra
+  from unnest($2::text[], $3::jsonb[], $4::text[], $6::jsonb[]) as g(address_key, fields, zone, extra)
   join lead k on k.workspace_id = $1 and k.address_key = g.address_key) n
-where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone) is distinct from (n.fields, n.zone)
+where l.workspace_id = $1 and l.id = n.id and (l.fields, l.zone, l.extra) is distinct from (n.fields, n.zone, n.extra)
 returning l.id
 
 -- name: get
@@ -67,7 +68,7 @@ limit $4
 -- name: update
 -- An edited lead.
 update lead
-set address = $3, address_key = $4, domain = $5, fields = $6, zone = $7, updated_at = $8
+set address = $3, address_key = $4, domain = $5, fields = $6, zone = $7, extra = $9, updated_at = $8
 where workspace_id = $1 and id = $2
 returning *
 

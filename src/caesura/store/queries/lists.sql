@@ -1,6 +1,6 @@
 -- name: insert
 -- A new, empty list.
-insert into lead_list (workspace_id, name, created_at) values ($1, $2, $3)
+insert into lead_list (workspace_id, name, created_at, extra) values ($1, $2, $3, $4)
 on conflict (workspace_id, name) do nothing
 returning id
 
@@ -22,9 +22,9 @@ select * from lead_list where workspace_id = $1 and id < coalesce($2::bigint, 92
 order by id desc
 limit $3
 
--- name: rename
--- Gives a list another name.
-update lead_list set name = $3 where workspace_id = $1 and id = $2 returning *
+-- name: change
+-- Gives a list another name, and other things to keep ($4) unless that is null.
+update lead_list set name = $3, extra = coalesce($4, extra) where workspace_id = $1 and id = $2 returning *
 
 -- name: delete
 -- A list and its memberships; the leads stay.

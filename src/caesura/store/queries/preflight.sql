@@ -1,7 +1,7 @@
 -- name: leads_missing
 -- Leads still to be written to that have no value for a needed field: how many, and the first addresses.
 with looked_at as (
-  select l.address, l.fields from enrollment e
+  select l.address, l.fields || coalesce(e.fields, '{}') as fields from enrollment e
   join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
   where e.workspace_id = $1 and e.campaign_id = $2 and e.state in ('waiting', 'claimed')
   limit $4

@@ -78,10 +78,10 @@ with slot as (
   set state = 'claimed', claimed_by = $7, lease_until = $8, updated_at = $9
   -- as an array: the planner takes a limit that it does not know for a tenth of all, and would read every row instead
   from unnest(array(select id from due)) as d(id) where e.workspace_id = $1 and e.id = d.id
-  returning e.id, e.lead_id, e.step, e.due_at, e.mailbox_id
+  returning e.id, e.lead_id, e.step, e.due_at, e.mailbox_id, e.fields
 )
-select c.id, c.lead_id, c.step, c.due_at, c.mailbox_id,
-  l.address, l.address_key, l.domain, l.fields, l.zone, thread.message_ids, thread.subjects
+select c.id, c.lead_id, c.step, c.due_at, c.mailbox_id, l.address, l.address_key, l.domain,
+  case when c.fields is null then l.fields else l.fields || c.fields end as fields, l.zone, thread.message_ids, thread.subjects
 from claimed c
 join lead l on l.workspace_id = $1 and l.id = c.lead_id
 cross join lateral (
@@ -103,9 +103,10 @@ with due as (
   update enrollment e
   set state = 'claimed', claimed_by = $5, lease_until = $6, updated_at = $7
   from unnest(array(select id from due)) as d(id) where e.workspace_id = $1 and e.id = d.id  -- see above
-  returning e.id, e.lead_id, e.step, e.due_at
+  returning e.id, e.lead_id, e.step, e.due_at, e.fields
 )
-select c.id, c.lead_id, c.step, c.due_at, l.address, l.address_key, l.domain, l.fields, l.zone
+select c.id, c.lead_id, c.step, c.due_at, l.address, l.address_key, l.domain,
+  case when c.fields is null then l.fields else l.fields || c.fields end as fields, l.zone
 from claimed c
 join lead l on l.workspace_id = $1 and l.id = c.lead_id
 order by c.due_at, c.id

@@ -1,0 +1,10 @@
+"""The vendors' doors that there are, in the order of the documents."""
+
+from collections.abc import Sequence
+
+from caesura.http.door import Door
+
+
+def doors() -> Sequence[Door]:
+    """Each with all its operations."""
+    return ()
