@@ -18,6 +18,8 @@ class Scope(StrEnum):
     MAILBOXES_WRITE = "mailboxes:write"
     HOLDS_WRITE = "holds:write"
     EVENTS_READ = "events:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     KEYS_WRITE = "keys:write"
     ALL = "*"
 
@@ -32,6 +34,8 @@ DESCRIPTIONS: Mapping[Scope, str] = {
     Scope.MAILBOXES_WRITE: "Create, edit and archive mailboxes and pools.",
     Scope.HOLDS_WRITE: "Read, place and release holds, the kill switch among them.",
     Scope.EVENTS_READ: "Read the event log.",
+    Scope.WEBHOOKS_READ: "Read webhooks and what was sent to them, without their secrets.",
+    Scope.WEBHOOKS_WRITE: "Create, edit, test and delete webhooks, reveal and rotate their secrets, send again.",
     Scope.KEYS_WRITE: "Read, create and revoke keys.",
     Scope.ALL: "Everything, also what comes with later versions.",
 }

@@ -450,3 +450,86 @@ create index inbound_campaign on inbound (workspace_id, campaign_id, id);
 create index inbound_counts on inbound (workspace_id, campaign_id, step, kind, bounce_type, classification, lead_id, id);
 -- what a reply or a bounce names. Not while it is sending: whoever pauses waits for marks, and those are few.
 create index message_by_message_id on message (workspace_id, message_id) where state <> 'sending';
+
+-- Webhooks of all doors. Those that a door has are the ones of its dialect.
+create table webhook (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    dialect text not null check (dialect in ('native', 'leadterra', 'leadlex', 'autosend', 'woodpecker')),
+    url text not null,
+    events text[] not null,                 -- as the door calls them; '*': all
+    description text,                       -- null: none was given
+    active boolean not null,
+    disabled_cause text,                    -- why it is off: a code word; null while active
+    secret bytea,                           -- AES-256-GCM of what signs; null once deleted
+    previous_secret bytea,                  -- signs too until previous_until; both null outside a rotation
+    previous_until timestamptz,
+    extra jsonb not null default '{}',      -- what the door keeps, and the engine does not use
+    begins xid8 not null default pg_current_xact_id(),  -- events of later transactions are told; renewed when enabled
+    last_status text check (last_status in ('delivered', 'failed')),  -- of the newest attempt; null: none yet
+    last_at timestamptz,
+    version integer not null default 1,     -- counts edits: the ETag
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    deleted_at timestamptz,                 -- null: it is there. Its log stays for a while
+    primary key (workspace_id, id),
+    check (active = (disabled_cause is null)),
+    check ((previous_secret is null) = (previous_until is null)),
+    check (deleted_at is null or not active)
+);
+-- the fan-out's question: who is told anything?
+create index webhook_active on webhook (workspace_id, id) where active;
+
+-- How far a workspace's events have become deliveries, in the log's order. No row: it never had a webhook.
+create table webhook_cursor (
+    workspace_id integer primary key references workspace,
+    transaction_id xid8 not null,
+    event_id bigint not null
+);
+
+-- One request to one webhook, with its bytes, so that every attempt is the same.
+create table webhook_delivery (
+    workspace_id integer not null,
+    id bigint generated always as identity,
+    webhook_id bigint not null,
+    key text not null,                      -- names what is told: the same at a replay
+    name text not null,                     -- the event, as the door calls it
+    event_ids bigint[] not null,            -- the entries of the log that it tells of; empty: none, a test
+    campaign_id bigint,                     -- null: not about one
+    enrollment_id bigint,                   -- null: not about one
+    body bytea not null,
+    state text not null default 'pending' check (state in ('pending', 'delivered', 'failed', 'cancelled')),
+    attempts smallint not null default 0,   -- how many are noted
+    due_at timestamptz,                     -- the next attempt; null unless pending
+    created_at timestamptz not null,
+    settled_at timestamptz,                 -- null while pending
+    primary key (workspace_id, id),
+    foreign key (workspace_id, webhook_id) references webhook on delete cascade,
+    check ((state = 'pending') = (due_at is not null)),
+    check ((state = 'pending') = (settled_at is null))
+);
+-- the sweep: whose time has come?
+create index webhook_delivery_due on webhook_delivery (due_at) where state = 'pending';
+-- what comes next for one webhook, in the order of what happened
+create index webhook_delivery_next on webhook_delivery (workspace_id, webhook_id, id) where state = 'pending';
+-- the log of one webhook, newest first; and what is old enough to go
+create index webhook_delivery_log on webhook_delivery (workspace_id, webhook_id, id);
+create index webhook_delivery_age on webhook_delivery (created_at);
+
+-- The log of attempts.
+create table webhook_attempt (
+    workspace_id integer not null,
+    id bigint generated always as identity,
+    webhook_id bigint not null,
+    delivery_id bigint not null,
+    number smallint not null,
+    at timestamptz not null,
+    duration_ms integer not null,
+    status_code smallint,                   -- null: there was no answer
+    error text,                             -- a code word; null: delivered
+    response bytea,                         -- the beginning of the answer's body; null: there was none
+    primary key (workspace_id, id),
+    foreign key (workspace_id, delivery_id) references webhook_delivery on delete cascade
+);
+create index webhook_attempt_log on webhook_attempt (workspace_id, webhook_id, id);
+create index webhook_attempt_delivery on webhook_attempt (workspace_id, delivery_id);

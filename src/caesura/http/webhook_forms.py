@@ -1,0 +1,14 @@
+"""The forms of all doors' webhooks, by dialect.
+
+A door's author writes a class with what `domain.webhook_form.WebhookForm` asks for, in `http/<door>/webhooks.py` beside
+the door's routes, and puts one object of it in here. Nothing else is needed: the fan-out asks it what to tell and in
+which words, and the courier how to sign it, how long to wait and when to try again. Routes call `service.webhooks` with
+the form; `service.webhooks.send` sends tests.
+"""
+
+from collections.abc import Mapping
+
+from caesura.domain.webhook_form import WebhookForm
+from caesura.http.native.webhook_form import NATIVE
+
+FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in (NATIVE,)}
