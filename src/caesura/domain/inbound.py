@@ -12,10 +12,13 @@ MAXIMUM_HTML = 256_000
 MAXIMUM_LINE = 998
 MAXIMUM_NOTE = 10_000
 MAXIMUM_REFERENCES = 50
+# A line of a header has no more, and an index of PostgreSQL takes no three times as many.
+MAXIMUM_ID_OCTETS = 998
 
 _UNKEPT = re.compile("[\0\ud800-\udfff]")
-_BREAKS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]+")
-_MESSAGE_ID = re.compile(r"<[^<>\s]{1,900}>")
+# With the blanks after it, which a folded header has (RFC 5322 2.2.3).
+_BREAKS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]+ *")
+_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 
 
 class InboundKind(StrEnum):
@@ -96,7 +99,8 @@ def _ids(texts: Iterable[str]) -> Iterable[str]:
     for text in texts:
         # A field of several names the newest last. Some give one without its brackets.
         given = text if "<" in text else f"<{text.strip()}>"
-        yield from reversed(_MESSAGE_ID.findall(storable(given)))
+        found = reversed(_MESSAGE_ID.findall(storable(given)))
+        yield from (one for one in found if len(one.encode()) <= MAXIMUM_ID_OCTETS)
 
 
 def storable(text: str) -> str:
