@@ -1,4 +1,4 @@
-"""What people do to a world, at any moment: pause, resume, stop, edit, hold, release, suppress, answer, add leads."""
+"""What people do to a world, at any moment: pause, resume, take out, stop, edit, hold, release, suppress, add leads."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 ACTOR = "person"
-# Rows that a pause may change, however many leads there are: the campaign, twice, and its events.
-_PAUSE_ROWS = 4
+# Rows that whoever stops a campaign may change, however many leads there are: the campaign, twice, and its events.
+_STATUS_ROWS = 4
 
 
 class People:
@@ -35,6 +35,7 @@ class People:
             "pause": (5, self._pause),
             "resume": (4, self._resume),
             "stop": (1, self._stop),
+            "take out": (2, self._take_out),
             "edit": (3, self._edit),
             "hold": (9, self._hold),
             "release": (3, self._release),
@@ -94,29 +95,46 @@ class People:
             on_overdue=random.choice((None, "spread", "skip", "review")),
         )
         world.note("people pause", campaign, options.clock, options.on_overdue, options.resume_at)
-        lane = world.lane()
-        lane.wants_changed_rows, lane.changed_rows = True, None
-        try:
-            status = await campaigns.pause(world.database, world.workspace, campaign, options, ACTOR, now)
-        finally:
-            lane.wants_changed_rows = False
-            world.asked_to_pause(campaign, options, lane.last_commit)
-        self._check_pause(status, lane.changed_rows)
+        asked = campaigns.pause(world.database, world.workspace, campaign, options, ACTOR, now)
+        await self._halt(asked, "paused", lambda commit: world.asked_to_pause(campaign, options, commit))
         world.hint(campaign)
         if random.random() < 0.8:
             world.later(hours * 3_600 * random.uniform(0.1, 2), self._event("resume", lambda: self._resume(campaign)))
 
-    def _check_pause(self, status: Status, changed: int | None) -> None:
-        if status.campaign.status != "paused":
-            raise Violation("G1", f"a pause answered the status {status.campaign.status}")
-        if changed is not None and changed > _PAUSE_ROWS:
-            raise Violation("G4", f"a pause changed {changed} rows")
+    async def _take_out(self) -> None:
+        """Somebody wants to edit without anything going out."""
+        world, random, campaign = self._world, self._random, self._campaign()
+        world.note("people take out", campaign)
+        now = world.timeline.clock()
+        asked = campaigns.start_editing(world.database, world.workspace, campaign, ACTOR, now)
+        await self._halt(asked, "editing", lambda commit: None)
+        world.hint(campaign)
+        if random.random() < 0.8:
+            hours = random.choice((0.01, 0.5, 50.0))
+            world.later(hours * 3_600, self._event("resume", lambda: self._resume(campaign)))
+
+    async def _halt(self, asked: Awaitable[Status], expected: str, heard: Callable[[int], None]) -> None:
+        """Asks for it, and looks whether the answer is true. `heard` is told the number of its commit; 0: none."""
+        lane = self._world.lane()
+        lane.wants_changed_rows, lane.changed_rows = True, None
+        try:
+            status = await asked
+        finally:
+            lane.wants_changed_rows = False
+            heard(lane.last_commit)
+        self._check_halt(status, expected, lane.changed_rows)
+
+    def _check_halt(self, status: Status, expected: str, changed: int | None) -> None:
+        if status.campaign.status != expected:
+            raise Violation("G1", f"who asked for {expected} was answered {status.campaign.status}")
+        if changed is not None and changed > _STATUS_ROWS:
+            raise Violation("G4", f"who asked for {expected} changed {changed} rows")
         if status.campaign.quiesced_at is not None and status.in_transit:
             raise Violation("G1", f"quiet, with {status.in_transit} in transit")
         if not self._world.is_racing:
             truly = self._world.witness.in_transit(status.campaign.id)
             if status.in_transit != truly:
-                raise Violation("G1", f"the pause answered {status.in_transit} in transit; there were {truly}")
+                raise Violation("G1", f"the answer was {status.in_transit} in transit; there were {truly}")
 
     async def _resume(self, campaign: int | None = None) -> None:
         world = self._world

@@ -74,6 +74,18 @@ BUGS: tuple[Bug, ...] = (
         '        await tx.execute("update enrollment set updated_at = $1", now)',
     ),
     _bug(
+        "what is being edited is sent",
+        MARK,
+        "found is None or found.status != CampaignState.RUNNING",
+        "found is None or found.status not in (CampaignState.RUNNING, CampaignState.EDITING)",
+    ),
+    _bug(
+        "the clock runs while a campaign is being edited",
+        CAMPAIGNS,
+        "clock = campaign_time.pause(before.clock, now, ClockMode.FREEZE)",
+        "clock = before.clock",
+    ),
+    _bug(
         "releasing a hold releases all",
         "store/queries/holds.sql",
         "where workspace_id = $1 and id = $2 and released_at is null",

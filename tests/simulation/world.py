@@ -65,7 +65,7 @@ select exists (select from enrollment where state = 'waiting' and not_before <= 
   or exists (select from enrollment where state = 'claimed' and lease_until <= $1)
   or exists (select from message where state = 'sending' and lease_until <= $1)
   or exists (select from campaign where status = 'scheduled' and starts_at <= $1)
-  or exists (select from campaign where status = 'paused' and (resume_at <= $1 or quiesced_at is null))
+  or exists (select from campaign where status in ('paused', 'editing') and (resume_at <= $1 or quiesced_at is null))
   or exists (select from campaign c where status = 'running' and not exists (select from enrollment e
     where e.workspace_id = c.workspace_id and e.campaign_id = c.id and e.state in ('waiting', 'claimed', 'held')))
 """
@@ -214,15 +214,18 @@ class World:
         switched = {one.moment.commit: one for one in self.history.switches if one.campaign == campaign}
         spans: list[tuple[datetime, datetime]] = []
         since: datetime | None = None
-        is_paused = False
+        status = ""
         for commit in sorted({*asked, *switched}):
             switch, pause = switched.get(commit), asked.get(commit)
             at = switch.moment.at if switch else asked[commit].moment.at
-            was_paused, is_paused = is_paused, switch.status == "paused" if switch else is_paused
-            mode = pause.clock if pause and (pause.clock or was_paused) else "freeze" if not was_paused else None
-            if is_paused and mode == "freeze":
+            before, status = status, switch.status if switch else status
+            mode = pause.clock if pause else None
+            if status == "editing" or (mode is None and before != "paused"):
+                mode = "freeze"
+            is_halted = status in ("paused", "editing")
+            if is_halted and mode == "freeze":
                 since = since or at
-            elif since is not None and (not is_paused or mode == "run"):
+            elif since is not None and (not is_halted or mode == "run"):
                 spans.append((since, at))
                 since = None
         return [*spans, (since, self.timeline.now)] if since else spans

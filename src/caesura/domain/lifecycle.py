@@ -18,7 +18,7 @@ class CampaignState(StrEnum):
     PENDING_APPROVAL = "pending_approval"  # waits for a person to approve the start
     RUNNING = "running"  # the only state in which a message may be marked
     PAUSED = "paused"  # held, and goes on from the same position
-    EDITING = "editing"  # taken out of running to be edited, for the vendor that has this
+    EDITING = "editing"  # taken out of sending to be edited; resumes from the same position
     COMPLETED = "completed"  # nothing is left to send; goes back to running when leads are added
     STOPPED = "stopped"  # ended by a person, for good
 
@@ -62,6 +62,7 @@ CAMPAIGN: Mapping[tuple[CampaignState, CampaignVerb], CampaignState] = {
     (CampaignState.EDITING, CampaignVerb.RESUME): CampaignState.RUNNING,
     (CampaignState.EDITING, CampaignVerb.PAUSE): CampaignState.PAUSED,
     (CampaignState.EDITING, CampaignVerb.STOP): CampaignState.STOPPED,
+    (CampaignState.COMPLETED, CampaignVerb.EDIT): CampaignState.EDITING,
     (CampaignState.COMPLETED, CampaignVerb.REOPEN): CampaignState.RUNNING,
     (CampaignState.COMPLETED, CampaignVerb.STOP): CampaignState.STOPPED,
 }
@@ -148,8 +149,8 @@ MESSAGE: Mapping[tuple[MessageState | None, MessageEvent], MessageState] = {
 FINAL_MESSAGES = frozenset({MessageState.SENT, MessageState.REJECTED})
 
 
-# What only the engine does, and the editing state, which only a vendor's door has.
-_NOT_ASKED = frozenset({CampaignVerb.COMPLETE, CampaignVerb.REOPEN, CampaignVerb.EDIT})
+# What only the engine does.
+_NOT_ASKED = frozenset({CampaignVerb.COMPLETE, CampaignVerb.REOPEN})
 _ASKED_OF_ENROLLMENTS = (EnrollmentEvent.HOLD, EnrollmentEvent.RELEASE, EnrollmentEvent.STOP)
 
 

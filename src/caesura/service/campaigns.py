@@ -1,4 +1,4 @@
-"""What one can do with the status of a campaign: start, pause, resume, stop, schedule, archive."""
+"""What one can do with the status of a campaign: start, pause, resume, edit, stop, schedule, archive."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from caesura.store.database import Connection, Database
 
 ON_OVERDUE = ("spread", "skip", "review")
 NEW_LEADS = ("hold", "reject")
+_QUIET = (CampaignState.PAUSED, CampaignState.EDITING)
 # Pauses whose overdue steps are still told apart; what is left of earlier ones goes out like any other.
 PAUSES = 50
 
@@ -110,12 +111,13 @@ async def pause(
     options: PauseOptions,
     actor: str,
     now: datetime,
-    cause: str = "manual",
+    cause: str | None = None,
 ) -> Status:
-    """Pauses a running campaign: when this returns, no message of it enters `sending` any more (G1).
+    """Pauses a campaign that runs or is edited: when this returns, no message of it enters `sending` any more (G1).
 
-    One row changes, however many leads there are (G4). On a paused campaign it only changes the options that are
-    given, and answers the state. Raises NotFound, Invalid, and Conflict in any other status.
+    One row changes, however many leads there are (G4). On a paused campaign it only changes what is given, and answers
+    the state: another `cause` (a code word; None: `manual` for a new pause) comes with its actor and its reason, while
+    `status_at` and `paused_at` stay. Raises NotFound, Invalid, and Conflict in any other status.
     """
     options.check(now)
 
@@ -123,11 +125,13 @@ async def pause(
         await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.PAUSED:
-            return await _quiesce(tx, await _status(tx, await _change_pause(tx, before, options, actor, now)), now)
+            row = await _change_pause(tx, before, options, actor, now, cause)
+            return await _quiesce(tx, await _status(tx, row), now)
         clock = campaign_time.pause(before.clock, now, ClockMode(options.clock or ClockMode.FREEZE))
         after = replace(
-            _moved(before, CampaignVerb.PAUSE, cause, actor, options.reason),
+            _moved(before, CampaignVerb.PAUSE, cause or "manual", actor, options.reason),
             paused_at=now,
+            quiesced_at=None,
             resume_at=options.resume_at,
             clock_mode=clock.mode,
             clock_offset=clock.offset,
@@ -151,7 +155,7 @@ async def resume(
     cause: str = "manual",
     seen: Seen = ANY,
 ) -> Status:
-    """Lets a paused campaign go on from the same position; what fell due passes the same limits as ever (G5).
+    """Lets a campaign that is paused or being edited go on from the same position, within the same limits as ever (G5).
 
     On a running campaign it changes nothing. Raises NotFound, and Conflict in any other status, when archived, or when
     the campaign is not as `seen`.
@@ -180,16 +184,17 @@ async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime
         clock_offset=clock.offset,
         clock_stopped_at=None,
     )
-    if len(before.overdue_since) > len(before.overdue_until):
-        after = _mark_off(after, campaign_time.campaign_now(clock, now))
+    after = _close_overdue(after, campaign_time.campaign_now(clock, now))
     return await _set(tx, before, after, now, "campaign.resumed")
 
 
-def _mark_off(row: CampaignRow, until: datetime) -> CampaignRow:
+def _close_overdue(row: CampaignRow, until: datetime) -> CampaignRow:
     """The row with the span of the pause that ends, in campaign time, and its choice: one row, however many leads.
 
     What fell due between two pauses is in no span; neither is what may go out like any other.
     """
+    if len(row.overdue_since) == len(row.overdue_until):
+        return row
     *earlier, since = row.overdue_since
     if row.on_overdue == "spread" or since >= until:
         return replace(row, overdue_since=earlier)
@@ -199,6 +204,43 @@ def _mark_off(row: CampaignRow, until: datetime) -> CampaignRow:
         overdue_until=[*row.overdue_until, until][-PAUSES:],
         overdue_policy=[*row.overdue_policy, row.on_overdue][-PAUSES:],
     )
+
+
+async def start_editing(
+    database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime, cause: str = "manual"
+) -> Status:
+    """Takes a campaign out of sending until `resume`, so that nobody gets half-edited content.
+
+    When this returns, no message of it enters `sending` any more (G1); one row changes (G4). Its clock stands still:
+    nothing falls due meanwhile, and each lead keeps its position (G2, G5). A pause ends with it, what fell due there
+    being treated as that pause has chosen, and so does a planned resume. A completed campaign may be edited too:
+    resumed with nothing left to send, it is completed again. While it is being edited this changes nothing. Raises
+    NotFound, and Conflict in any other status.
+    """
+
+    async def work(tx: Connection) -> Status:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        if before.status is CampaignState.EDITING:
+            return await _quiesce(tx, await _status(tx, before), now)
+        clock = campaign_time.pause(before.clock, now, ClockMode.FREEZE)
+        after = replace(
+            _close_overdue(
+                _moved(before, CampaignVerb.EDIT, cause, actor, None), campaign_time.campaign_now(clock, now)
+            ),
+            paused_at=now,
+            quiesced_at=None,
+            resume_at=None,
+            clock_mode=clock.mode,
+            clock_offset=clock.offset,
+            clock_stopped_at=clock.stopped_at,
+            new_leads="hold",
+            on_overdue="spread",
+        )
+        row = await _set(tx, before, after, now, "campaign.editing_started")
+        return await _quiesce(tx, await _status(tx, row), now)
+
+    return await database.run(work)
 
 
 async def stop(
@@ -320,7 +362,7 @@ async def complete(database: Database, workspace_id: int, campaign_id: int, now:
 
 
 async def quiesce(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> None:
-    """Notes that a paused campaign has become quiet, if it has."""
+    """Notes that a campaign which is paused or being edited has become quiet, if it has."""
     await status(database, workspace_id, campaign_id, now)
 
 
@@ -345,15 +387,19 @@ def _unpaused(row: CampaignRow) -> CampaignRow:
 
 
 async def _change_pause(
-    tx: Connection, before: CampaignRow, options: PauseOptions, actor: str, now: datetime
+    tx: Connection, before: CampaignRow, options: PauseOptions, actor: str, now: datetime, cause: str | None
 ) -> CampaignRow:
     """Changes what is given of a pause that is under way."""
+    known = before
+    if cause is not None and cause != before.cause:
+        # Who has the pause now is not who had it before, and neither are their words.
+        known = replace(before, cause=cause, actor=actor, reason=None)
     clock = before.clock
     if options.clock is not None and options.clock != clock.mode:
         clock = campaign_time.pause(clock, now, ClockMode(options.clock))
     after = replace(
-        before,
-        reason=options.reason if options.reason is not None else before.reason,
+        known,
+        reason=options.reason if options.reason is not None else known.reason,
         resume_at=None if options.stays else options.resume_at or before.resume_at,
         clock_mode=clock.mode,
         clock_offset=clock.offset,
@@ -391,7 +437,7 @@ async def _status(tx: Connection, row: CampaignRow) -> Status:
 
 async def _quiesce(tx: Connection, answer: Status, now: datetime) -> Status:
     row = answer.campaign
-    if row.status is not CampaignState.PAUSED or row.quiesced_at is not None or answer.in_transit:
+    if row.status not in _QUIET or row.quiesced_at is not None or answer.in_transit:
         return answer
     if not await store.set_quiesced(tx, row.workspace_id, row.id, now):
         return answer

@@ -162,7 +162,7 @@ async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, no
 
 
 async def set_quiesced(tx: Connection, workspace_id: int, campaign_id: int, now: datetime) -> bool:
-    """Notes that a paused campaign is quiet, if it is; whether this call did."""
+    """Notes that a campaign which is paused or being edited is quiet, if it is; whether this call did."""
     return await tx.fetchval(SQL["set_quiesced"], workspace_id, campaign_id, now) is not None
 
 
@@ -215,7 +215,7 @@ async def due_by_themselves(tx: Connection, now: datetime) -> list[tuple[int, in
 
 
 async def unquiet(tx: Connection) -> list[tuple[int, int]]:
-    """(workspace, campaign) of paused ones not known to be quiet; at most 100."""
+    """(workspace, campaign) of those that are paused or being edited and not known to be quiet; at most 100."""
     return [tuple(row) for row in await tx.fetch(SQL["unquiet"])]
 
 

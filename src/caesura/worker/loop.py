@@ -24,7 +24,9 @@ from caesura.worker.recorder import InTransit, Recorder
 log = structlog.get_logger()
 
 # What a hint must say for messages that have not been begun to be dropped.
-_WITHDRAWING = frozenset({"campaign.paused", "campaign.stopped", "campaign.edited", "hold.placed"})
+_WITHDRAWING = frozenset(
+    {"campaign.paused", "campaign.stopped", "campaign.editing_started", "campaign.edited", "hold.placed"}
+)
 
 
 @dataclass(frozen=True, slots=True)

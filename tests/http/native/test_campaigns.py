@@ -5,7 +5,19 @@ import pytest
 
 CAMPAIGNS = "/api/v1/campaigns"
 FIRST = {"subject": "Hello {{ first_name }}", "text": "Hello"}
-VERBS = ("start", "pause", "resume", "stop", "unschedule", "submit", "approve", "dismiss", "archive", "unarchive")
+VERBS = (
+    "start",
+    "pause",
+    "resume",
+    "edit",
+    "stop",
+    "unschedule",
+    "submit",
+    "approve",
+    "dismiss",
+    "archive",
+    "unarchive",
+)
 
 
 async def test_a_campaign_is_made_as_a_draft_and_read_back(desk: Any) -> None:
@@ -149,6 +161,22 @@ async def test_a_resume_can_be_tried_before_it_is_done(desk: Any) -> None:
     resumed = await desk.post(f"/campaigns/{campaign_id}/resume")
     assert (resumed["status"], resumed["preview"], resumed["paused_at"]) == ("running", None, None)
     assert (await desk.post(f"/campaigns/{campaign_id}/resume"))["status"] == "running"
+    assert await desk.send(campaign_id) == 1
+
+
+async def test_a_campaign_that_is_taken_out_to_be_edited_sends_nothing_until_it_is_resumed(desk: Any) -> None:
+    campaign_id, _ = await desk.running("a@example.com")
+    path = f"/campaigns/{campaign_id}"
+    edited = await desk.post(f"{path}/edit")
+    assert (edited["status"], edited["in_transit"], edited["allowed"]) == ("editing", 0, ["pause", "resume", "stop"])
+    assert edited["paused_at"] == edited["quiesced_at"] == edited["status_at"]
+    assert (await desk.post(f"{path}/edit"))["status_at"] == edited["status_at"]
+    why = await desk.get(f"{path}/why")
+    assert (why["reason"], why["next_at"]) == ("campaign_editing", None)
+    assert await desk.send(campaign_id) == 0
+    assert (await desk.ask("PATCH", path, {"name": "Other"}))["status"] == "editing"
+    assert (await desk.post(f"{path}/start", status=409))["code"] == "campaign_editing"
+    assert (await desk.post(f"{path}/resume"))["status"] == "running"
     assert await desk.send(campaign_id) == 1
 
 

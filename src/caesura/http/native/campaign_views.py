@@ -71,7 +71,7 @@ class StatusView(BaseModel):
     allowed: list[str] = Field(examples=[["resume", "edit", "stop"]])
     held: int = Field(description="Leads with a step to come and nothing in transit.", examples=[320])
     in_transit: int = Field(description="Messages that passed the gate before; they are still delivered.", examples=[8])
-    paused_at: datetime | None = Field(description="Null unless paused.")
+    paused_at: datetime | None = Field(description="Since when it is paused or being edited; else null.")
     quiesced_at: datetime | None = Field(description="When the last message in transit had settled; null before.")
     resume_at: datetime | None = Field(description="When it resumes by itself.")
     clock: str = Field(

@@ -301,9 +301,9 @@ async def resume_campaign(
     version: etags.ExpectedVersion,
     body: ResumeRequest | None = None,
 ) -> views.Resumed:
-    """Goes on from the same position, within the usual caps, gaps and windows. A running one stays running.
+    """Goes on from the same position, within the usual caps, gaps and windows; also ends the editing of a campaign.
 
-    With `If-Match`, only the content that was read is resumed.
+    A running one stays running. With `If-Match`, only the content that was read is resumed.
     """
     context = context_of(request)
     number = CAMPAIGN.parse(campaign_id)
@@ -377,6 +377,15 @@ async def _unarchive(database: Database, workspace_id: int, campaign_id: int, *,
     return await campaigns.archive(database, workspace_id, campaign_id, False, actor, now)
 
 
+_simple(
+    "edit",
+    "Take out to be edited",
+    campaigns.start_editing,
+    "Once this answers, nothing more of the campaign goes out, and waiting times stand still, until it is resumed. "
+    "For edits that must not be met half-way: content can be changed while a campaign runs, too. A pause that was in "
+    "force ends, and a planned resume is taken back. Resumed with nothing left to send, a completed campaign is "
+    "completed again.",
+)
 _simple("unschedule", "Do not start by itself", campaigns.unschedule, "A scheduled campaign is a draft again.")
 _simple("submit", "Ask for approval", campaigns.submit, "A draft waits for a person to approve its start.")
 _simple("dismiss", "Refuse approval", campaigns.dismiss, "A submitted campaign is a draft again.")

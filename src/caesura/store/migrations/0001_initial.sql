@@ -136,8 +136,8 @@ create table campaign (
     definition jsonb not null,              -- all but the steps, as the owner wrote it
     starts_at timestamptz,                  -- null: not scheduled
     started_at timestamptz,                 -- null: never ran
-    paused_at timestamptz,                  -- null: not paused
-    quiesced_at timestamptz,                -- null: not paused, or something is still in transit
+    paused_at timestamptz,                  -- null: neither paused nor taken out to be edited
+    quiesced_at timestamptz,                -- null: likewise, or something is still in transit
     resume_at timestamptz,                  -- null: no resume is planned
     clock_mode text not null default 'freeze' check (clock_mode in ('freeze', 'run')),
     clock_offset interval not null default '0',  -- real time less campaign time
@@ -154,7 +154,7 @@ create table campaign (
     updated_at timestamptz not null,
     primary key (workspace_id, id),
     foreign key (workspace_id, pool_id) references pool,
-    check ((status = 'paused') = (paused_at is not null)),
+    check ((status in ('paused', 'editing')) = (paused_at is not null)),
     check (quiesced_at is null or paused_at is not null),
     check (resume_at is null or status = 'paused'),
     check (cardinality(overdue_since) - cardinality(overdue_until) in (0, 1)),
@@ -163,7 +163,7 @@ create table campaign (
 -- the worker's first question: what is running?
 create index campaign_running on campaign (workspace_id, id) where status = 'running';
 -- the timer's question: what starts or resumes by itself, and what is not quiet yet?
-create index campaign_timed on campaign (workspace_id, id) where status in ('scheduled', 'paused');
+create index campaign_timed on campaign (workspace_id, id) where status in ('scheduled', 'paused', 'editing');
 create index campaign_by_name on campaign (workspace_id, name);
 
 create table step (

@@ -51,9 +51,9 @@ where workspace_id = $1 and id = $2 and status = $3::text
 returning *
 
 -- name: set_quiesced
--- The last message in transit of a paused campaign has settled.
+-- The last message in transit of a campaign that is paused or being edited has settled.
 update campaign set quiesced_at = $3
-where workspace_id = $1 and id = $2 and status = 'paused' and quiesced_at is null
+where workspace_id = $1 and id = $2 and status in ('paused', 'editing') and quiesced_at is null
   and not exists (
     select from message m where m.workspace_id = $1 and m.campaign_id = $2 and m.state = 'sending')
 returning id
@@ -103,8 +103,10 @@ order by workspace_id, id
 limit 100
 
 -- name: unquiet
--- Paused campaigns that something may still be in transit of.
-select workspace_id, id from campaign where status = 'paused' and quiesced_at is null order by workspace_id, id limit 100
+-- Campaigns that are paused or being edited, and that something may still be in transit of.
+select workspace_id, id from campaign where status in ('paused', 'editing') and quiesced_at is null
+order by workspace_id, id
+limit 100
 
 -- name: exhausted
 -- Running campaigns with leads, and nothing left to send.
