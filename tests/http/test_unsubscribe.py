@@ -6,7 +6,8 @@ import pytest
 
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.tokens import unsubscribe_token
-from caesura.service import leads, suppressions
+from caesura.service import inbound, leads, suppressions
+from caesura.store.inbound import Selection
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -49,6 +50,8 @@ async def test_one_click_unsubscribes_at_once_and_again_changes_nothing(api: Any
         assert "Unsubscribed" in done.text
         assert await suppressed(api) == [("unsubscribed", "recipient")]
     assert (await stranger.get(path)).status_code == 200
+    [row] = await inbound.page(api.database, api.issued.row.workspace_id, Selection(), None, 5)
+    assert (row.kind, row.address) == ("unsubscribe", "kim@example.com")
 
 
 @pytest.mark.parametrize("more", [{}, {"content": b"\xff" * 2_000_000}, {"files": {"List-Unsubscribe": "One-Click"}}])

@@ -16,6 +16,8 @@ class Scope(StrEnum):
     LEADS_WRITE = "leads:write"
     MAILBOXES_READ = "mailboxes:read"
     MAILBOXES_WRITE = "mailboxes:write"
+    INBOUND_READ = "inbound:read"
+    INBOUND_WRITE = "inbound:write"
     HOLDS_WRITE = "holds:write"
     EVENTS_READ = "events:read"
     WEBHOOKS_READ = "webhooks:read"
@@ -32,6 +34,8 @@ DESCRIPTIONS: Mapping[Scope, str] = {
     Scope.LEADS_WRITE: "Create, import, edit, enroll, suppress and delete leads and lists.",
     Scope.MAILBOXES_READ: "Read mailboxes and pools, without their secrets.",
     Scope.MAILBOXES_WRITE: "Create, edit and archive mailboxes and pools.",
+    Scope.INBOUND_READ: "Read replies, bounces, complaints and unsubscribes, and their counts.",
+    Scope.INBOUND_WRITE: "Report what came back, classify and assign it. A report can stop and suppress a lead.",
     Scope.HOLDS_WRITE: "Read, place and release holds, the kill switch among them.",
     Scope.EVENTS_READ: "Read the event log.",
     Scope.WEBHOOKS_READ: "Read webhooks and what was sent to them, without their secrets.",

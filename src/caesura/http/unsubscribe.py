@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse
 from caesura.domain.errors import NotFound
 from caesura.domain.tokens import read_unsubscribe_token
 from caesura.http.context import ApiContext, context_of
-from caesura.service import leads, suppressions
+from caesura.service import inbound, leads
 
 # No link, picture, script or style: nothing of it can be turned against the reader.
 _PAGE = """<!doctype html>
@@ -43,7 +43,7 @@ def router() -> APIRouter:
     @routes.get("/unsubscribe/{token}")
     async def ask(request: Request, token: str) -> HTMLResponse:
         """A page with a button. It changes nothing: programs that scan mail follow every link."""
-        if await _address(context_of(request), token) is None:
+        if await _lead(context_of(request), token) is None:
             return _page(_UNKNOWN, 404)
         return _page(_ASK)
 
@@ -54,24 +54,25 @@ def router() -> APIRouter:
         RFC 8058 wants the body `List-Unsubscribe=One-Click`; a no without it is a no as well, so none is read.
         """
         context = context_of(request)
-        found = await _address(context, token)
-        if found is None:
+        lead = await _lead(context, token)
+        if lead is None:
             return _page(_UNKNOWN, 404)
-        await suppressions.unsubscribe(context.database, *found, context.clock())
+        await inbound.unsubscribe(context.database, *lead, context.clock())
         return _page(_DONE)
 
     return routes
 
 
-async def _address(context: ApiContext, token: str) -> tuple[int, str] | None:
-    """The workspace and the address that a token stands for; None if it is not one of ours, or the lead is gone."""
+async def _lead(context: ApiContext, token: str) -> tuple[int, int] | None:
+    """The workspace and the lead that a token stands for; None if it is not one of ours, or the lead is gone."""
     named = read_unsubscribe_token(context.keyring.message_secret, token)
     if named is None:
         return None
     try:
-        return named[0], (await leads.get(context.database, *named)).address
+        await leads.get(context.database, *named)
     except NotFound:
         return None
+    return named
 
 
 def _page(body: str, status: int = 200) -> HTMLResponse:

@@ -10,6 +10,7 @@ from typing import Any
 
 from caesura.domain.addresses import Address, AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra, merged_extra
 from caesura.domain.inbound import (
     MAXIMUM_HTML,
     MAXIMUM_NOTE,
@@ -57,7 +58,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class InboundChange:
-    """What people change; None leaves it as it is. `extra` is merged in by its uppermost names."""
+    """What people change; None leaves it as it is. `extra` is merged into what is kept."""
 
     classification: Classification | None = None
     clear_classification: bool = False
@@ -93,8 +94,8 @@ async def report(
     address and stop its lead everywhere. What names a message whose outcome was unknown settles it: it was sent.
     When this returns, nothing that it ended enters `sending` any more.
 
-    Raises Invalid (`bounce_type_missing`, `bounce_type_unfit`, AddressError's codes at `/address`), NotFound for a
-    campaign or mailbox.
+    Raises Invalid (`bounce_type_missing`, `bounce_type_unfit`, AddressError's codes at `/address`, and what `extra` may
+    not be), NotFound for a campaign or mailbox.
     """
     _check(given)
     address = _given_address(given)
@@ -162,6 +163,7 @@ async def page(
 ) -> list[InboundRow]:
     """The next `limit` of what is selected, with ids below `below` (None: from the newest), newest first.
 
+    Their `html` is left out, since it is large: `get` has it.
     Of one campaign or one lead it reads an index; other filters cost a look at each row on the way.
     """
     async with database.connection() as connection:
@@ -230,6 +232,7 @@ async def assign(
 
 
 def _check(given: InboundReport) -> None:
+    check_extra(given.extra, "/extra")
     is_bounce = given.kind is InboundKind.BOUNCE
     if is_bounce and given.bounce_type is None:
         detail = "Say of a bounce whether it is hard (the address is no good) or soft."
@@ -377,7 +380,7 @@ async def _change(
     if wanted.note is not None:
         row = replace(row, note=body(wanted.note, MAXIMUM_NOTE) or None)
     if wanted.extra is not None:
-        row = replace(row, extra={**row.extra, **wanted.extra})
+        row = replace(row, extra=check_extra(merged_extra(row.extra, wanted.extra), "/extra"))
     row = await store.save(tx, row)
     if row.classification is not before.classification:
         await _tell(tx, row, "inbound.classified", actor, now, before=before.classification)

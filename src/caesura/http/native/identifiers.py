@@ -78,6 +78,7 @@ ENROLLMENT = Kind("enr", "enrollment", 7)
 MAILBOX = Kind("mbx", "mailbox", 3)
 POOL = Kind("pol", "pool", 2)
 HOLD = Kind("hld", "hold", 8)
+INBOUND = Kind("inb", "inbound", 11)
 EVENT = Kind("evt", "event", 6)
 KEY = Kind("key", "key", 9)
 

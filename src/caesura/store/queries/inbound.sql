@@ -63,8 +63,12 @@ where workspace_id = $1 and id = $2
 returning *
 
 -- name: list
--- A page below a cursor, newest first; each filter that is null lets all pass. A filter costs a look at every row.
-select * from inbound
+-- A page below a cursor, newest first, without the HTML, which is large. Each filter that is null lets all pass; one that
+-- is not costs a look at every row.
+select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbox_id, address, from_address, subject, text,
+  null as html, message_id, in_reply_to, bounce_type, reason, classification, is_read, assigned_to, assigned_at, note,
+  received_at, created_at, extra
+from inbound
 where workspace_id = $1 and id < $2
   and ($4::text[] is null or kind = any($4))
   and ($5::text[] is null or classification = any($5))
@@ -78,7 +82,10 @@ limit $3
 
 -- name: list_of_campaign
 -- The same of one campaign, by its index.
-select * from inbound
+select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbox_id, address, from_address, subject, text,
+  null as html, message_id, in_reply_to, bounce_type, reason, classification, is_read, assigned_to, assigned_at, note,
+  received_at, created_at, extra
+from inbound
 where workspace_id = $1 and campaign_id = $9 and id < $2
   and ($4::text[] is null or kind = any($4))
   and ($5::text[] is null or classification = any($5))
@@ -91,7 +98,10 @@ limit $3
 
 -- name: list_of_lead
 -- The same of one lead, by its index.
-select * from inbound
+select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbox_id, address, from_address, subject, text,
+  null as html, message_id, in_reply_to, bounce_type, reason, classification, is_read, assigned_to, assigned_at, note,
+  received_at, created_at, extra
+from inbound
 where workspace_id = $1 and lead_id = $10 and id < $2
   and ($4::text[] is null or kind = any($4))
   and ($5::text[] is null or classification = any($5))
