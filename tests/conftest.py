@@ -20,7 +20,7 @@ from guarded_directory import guarded_directory
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
 
-pytest_plugins = ("sending_engine",)
+pytest_plugins = ("sending_engine", "desk")
 
 T = TypeVar("T")
 
