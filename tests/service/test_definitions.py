@@ -7,7 +7,7 @@ import pytest
 
 from caesura.domain.definition import read_definition
 from caesura.domain.delivery import Delivery, Kind
-from caesura.domain.errors import Invalid
+from caesura.domain.errors import Invalid, NotFound
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.service import definitions, mailboxes, sending, timers
 
@@ -160,3 +160,45 @@ async def test_a_step_that_the_campaign_has_not_is_refused_with_its_place(world)
     with pytest.raises(Invalid) as refused:
         await definitions.edit(*world.key, campaign_id, definition, None, world.actor, world.now)
     assert (refused.value.code, refused.value.problems[0].pointer) == ("unknown_step", "/steps/1/id")
+
+
+async def without_pool(world) -> int:
+    definition = read_definition({"name": "homeless", "steps": [STEP]})
+    return await definitions.create(*world.key, definition, world.actor, world.now)
+
+
+async def test_a_campaign_without_a_pool_starts_only_with_one_that_is_given(world) -> None:
+    campaign_id = await without_pool(world)
+    with pytest.raises(Invalid) as refused:
+        await definitions.start(*world.key, campaign_id, world.actor, world.now)
+    assert refused.value.code == "no_pool"
+    name = await world.pool()
+    pool = await mailboxes.usual_pool(*world.key)
+    before = await definitions.get(*world.key, campaign_id)
+    status, _ = await definitions.start(*world.key, campaign_id, world.actor, world.now, pool_id=pool.id)
+    found = await definitions.get(*world.key, campaign_id)
+    assert (status.campaign.status, found.definition.pool) == ("running", name)
+    assert found.row.version == before.row.version + 1
+    assert [event["kind"] for event in await world.events()][-2:] == ["campaign.edited", "campaign.started"]
+
+
+async def test_a_start_that_is_refused_gives_no_pool(world) -> None:
+    campaign_id = await without_pool(world)
+    mailbox = await world.mailbox()
+    await world.pool(mailbox)
+    pool = await mailboxes.usual_pool(*world.key)
+    await mailboxes.archive(*world.key, mailbox, True, world.actor, world.now)
+    with pytest.raises(Invalid) as refused:
+        await definitions.start(*world.key, campaign_id, world.actor, world.now, pool_id=pool.id)
+    assert refused.value.code == "no_usable_mailbox"
+    assert (await definitions.get(*world.key, campaign_id)).row.pool_id is None
+
+
+async def test_a_start_does_not_change_the_pool_that_a_campaign_has_nor_takes_a_strangers(world, stranger) -> None:
+    own = await world.pool()
+    campaign_id = await world.campaign(pool=own)
+    other = await mailboxes.find_pool(*world.key, await world.pool())
+    await definitions.start(*world.key, campaign_id, world.actor, world.now, pool_id=other.id)
+    assert (await definitions.get(*world.key, campaign_id)).definition.pool == own
+    with pytest.raises(NotFound):
+        await definitions.start(*stranger.key, await without_pool(stranger), world.actor, world.now, pool_id=other.id)

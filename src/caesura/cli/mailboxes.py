@@ -65,21 +65,20 @@ def list_mailboxes(
 
 async def _as_json(session: "Session", row: "MailboxRow", now: "datetime") -> dict[str, Any]:
     from caesura.domain.errors import CaesuraError
-    from caesura.service import explain, mailboxes
+    from caesura.service import capacity, explain
 
     key = session.database, session.engine.plans, session.workspace_id
     explanation = await explain.why_mailbox(*key, row.id, now)
-    used: int | None = None
-    most: int | None = None
+    found = None
     with suppress(CaesuraError):  # the explanation says what is wrong with it
-        used, most = await mailboxes.used_today(*key, row, now)
+        found = (await capacity.of_mailboxes(*key, [row], now))[row.id]
     return {
         "id": f"mbx_{row.id}",
         "name": row.name,
         "address": row.address,
         "archived": row.archived,
-        "used_today": used,
-        "daily_limit": most,
+        "used_today": found and found.used,
+        "daily_limit": found and found.cap,
         "reason": explanation.reason,
         "sentence": explanation.sentence,
         "also": [one.reason for one in explanation.also],

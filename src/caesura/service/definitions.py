@@ -216,8 +216,11 @@ async def start(
     cause: str = "manual",
     is_planned: bool = False,
     seen: Seen = ANY,
+    pool_id: int | None = None,
 ) -> tuple[Status, list[Finding]]:
     """Sets a campaign running, and answers what the preflight found that does not block.
+
+    One that has no pool gets `pool_id` (such as that of `mailboxes.usual_pool`), if it starts.
 
     On a running campaign it changes nothing. `is_planned` starts only one that is scheduled and whose time has come,
     else it is Conflict `start_not_due`. Raises NotFound, Conflict for a status that does not allow it or when the
@@ -237,6 +240,8 @@ async def start(
             raise Conflict(
                 "campaign_archived", "an archived campaign cannot be started: unarchive it first", "archived"
             )
+        if before.pool_id is None and pool_id is not None:
+            before = await _give_pool(tx, before, pool_id, actor, now)
         found = await _findings(tx, await _campaign(tx, before), START_SAMPLE)
         blocking = [Problem(one.code, one.detail, one.pointer) for one in found if one.blocks]
         if blocking:
@@ -245,6 +250,13 @@ async def start(
         return Status(row, await store.counters(tx, workspace_id, campaign_id)), found
 
     return await database.run(work)
+
+
+async def _give_pool(tx: Connection, before: CampaignRow, pool_id: int, actor: str, now: datetime) -> CampaignRow:
+    if await mailboxes.get_pool(tx, before.workspace_id, pool_id) is None:
+        raise NotFound("pool_not_found", "there is no such pool")
+    await events.append(tx, before.workspace_id, now, actor, [events.Entry("campaign.edited", before.id)])
+    return await store.give_pool(tx, before.workspace_id, before.id, pool_id, now)
 
 
 async def _findings(tx: Connection, campaign: Campaign, sample: int | None) -> list[Finding]:

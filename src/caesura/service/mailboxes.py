@@ -10,10 +10,7 @@ import asyncpg
 from caesura.domain.dkim import Publication, publication, record_of
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
-from caesura.domain.pacing import Load, daily_use
 from caesura.domain.windows import local_day
-from caesura.service.plans import Plans
-from caesura.service.sending.effects import load_of
 from caesura.store import events
 from caesura.store import mailboxes as store
 from caesura.store import sending as gate
@@ -165,19 +162,6 @@ async def page(
         return await store.page(connection, workspace_id, below, limit, archived)
 
 
-async def used_today(
-    database: Database, plans: Plans, workspace_id: int, row: MailboxRow, now: datetime
-) -> tuple[int, int | None]:
-    """How many messages of a mailbox count for its present day, and how many its limits allow; None: no limit.
-
-    Raises Invalid where its definition cannot be read.
-    """
-    async with database.connection() as connection:
-        plan = (await plans.mailboxes(connection, workspace_id, [(row.id, row.version)]))[row.id]
-        pace = await store.pace(connection, workspace_id, row.id)
-    return daily_use(now, plan.limits, load_of(pace) if pace is not None else Load())
-
-
 async def create_pool(
     database: Database, workspace_id: int, definition: PoolDefinition, actor: str, now: datetime
 ) -> PoolRow:
@@ -233,6 +217,15 @@ async def find_pool(database: Database, workspace_id: int, name: str) -> PoolRow
     """The pool of this name, or None."""
     async with database.connection() as connection:
         return await store.pool_by_name(connection, workspace_id, name)
+
+
+async def usual_pool(database: Database, workspace_id: int) -> PoolRow | None:
+    """The pool for a campaign that names none: the one named `default`, else the oldest with a usable mailbox, or None.
+
+    Nothing in here takes it unasked: whoever creates or starts a campaign says so.
+    """
+    async with database.connection() as connection:
+        return await store.usual_pool(connection, workspace_id)
 
 
 async def page_of_pools(database: Database, workspace_id: int, below: int | None, limit: int) -> list[PoolRow]:

@@ -161,6 +161,11 @@ async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, no
     return _row(row) if row else None
 
 
+async def give_pool(tx: Connection, workspace_id: int, campaign_id: int, pool_id: int, now: datetime) -> CampaignRow:
+    """Sets the pool of a campaign that is there, under a new version."""
+    return _row(await tx.fetchrow(SQL["give_pool"], workspace_id, campaign_id, pool_id, now))
+
+
 async def set_quiesced(tx: Connection, workspace_id: int, campaign_id: int, now: datetime) -> bool:
     """Notes that a campaign which is paused or being edited is quiet, if it is; whether this call did."""
     return await tx.fetchval(SQL["set_quiesced"], workspace_id, campaign_id, now) is not None

@@ -167,6 +167,12 @@ async def pool_by_name(tx: Connection, workspace_id: int, name: str) -> PoolRow 
     return PoolRow(*row) if row else None
 
 
+async def usual_pool(tx: Connection, workspace_id: int) -> PoolRow | None:
+    """The pool named `default`, else the oldest with a mailbox that is neither archived nor held, or None."""
+    row = await tx.fetchrow(SQL["usual_pool"], workspace_id)
+    return PoolRow(*row) if row else None
+
+
 async def page_of_pools(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[PoolRow]:
     """A page of pools with ids under `below`, newest first."""
     return [PoolRow(*row) for row in await tx.fetch(SQL["list_pools"], workspace_id, below, limit)]
@@ -192,6 +198,16 @@ async def usable_versions(tx: Connection, workspace_id: int, pool: PoolRow | Non
     """(mailbox, present version) of those of the pool that are neither archived nor held."""
     rows = await tx.fetch(SQL["usable_versions"], workspace_id, pool.id) if pool is not None else []
     return [tuple(row) for row in rows]
+
+
+async def usable_of_pools(
+    tx: Connection, workspace_id: int, pool_ids: Sequence[int]
+) -> dict[int, list[tuple[int, int]]]:
+    """The same for each of these pools that has any."""
+    usable: dict[int, list[tuple[int, int]]] = {}
+    for pool_id, mailbox_id, version in await tx.fetch(SQL["usable_of_pools"], workspace_id, list(pool_ids)):
+        usable.setdefault(pool_id, []).append((mailbox_id, version))
+    return usable
 
 
 async def usable(tx: Connection, workspace_id: int, pool_id: int) -> int:

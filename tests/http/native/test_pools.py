@@ -88,3 +88,27 @@ def test_bytes_that_are_no_pool_are_refused(served: Any) -> None:
     kind = {"Content-Type": "application/json"}
     assert served.client.post(POOLS, content=b'{"name": "\xff"}', headers=kind).status_code == 400
     assert served.client.post(POOLS, content=b" " * 10_000_000, headers=kind).status_code == 413
+
+
+async def test_a_pool_and_its_mailboxes_show_what_they_may_send_today(desk: Any) -> None:
+    anna = await desk.mailbox(name="anna", limits={"daily_cap": 5})
+    ben = await desk.mailbox(name="ben", limits={"daily_cap": 3})
+    assert (ben["used_today"], ben["cap_today"], ben["left_today"]) == (0, 3, 3)
+    pool = await desk.pool("anna", "ben")
+    campaign_id = (await desk.campaign(pool=pool["name"]))["id"]
+    await desk.enrol(campaign_id, "a@example.com")
+    await desk.post(f"/campaigns/{campaign_id}/start")
+    assert await desk.send(campaign_id) == 1
+    shown = await desk.get(f"/pools/{pool['id']}")
+    assert (shown["used_today"], shown["cap_today"], shown["left_today"]) == (1, 8, 7)
+    assert await desk.every("/pools") == [shown]
+    listed = await desk.every("/mailboxes")
+    assert sorted(one["used_today"] for one in listed) == [0, 1]
+    assert await desk.get(f"/mailboxes/{anna['id']}") in listed
+
+
+async def test_where_nothing_limits_a_mailbox_nothing_is_counted(desk: Any) -> None:
+    mailbox = await desk.mailbox()
+    pool = await desk.pool(mailbox["name"])
+    for one in (mailbox, pool):
+        assert (one["used_today"], one["cap_today"], one["left_today"]) == (None, None, None)

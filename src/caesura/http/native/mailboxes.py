@@ -6,17 +6,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from caesura.domain.capacity import Capacity
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.scopes import Scope
 from caesura.http import etags
 from caesura.http.authentication import Caller, require
-from caesura.http.context import context_of
+from caesura.http.context import ApiContext, context_of
 from caesura.http.native.identifiers import MAILBOX
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
-from caesura.service import mailboxes
+from caesura.service import capacity, mailboxes
 from caesura.store.mailboxes import MailboxRow
 
 TAG = {"name": "mailboxes", "description": "Sender identities, each with its server and its limits."}
@@ -55,6 +56,14 @@ class Mailbox(BaseModel):
         description="As it was written, without the password and the private key.",
         examples=[{"name": "anna", "address": "anna@example.com", "transport": {"host": "smtp.example.com"}}],
     )
+    used_today: int | None = Field(
+        description="Messages that count for its present day; null where nothing limits it, so nothing is counted.",
+        examples=[12],
+    )
+    cap_today: int | None = Field(
+        description="What its daily cap and its ramp allow on that day; null: any number.", examples=[40]
+    )
+    left_today: int | None = Field(description="What is left of that; null: any number.", examples=[28])
     created_at: datetime
     updated_at: datetime
 
@@ -79,7 +88,7 @@ async def create_mailbox(request: Request, response: Response, body: MailboxDefi
         context.database, caller.workspace_id, body, context.keyring.seal, caller.actor, context.clock()
     )
     response.headers["Location"] = f"{router.prefix}/{MAILBOX.show(row.id)}"
-    return _shown(response, row)
+    return await _shown(context, response, row)
 
 
 @router.get("", operation_id="list_mailboxes", summary="List mailboxes")
@@ -87,16 +96,21 @@ async def list_mailboxes(
     request: Request, caller: Reader, window: Annotated[Window, pages("mailboxes")]
 ) -> MailboxPage:
     """Mailboxes that are not archived, newest first."""
-    rows = await mailboxes.page(context_of(request).database, caller.workspace_id, window.position, window.fetch)
+    context = context_of(request)
+    rows = await mailboxes.page(context.database, caller.workspace_id, window.position, window.fetch)
     shown, cursor = window.shown(rows, lambda row: row.id)
-    return MailboxPage(items=[show(row) for row in shown], next_cursor=cursor)
+    capacities = await capacity.of_mailboxes(
+        context.database, context.plans, caller.workspace_id, shown, context.clock()
+    )
+    return MailboxPage(items=[_view(row, capacities[row.id]) for row in shown], next_cursor=cursor)
 
 
 @router.get("/{mailbox_id}", operation_id="get_mailbox", summary="Read a mailbox", responses=answers(NOT_FOUND))
 async def get_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Reader) -> Mailbox:
     """One mailbox."""
-    row = await mailboxes.get(context_of(request).database, caller.workspace_id, MAILBOX.parse(mailbox_id))
-    return _shown(response, row)
+    context = context_of(request)
+    row = await mailboxes.get(context.database, caller.workspace_id, MAILBOX.parse(mailbox_id))
+    return await _shown(context, response, row)
 
 
 @router.put(
@@ -126,7 +140,7 @@ async def replace_mailbox(
         caller.actor,
         context.clock(),
     )
-    return _shown(response, row)
+    return await _shown(context, response, row)
 
 
 @router.post(
@@ -151,16 +165,16 @@ async def _archive(request: Request, response: Response, mailbox_id: str, caller
     row = await mailboxes.archive(
         context.database, caller.workspace_id, number, archived, caller.actor, context.clock()
     )
-    return _shown(response, row)
+    return await _shown(context, response, row)
 
 
-def _shown(response: Response, row: MailboxRow) -> Mailbox:
+async def _shown(context: ApiContext, response: Response, row: MailboxRow) -> Mailbox:
     response.headers[etags.HEADER] = etags.etag(row.version)
-    return show(row)
+    found = await capacity.of_mailboxes(context.database, context.plans, row.workspace_id, [row], context.clock())
+    return _view(row, found[row.id])
 
 
-def show(row: MailboxRow) -> Mailbox:
-    """A mailbox's row."""
+def _view(row: MailboxRow, today: Capacity) -> Mailbox:
     dkim = mailboxes.published(row)
     return Mailbox(
         id=MAILBOX.show(row.id),
@@ -173,6 +187,9 @@ def show(row: MailboxRow) -> Mailbox:
         archived=row.archived,
         version=row.version,
         definition=dict(row.definition),
+        used_today=today.used,
+        cap_today=today.cap,
+        left_today=today.left,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

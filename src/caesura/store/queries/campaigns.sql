@@ -39,6 +39,12 @@ set name = $3, pool_id = $4, definition = $5, version = version + 1, updated_at 
 where workspace_id = $1 and id = $2
 returning version
 
+-- name: give_pool
+-- A campaign that is not running gets its pool: an edit like any other.
+update campaign set pool_id = $3, version = version + 1, updated_at = $4
+where workspace_id = $1 and id = $2
+returning *
+
 -- name: set_status
 -- Moves the status by compare-and-set, with everything that goes with it.
 update campaign

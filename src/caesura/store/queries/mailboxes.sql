@@ -83,6 +83,21 @@ from pool p where p.workspace_id = $1 and p.id < coalesce($2::bigint, 9223372036
 order by p.id desc
 limit $3
 
+-- name: usual_pool
+-- The pool named `default`, else the oldest one with a mailbox that is neither archived nor held.
+select p.id, p.name, p.created_at,
+  coalesce((select array_agg(pm.mailbox_id order by pm.mailbox_id) from pool_mailbox pm
+    where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
+from pool p
+where p.workspace_id = $1 and (p.name = 'default' or exists (
+  select from pool_mailbox pm
+  join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+  where pm.workspace_id = p.workspace_id and pm.pool_id = p.id and not m.archived
+    and not exists (
+      select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)))
+order by p.name <> 'default', p.id
+limit 1
+
 -- name: set_pool_name
 -- Renames a pool.
 update pool set name = $3 where workspace_id = $1 and id = $2
@@ -113,5 +128,13 @@ where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
 select m.id, m.version from pool_mailbox pm
 join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
 where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
+  and not exists (
+    select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
+
+-- name: usable_of_pools
+-- The same of several pools.
+select pm.pool_id, m.id, m.version from pool_mailbox pm
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+where pm.workspace_id = $1 and pm.pool_id = any($2::bigint[]) and not m.archived
   and not exists (
     select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
