@@ -181,3 +181,28 @@ def test_a_key_does_not_show_its_secret_by_accident() -> None:
     row = KeyRow(1, 1, "prefix", b"digest-of-it", "native", [], None, None, False, None, NOW, None, None, None)
     assert "text-of-it" not in repr(IssuedKey(row, "text-of-it"))
     assert "digest-of-it" not in repr(row)
+
+
+async def test_a_key_has_the_permissions_of_its_own_door(database: Database) -> None:
+    assert (await make(database, ["contacts:read", "lexi"], form=KEY_FORMS["leadlex"])).row.scopes == [
+        "lexi",
+        "contacts:read",
+    ]
+    for scopes, form in ((["leads:read"], KEY_FORMS["leadlex"]), (["contacts:read"], NATIVE)):
+        with pytest.raises(Invalid) as refused:
+            await make(database, scopes, form=form)
+        assert refused.value.code == "unknown_scope"
+
+
+async def test_a_plan_is_one_of_its_door(database: Database) -> None:
+    assert (await make(database, plan="pro", form=KEY_FORMS["leadlex"])).row.plan == "pro"
+    with pytest.raises(Invalid) as refused:
+        await make(database, plan="pro")
+    assert refused.value.code == "unknown_plan"
+
+
+async def test_a_key_for_a_campaign_that_is_not_there_is_not_made(database: Database) -> None:
+    for campaign_ids, code in (([10**9], "unknown_campaign"), ([], "campaigns_missing")):
+        with pytest.raises(Invalid) as refused:
+            await make(database, campaign_ids=campaign_ids)
+        assert refused.value.code == code

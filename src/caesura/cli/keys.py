@@ -37,6 +37,19 @@ def create(
             metavar="TIME", show_default=False, help="2030-01-31T09:00:00Z, or from now: 90d. Default: never."
         ),
     ] = None,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            show_default=False,
+            help="The only campaign that it may touch, by name or id; several times for several. Default: all.",
+        ),
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False, help="Its rate limits: usual, slow or unmetered; other doors have other plans."
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it.
@@ -60,7 +73,8 @@ def create(
         from caesura.service import installation, keys
 
         await installation.join(session.database, session.engine.keyring)
-        new = keys.NewKey(KEY_FORMS[dialect], scope or [Scope.ALL], label, expires_at)
+        campaign_ids = [(await session.campaign(one)).id for one in campaign or []] or None
+        new = keys.NewKey(KEY_FORMS[dialect], scope or [Scope.ALL], label, expires_at, campaign_ids, plan)
         pepper = session.engine.keyring.secrets.pepper
         return await keys.create(
             session.database,

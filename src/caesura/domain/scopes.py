@@ -1,6 +1,6 @@
 """What a key may do. Each scope stands alone: write does not include read; `*` includes all."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from caesura.domain.errors import Invalid, Problem
@@ -46,22 +46,25 @@ DESCRIPTIONS: Mapping[Scope, str] = {
 """One sentence for each scope: what it permits."""
 
 
-def allows(held: Collection[str], needed: Scope) -> bool:
+def allows(held: Collection[str], needed: str) -> bool:
     """Whether a key with the scopes `held` has the permission `needed`."""
     return needed in held or Scope.ALL in held
 
 
-def checked(scopes: Iterable[str]) -> list[str]:
-    """The scopes in order, each once. Raises Invalid `unknown_scope` or `scopes_missing`, with pointers."""
+def checked(scopes: Iterable[str], known: Sequence[str] = tuple(Scope)) -> list[str]:
+    """The scopes in the order of `known`, each once; `*` is always known.
+
+    Raises Invalid `unknown_scope` or `scopes_missing`, with pointers.
+    """
     given = list(scopes)
-    known = frozenset(Scope)
+    words = dict.fromkeys((*known, str(Scope.ALL)))
     unknown = [
         Problem("unknown_scope", f"there is no scope {scope!r}", pointer=f"/scopes/{number}")
         for number, scope in enumerate(given)
-        if scope not in known
+        if scope not in words
     ]
     if unknown:
         raise Invalid.of(*unknown)
     if not given:
         raise Invalid.of(Problem("scopes_missing", "a key needs at least one scope", pointer="/scopes"))
-    return [str(scope) for scope in Scope if scope in given]
+    return [str(scope) for scope in words if scope in given]

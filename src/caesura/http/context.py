@@ -9,7 +9,6 @@ from fastapi import Request
 from prometheus_client import CollectorRegistry, Metric
 
 from caesura.domain.secrets import Secrets
-from caesura.http.limits import Limiter
 from caesura.service.keyring import Keyring
 from caesura.service.plans import Plans
 from caesura.store.database import Database
@@ -32,7 +31,6 @@ class ApiContext:
     entropy: Callable[[int], bytes]
     secrets: Secrets
     body_limit: int = BODY_LIMIT
-    limiter: Limiter = field(default_factory=Limiter)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAXIMUM_IMPORTS))

@@ -20,12 +20,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from caesura.domain.api_key import KeyForm
-from caesura.domain.errors import CaesuraError, Forbidden, Invalid, LimitReached, NotFound, Unauthenticated
+from caesura.domain.errors import CaesuraError, Forbidden, Invalid, NotFound, Unauthenticated
 from caesura.http import idempotency, strict_json
 from caesura.http.authentication import Caller
 from caesura.http.context import ApiContext, context_of
-from caesura.http.limits import bounded
+from caesura.http.limits import RateLimited, bounded, paced
 from caesura.service import keys
+from caesura.service.rate_limits import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -217,11 +218,12 @@ class Door(ABC):
         return Caller.of(row)
 
     async def pace(self, request: Request, caller: Caller) -> dict[str, str]:
-        """Counts the request, and answers the headers that say where its key stands. Raises LimitReached."""
-        context = context_of(request)
-        quota = context.limiter.take(caller.key_id, context.clock().timestamp())
-        if quota.retry_after:
-            raise LimitReached("rate_limited", "this key asks faster than it may", quota.retry_after)
+        """Counts the request, and answers the headers that say where its key stands. Raises RateLimited."""
+        standing = await paced(request, caller, self.form.allowances(caller.plan))
+        return self.standing(standing) if standing is not None else {}
+
+    def standing(self, standing: Standing) -> dict[str, str]:
+        """The vendor's headers that say where a key stands; none unless it documents some."""
         return {}
 
     def _endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
@@ -280,6 +282,8 @@ class Door(ABC):
         if refusal.status >= 500 and not isinstance(error, CaesuraError):
             log.error("request_failed", door=self.name, path=request.url.path, exc_info=error)
         response = self.render(refusal, request, operation)
+        if isinstance(error, RateLimited):
+            headers = {**self.standing(error.standing), **headers}
         for name, value in {**headers, **refusal.headers}.items():
             response.headers.setdefault(name, value)
         return response

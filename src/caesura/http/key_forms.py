@@ -1,18 +1,41 @@
-"""How the keys of each door look. Light to import: the command line makes keys without the web framework."""
+"""How the keys of each door look, what they may do, and how often. Light to import: the command line makes keys
+without the web framework.
+"""
 
 from collections.abc import Mapping
 
-from caesura.domain.api_key import KeyForm
+from caesura.domain.api_key import Allowance, KeyForm
 
 NATIVE = KeyForm("native", "cae_", ".")
+
+_DAY = 86_400
+
+# This vendor's pages name permissions in three styles; a key may have any, and its door knows which mean the same.
+_LEADLEX_PERMISSIONS = (
+    *("read", "write", "lexi"),
+    *("campaigns:read", "campaigns:write", "contacts:read", "contacts:write", "webhooks:read", "webhooks:write"),
+    *("deals:write", "activities:write"),
+    *("read:contacts", "write:contacts", "write:companies", "read:deals", "write:deals"),
+    *("write:email", "write:enrich", "write:ai", "admin:api_keys", "admin:webhooks"),
+)
+_LEADLEX_PLANS = {
+    "org": (Allowance("minute", 60, 200), Allowance("day", _DAY, 10_000)),
+    "pro": (Allowance("minute", 60, 50), Allowance("day", _DAY, 1_000)),
+    "starter": (Allowance("minute", 60, 10), Allowance("day", _DAY, 100)),
+    "high": (Allowance("minute", 60, 2_000), Allowance("day", _DAY, 100_000)),
+}
+_AUTOSEND_PLANS = {
+    "usual": (Allowance("minute", 60, 120),),
+    "raised": (Allowance("minute", 60, 6_000),),
+}
 
 KEY_FORMS: Mapping[str, KeyForm] = {
     form.dialect: form
     for form in (
         NATIVE,
         KeyForm("leadterra", "sk_live_"),
-        KeyForm("leadlex", "wbk_"),
-        KeyForm("autosend", "AS_"),
+        KeyForm("leadlex", "wbk_", permissions=_LEADLEX_PERMISSIONS, plans=_LEADLEX_PLANS),
+        KeyForm("autosend", "AS_", plans=_AUTOSEND_PLANS),
         KeyForm("woodpecker", ""),
     )
 }

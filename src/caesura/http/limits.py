@@ -1,15 +1,17 @@
 """How large a request may be, and how many a key may send."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
-from caesura.domain.errors import Invalid
-
-# Keys that have not asked for a while are forgotten when there are more than these.
-_MAXIMUM_KEYS = 10_000
+from caesura.domain.api_key import Allowance
+from caesura.domain.errors import Invalid, LimitReached
+from caesura.http.authentication import Caller
+from caesura.http.context import context_of
+from caesura.service import rate_limits
+from caesura.service.rate_limits import Standing
 
 
 def bounded(receive: Receive, headers: Headers, limit: int) -> Receive:
@@ -34,51 +36,36 @@ def bounded(receive: Receive, headers: Headers, limit: int) -> Receive:
     return receive_bounded
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """Where a key stands after a request. `reset` and `retry_after` are seconds; the latter is 0 when it may pass."""
-
-    limit: int
-    remaining: int
-    reset: int
-    retry_after: float
-
-    def headers(self) -> dict[str, str]:
-        """The RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-03)."""
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(self.reset),
-        }
+async def paced(request: Request, caller: Caller, allowances: Sequence[Allowance]) -> Standing | None:
+    """Counts the request; where its key stands, None without a limit. Raises LimitReached `rate_limited`."""
+    context = context_of(request)
+    standing = await rate_limits.take(context.database, caller.workspace_id, caller.key_id, allowances, context.clock())
+    if standing is not None and standing.retry_after:
+        raise RateLimited(standing)
+    return standing
 
 
-class Limiter:
-    """A steady pace per key, with room for a burst: GCRA, in the memory of this process.
+class RateLimited(LimitReached):
+    """A key has used up one of its limits; `standing` says which, and until when."""
 
-    A key may send `burst` requests at once, and `rate` a second for ever.
-    """
+    def __init__(self, standing: Standing) -> None:
+        super().__init__("rate_limited", "this key asks faster than it may", float(standing.retry_after))
+        self.standing = standing
 
-    def __init__(self, rate: float = 1_000.0, burst: int = 2_000) -> None:
-        self._gap = 1.0 / rate
-        self._burst = burst
-        self._arrivals: dict[int, float] = {}
 
-    def take(self, key_id: int, now: float) -> Quota:
-        """Counts one request of the key at `now` (seconds, from any origin), unless it must wait."""
-        if len(self._arrivals) > _MAXIMUM_KEYS:
-            self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}
-        arrival = max(self._arrivals.get(key_id, now), now)
-        # A clock that was set back must not lock a key out for longer than a full burst takes.
-        arrival = min(arrival, now + self._gap * self._burst)
-        free = (now + self._gap * self._burst - arrival) / self._gap
-        passes = free >= 1 - 1e-6
-        if passes:
-            arrival += self._gap
-            free -= 1
-        self._arrivals[key_id] = arrival
-        return Quota(
-            limit=self._burst,
-            remaining=max(0, math.floor(free + 1e-6)),
-            reset=math.ceil(arrival - now),
-            retry_after=0.0 if passes else (1 - free) * self._gap,
-        )
+def rate_limit_fields(standing: Standing) -> dict[str, str]:
+    """The RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-03)."""
+    return {
+        "RateLimit-Limit": str(standing.limit),
+        "RateLimit-Remaining": str(standing.remaining),
+        "RateLimit-Reset": str(standing.resets_in),
+    }
+
+
+def x_rate_limit_fields(standing: Standing) -> dict[str, str]:
+    """The older header fields, whose reset is a moment in seconds since 1970."""
+    return {
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(standing.resets_at),
+    }

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from caesura.domain import api_key, scopes
 from caesura.domain.api_key import KeyForm
 from caesura.domain.errors import Forbidden, Invalid, NotFound, Problem, Unauthenticated
-from caesura.domain.scopes import Scope
 from caesura.domain.secrets import digest, same
-from caesura.store import events, keys
+from caesura.store import campaigns, events, keys
 from caesura.store.database import Connection, Database
 from caesura.store.keys import KeyRow
 
@@ -20,12 +19,19 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key to be made. `expires_at` is UTC, None for never; `label` has at most 200 characters."""
+    """A key to be made. `expires_at` is UTC, None for never; `label` has at most 200 characters.
+
+    `campaign_ids` are the only campaigns that it may touch, None for all; `plan` is one of its form's, None for the
+    usual one; an `is_account` key opens every workspace.
+    """
 
     form: KeyForm
     scopes: Collection[str]
     label: str | None = None
     expires_at: datetime | None = None
+    campaign_ids: Collection[int] | None = None
+    plan: str | None = None
+    is_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,13 @@ async def create(
 ) -> IssuedKey:
     """Makes a key out of 42 fresh random bytes. `held` are the scopes of who asks: nobody gives what they have not.
 
-    Raises Invalid `unknown_scope`, `scopes_missing`, `label_length`, `expiry_past`; Forbidden `scope_not_held`.
+    Raises Invalid `unknown_scope`, `scopes_missing`, `label_length`, `expiry_past`, `unknown_plan`,
+    `unknown_campaign`; Forbidden `scope_not_held`.
     """
-    granted = scopes.checked(new.scopes)
+    granted = scopes.checked(new.scopes, new.form.permissions)
     _check(new, now)
     for scope in granted:
-        if not scopes.allows(held, Scope(scope)):
+        if not scopes.allows(held, scope):
             raise Forbidden("scope_not_held", f"a key without the scope {scope} cannot give it to another")
     prefix, text = api_key.mint(new.form, entropy)
 
@@ -68,6 +75,9 @@ async def create(
             new.label,
             new.expires_at,
             now,
+            await _campaigns(tx, workspace_id, new.campaign_ids),
+            new.plan,
+            new.is_account,
         )
         data = {"key_id": row.id, "prefix": row.prefix, "dialect": row.dialect, "scopes": granted}
         await events.append(tx, workspace_id, now, actor, [events.Entry("key.created", data=data)])
@@ -126,7 +136,28 @@ async def authenticate(database: Database, form: KeyForm, presented: str, pepper
     return row
 
 
+async def _campaigns(tx: Connection, workspace_id: int, given: Collection[int] | None) -> list[int] | None:
+    """The campaigns that a key is for. Raises Invalid `unknown_campaign`, and `campaigns_missing` for none."""
+    if given is None:
+        return None
+    wanted = sorted(set(given))
+    if not wanted:
+        raise Invalid.of(
+            Problem("campaigns_missing", "a key that may touch no campaign opens nothing", "/campaign_ids")
+        )
+    problems = [
+        Problem("unknown_campaign", "there is no such campaign in this workspace", f"/campaign_ids/{place}")
+        for place, campaign_id in enumerate(given)
+        if await campaigns.get(tx, workspace_id, campaign_id) is None
+    ]
+    if problems:
+        raise Invalid.of(*problems)
+    return wanted
+
+
 def _check(new: NewKey, now: datetime) -> None:
+    if new.plan is not None:
+        new.form.check_plan(new.plan)
     if new.label is not None and not 0 < len(new.label) <= LABEL_LENGTH:
         raise Invalid.of(Problem("label_length", f"a label has 1 to {LABEL_LENGTH} characters", pointer="/label"))
     if new.expires_at is not None and new.expires_at <= now:

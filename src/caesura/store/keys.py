@@ -44,9 +44,13 @@ async def insert(
     label: str | None,
     expires_at: datetime | None,
     now: datetime,
+    campaign_ids: Sequence[int] | None,
+    plan: str | None,
+    is_account: bool,
 ) -> KeyRow:
     """A new key."""
-    [row] = await tx.fetch(SQL["insert"], workspace_id, prefix, digest, dialect, scopes, label, now, expires_at)
+    values = (workspace_id, prefix, digest, dialect, scopes, label, now, expires_at, campaign_ids, plan, is_account)
+    [row] = await tx.fetch(SQL["insert"], *values)
     return KeyRow(**row)
 
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, FastAPI, Request
 
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
-from caesura.http.limits import Limiter
 from caesura.http.native.route import NativeRoute, UploadRoute
 
 KEYS = "/api/v1/keys"
@@ -109,15 +108,45 @@ def test_a_bad_parameter_is_refused_by_name(
     assert (document["errors"][0]["parameter"] if "errors" in document else None) == parameter
 
 
-async def test_every_answer_says_where_the_key_stands_and_429_when_to_come_again(make_api: Any) -> None:
-    api = await make_api(limiter=Limiter(rate=0.5, burst=2))
-    first, second, third = [await api.client.get(KEYS) for _ in range(3)]
-    assert [answer.headers["RateLimit-Remaining"] for answer in (first, second, third)] == ["1", "0", "0"]
-    assert (third.status_code, third.json()["code"]) == (429, "rate_limited")
-    assert third.headers["Retry-After"] == "2"
-    assert third.headers["RateLimit-Limit"] == "2"
-    api.clock.advance(2)
-    assert (await api.client.get(f"{KEYS}/nonsense")).headers["RateLimit-Remaining"] == "0"
+async def test_every_answer_says_where_the_key_stands_and_429_when_to_come_again(api: Any) -> None:
+    issued = await api.mint("*", plan="slow")
+    headers = {"Authorization": f"Bearer {issued.text}"}
+    api.clock.advance(15)
+    answers = [await api.client.get(KEYS, headers=headers) for _ in range(61)]
+    assert [answer.headers["RateLimit-Remaining"] for answer in (answers[0], *answers[-2:])] == ["59", "0", "0"]
+    assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+    refused = answers[-1]
+    assert (refused.json()["code"], refused.headers["Retry-After"]) == ("rate_limited", "45")
+    assert (refused.headers["RateLimit-Limit"], refused.headers["RateLimit-Reset"]) == ("60", "45")
+    api.clock.advance(45)
+    assert (await api.client.get(f"{KEYS}/nonsense", headers=headers)).headers["RateLimit-Remaining"] == "59"
+
+
+async def test_a_key_without_limits_is_told_of_none(api: Any) -> None:
+    issued = await api.mint("*", plan="unmetered")
+    answer = await api.client.get(KEYS, headers={"Authorization": f"Bearer {issued.text}"})
+    assert "RateLimit-Limit" not in answer.headers
+
+
+async def test_a_key_for_single_campaigns_opens_these_and_nothing_else(api: Any) -> None:
+    made = [(await api.client.post("/api/v1/campaigns", json={"name": f"c{n}"})).json()["id"] for n in range(2)]
+    body = {"scopes": ["*"], "campaign_ids": [made[0]]}
+    key = (await api.client.post(KEYS, json=body)).json()
+    assert key["campaign_ids"] == [made[0]]
+    headers = {"Authorization": f"Bearer {key['key']}"}
+
+    async def code(method: str, path: str, **more: Any) -> Any:
+        answer = await api.client.request(method, f"/api/v1{path}", headers=headers, **more)
+        return answer.json().get("code", answer.status_code)
+
+    assert await code("GET", f"/campaigns/{made[0]}") == 200
+    assert await code("GET", f"/campaigns/{made[1]}") == "campaign_not_found"
+    assert await code("POST", f"/campaigns/{made[1]}/pause") == "campaign_not_found"
+    assert await code("GET", "/campaigns/nonsense") == "campaign_not_found"
+    for method, path in (("POST", "/campaigns"), ("GET", "/leads"), ("GET", "/events"), ("POST", "/keys")):
+        assert await code(method, path, **({"json": {}} if method == "POST" else {})) == "key_restricted"
+    listed = await api.client.get("/api/v1/campaigns", headers=headers)
+    assert [one["id"] for one in listed.json()["items"]] == [made[0]]
 
 
 async def test_who_has_no_key_learns_nothing_about_the_body(api: Any) -> None:

@@ -134,7 +134,8 @@ async def list_campaigns(
         context_of(request).database, caller.workspace_id, window.position, status, archived, window.fetch
     )
     shown, cursor = window.shown(rows, lambda row: row.id)
-    return CampaignPage(items=[views.summary(row) for row in shown], next_cursor=cursor)
+    visible = [row for row in shown if caller.campaign_ids is None or row.id in caller.campaign_ids]
+    return CampaignPage(items=[views.summary(row) for row in visible], next_cursor=cursor)
 
 
 @router.get("/{campaign_id}", operation_id="get_campaign", summary="Read a campaign", responses=answers(NOT_FOUND))

@@ -1,7 +1,7 @@
 """API keys: `/api/v1/keys`. The model that the other resources of the native API follow."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,8 +12,8 @@ from caesura.domain.errors import Forbidden, Invalid, NotFound, Problem
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
-from caesura.http.key_forms import NATIVE
-from caesura.http.native.identifiers import KEY
+from caesura.http.key_forms import KEY_FORMS, NATIVE
+from caesura.http.native.identifiers import CAMPAIGN, KEY
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
@@ -27,17 +27,34 @@ router = APIRouter(prefix="/api/v1/keys", tags=["keys"], route_class=NativeRoute
 
 NOT_FOUND = NotFound("key_not_found", "there is no such key in this workspace")
 
+OTHER_DOOR = Forbidden("scope_not_held", "a key without the scope * cannot make one for another door")
+Dialect = Literal["native", "leadterra", "leadlex", "autosend", "woodpecker"]
+
 
 class KeyCreate(Definition):
     """A key to be made."""
 
     label: Name | None = Field(default=None, description="For people.", examples=["nightly import"])
-    scopes: Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=50)] = Field(
-        description="What it may do; you can give only scopes that your own key has.",
+    scopes: Annotated[list[Annotated[str, Field(max_length=50)]], Field(min_length=1, max_length=50)] = Field(
+        description="What it may do, in the words of its door; you can give only scopes that your own key has.",
         examples=[["campaigns:read", "campaigns:send"]],
     )
     expires_at: Instant | None = Field(
         default=None, description="From then on it opens nothing; null: never.", examples=["2030-01-31T09:00:00Z"]
+    )
+    dialect: Dialect = Field(
+        default="native", description="Whose door it opens; for another than this, your key needs the scope *."
+    )
+    campaign_ids: list[Annotated[int, *CAMPAIGN.reference()]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1_000,
+        description="The only campaigns that it may touch: it opens the operations that name one of them, and no "
+        "others. Null: all.",
+        examples=[["cmp_12"]],
+    )
+    plan: Annotated[str, Field(max_length=50)] | None = Field(
+        default=None, description="Its rate limits by name; null: the usual ones.", examples=["slow"]
     )
 
 
@@ -45,9 +62,14 @@ class Key(BaseModel):
     """A key, without its secret."""
 
     id: Annotated[str, KEY.shown()]
+    dialect: str = Field(description="Whose door it opens.", examples=["native"])
     prefix: str = Field(description="Its public part, as in the actor of events.", examples=["2f6kq7xw5mz3ahra"])
     label: str | None = Field(examples=["nightly import"])
     scopes: list[str] = Field(examples=[["campaigns:read", "campaigns:send"]])
+    campaign_ids: list[Annotated[str, CAMPAIGN.shown()]] | None = Field(
+        description="The only campaigns that it may touch; null: all."
+    )
+    plan: str | None = Field(description="Its rate limits by name; null: the usual ones.", examples=["slow"])
     created_at: datetime
     expires_at: datetime | None = Field(description="Null: never.")
     last_used_at: datetime | None = Field(description="To the minute; null: not used yet.")
@@ -75,7 +97,11 @@ class KeyPage(Page[Key]):
     status_code=201,
     responses=answers(
         Forbidden("scope_not_held", "a key without the scope leads:read cannot give it to another"),
+        OTHER_DOOR,
         Invalid.of(Problem("expiry_past", "a key cannot expire in the past", "/expires_at")),
+        Invalid.of(Problem("unknown_scope", "there is no scope 'send'", "/scopes/0")),
+        Invalid.of(Problem("unknown_plan", "a plan of native is one of usual, slow, unmetered", "/plan")),
+        Invalid.of(Problem("unknown_campaign", "there is no such campaign in this workspace", "/campaign_ids/0")),
     ),
 )
 async def create_key(
@@ -83,10 +109,13 @@ async def create_key(
 ) -> IssuedKey:
     """Makes a key in this workspace. The answer is the only place where the whole key is ever shown."""
     context = context_of(request)
+    if body.dialect != NATIVE.dialect and Scope.ALL not in caller.scopes:
+        raise OTHER_DOOR
+    new = NewKey(KEY_FORMS[body.dialect], body.scopes, body.label, body.expires_at, body.campaign_ids, body.plan)
     issued = await keys.create(
         context.database,
         caller.workspace_id,
-        NewKey(NATIVE, body.scopes, body.label, body.expires_at),
+        new,
         caller.scopes,
         context.secrets.pepper,
         context.entropy(ENTROPY_BYTES),
@@ -129,9 +158,12 @@ async def revoke_key(
 def _shown(row: KeyRow) -> Key:
     return Key(
         id=KEY.show(row.id),
+        dialect=row.dialect,
         prefix=row.prefix,
         label=row.label,
         scopes=list(row.scopes),
+        campaign_ids=None if row.campaign_ids is None else [CAMPAIGN.show(one) for one in row.campaign_ids],
+        plan=row.plan,
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,

@@ -16,6 +16,7 @@ from caesura.domain.errors import (
     Forbidden,
     Invalid,
     LimitReached,
+    NotFound,
     Problem,
     Unauthenticated,
     Unavailable,
@@ -23,7 +24,9 @@ from caesura.domain.errors import (
 from caesura.http import idempotency, problems, strict_json
 from caesura.http.authentication import Caller, identify
 from caesura.http.context import context_of
-from caesura.http.limits import bounded
+from caesura.http.key_forms import NATIVE
+from caesura.http.limits import RateLimited, bounded, paced, rate_limit_fields
+from caesura.http.native.identifiers import CAMPAIGN
 
 _ERRORS = (
     Unauthenticated("key_missing", "this needs a key: send the header Authorization: Bearer cae_..."),
@@ -31,6 +34,7 @@ _ERRORS = (
     Unauthenticated("key_revoked", "this key was revoked"),
     Unauthenticated("key_expired", "this key has expired"),
     Forbidden("scope_missing", "this key lacks the scope campaigns:write"),
+    Forbidden("key_restricted", "this key is for single campaigns only"),
     Invalid("encoding_invalid", "the query is not UTF-8"),
     problems.misplaced("query", "limt", "unknown_parameter", "There is no such parameter."),
     LimitReached("rate_limited", "this key asks faster than it may"),
@@ -132,12 +136,27 @@ async def _admit(request: Request) -> Caller:
     """Who asks, if the pace allows; where the key stands goes into the headers of the answer."""
     caller = await identify(request)
     request.state.caller = caller
-    context = context_of(request)
-    quota = context.limiter.take(caller.key_id, context.clock().timestamp())
-    request.state.headers = quota.headers()
-    if quota.retry_after:
-        raise LimitReached("rate_limited", "this key asks faster than it may", quota.retry_after)
+    try:
+        standing = await paced(request, caller, NATIVE.allowances(caller.plan))
+    except RateLimited as error:
+        request.state.headers = rate_limit_fields(error.standing)
+        raise
+    if standing is not None:
+        request.state.headers = rate_limit_fields(standing)
+    _check_campaign(request, caller)
     return caller
+
+
+def _check_campaign(request: Request, caller: Caller) -> None:
+    """A key for single campaigns opens what names one of them, and nothing that names none."""
+    if caller.campaign_ids is None:
+        return
+    named = request.path_params.get("campaign_id")
+    lists_them = request.method == "GET" and request.url.path == "/api/v1/campaigns"
+    if named is None and not lists_them:
+        raise Forbidden("key_restricted", "this key is for single campaigns only")
+    if named is not None and CAMPAIGN.parse(named) not in caller.campaign_ids:
+        raise NotFound("campaign_not_found", "there is no such campaign in this workspace")
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -32,6 +32,18 @@ create table api_key (
     primary key (workspace_id, id)
 );
 
+-- How much of its rate limits a key has used, one row a limit: in the database, so that all API processes count
+-- together. Unlogged, since a crash may well forget it and no request should wait for a disk.
+create unlogged table key_use (
+    workspace_id integer not null,
+    key_id bigint not null,
+    name text not null,                     -- which of its limits
+    period bigint not null,                 -- which window of that many seconds, counted from 1970
+    used integer not null,                  -- never above one more than `allowed`
+    allowed integer not null,
+    primary key (workspace_id, key_id, name)
+) with (fillfactor = 50);
+
 create table lead (
     workspace_id integer not null references workspace,
     id bigint generated always as identity,
