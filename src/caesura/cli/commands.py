@@ -12,6 +12,7 @@ from caesura.cli import (
     doctor,
     events,
     holds,
+    inbound,
     keys,
     leads,
     lists,
@@ -66,6 +67,7 @@ def application() -> typer.Typer:
         app.command(rich_help_panel="Campaigns")(command)
     app.add_typer(mailboxes.app, name="mailbox", rich_help_panel="Campaigns")
     app.add_typer(mailboxes.pools, name="pool", rich_help_panel="Campaigns")
+    app.add_typer(inbound.app, name="inbound", rich_help_panel="Care")
     app.add_typer(holds.app, name="hold", rich_help_panel="Care")
     app.add_typer(suppressing.app, name="suppress", rich_help_panel="Care")
     app.command(rich_help_panel="Care")(messages.settle)
