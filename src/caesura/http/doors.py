@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from caesura.http.door import Door
+from caesura.http.woodpecker import WOODPECKER
 
 
 def doors() -> Sequence[Door]:
     """Each with all its operations."""
-    return ()
+    return (WOODPECKER,)

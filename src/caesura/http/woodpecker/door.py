@@ -1,0 +1,144 @@
+"""What the Woodpecker door does for all its operations: its key, its ids, its shapes of errors."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from fastapi import Request
+from starlette.responses import Response
+
+from caesura.domain.errors import (
+    CaesuraError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    LimitReached,
+    NotFound,
+    Unauthenticated,
+)
+from caesura.http.context import context_of
+from caesura.http.door import Door, Operation, Refusal, as_json
+from caesura.http.key_forms import KEY_FORMS
+
+V1 = "/v1"
+MAXIMUM_ID = 2**63 - 1
+
+# A code in capitals is the vendor's own, and has the shape of errors with a code.
+_OWN_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+_ID = re.compile(r"\d{1,19}", re.ASCII)
+
+_TITLES: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Payload Too Large",
+    429: "Too Many Requests",
+}
+_V1_CODES: Mapping[int, str] = {
+    401: "E_SESSION",
+    403: "E_NO_PERMISSION",
+    404: "E_RECORD_NOT_FOUND",
+    405: "E_URL_NOT_FOUND",
+    429: "E_TOO_MANY_REQUESTS",
+    500: "E_UNKNOWN",
+}
+# The thing that is missing, by our code for it: (code, message).
+_MISSING: Mapping[str, tuple[str, str]] = {
+    "campaign_not_found": ("CAMPAIGN_NOT_EXIST", "Campaign not found"),
+    "lead_not_found": ("PROSPECT_NOT_EXIST", "Prospect not found"),
+    "mailbox_not_found": ("MAILBOX_NOT_EXIST", "Mailbox not found"),
+    "inbound_not_found": ("MESSAGE_NOT_EXIST", "Message not found"),
+}
+
+
+class WoodpeckerDoor(Door):
+    """As `Door` says. Which shape an error has goes by the version in the path, its status and its code."""
+
+    def presented(self, request: Request) -> str:
+        """The header x-api-key."""
+        presented = request.headers.get("x-api-key", "").strip(" ")
+        if not presented:
+            raise Unauthenticated("key_missing", "Invalid api key")
+        return presented
+
+    def campaign(self, text: str) -> int:
+        """A whole number."""
+        return identifier(text, "campaign_id")
+
+    def refusal(self, error: Exception, operation: Operation | None) -> Refusal:
+        """Codes in capitals are the vendor's; an empty one stands for none."""
+        match error:
+            case Unauthenticated():
+                return Refusal(401, "", "Invalid api key")
+            case Forbidden():
+                return Refusal(403, "", _sentence(error.detail))
+            case NotFound():
+                return Refusal(404, *_MISSING.get(error.code, (error.code.upper(), _sentence(error.detail))))
+            case LimitReached():
+                headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
+                return Refusal(429, "", "Too many requests. Please try again later.", headers=headers)
+            case Conflict():
+                return Refusal(409, error.code.upper(), _sentence(error.detail))
+            case Invalid(code="body_too_large"):
+                return Refusal(413, "", _sentence(error.detail))
+            case Invalid():
+                return Refusal(400, "", _faults(error))
+            case _:
+                return Refusal(500, "UNKNOWN", f"Unknown error during {_called(operation)} call")
+
+    def render(self, refusal: Refusal, request: Request, operation: Operation | None) -> Response:
+        """One of the four shapes."""
+        status, message = refusal.status, refusal.message
+        is_first = (operation.path if operation else request.url.path.removeprefix(self.prefix)).startswith(f"{V1}/")
+        is_own = _OWN_CODE.fullmatch(refusal.code) is not None
+        if is_first:
+            code = refusal.code if refusal.code.startswith("E_") else _V1_CODES.get(status, "E_WRONG_PARAM")
+            code = "E_URL_NOT_FOUND" if refusal.code == "route_not_found" else code
+            return as_json({"status": {"status": "ERROR", "code": code, "msg": message}}, status)
+        if status >= 500:
+            return as_json({"type": "UNKNOWN", "message": message, "details": refusal.details}, status)
+        if is_own:
+            return as_json({"code": refusal.code, "message": message, "details": refusal.details}, status)
+        told = {"title": _TITLES.get(status, "Error"), "status": status, "detail": message}
+        return as_json({**told, "timestamp": moment(context_of(request).clock())}, status)
+
+    def unsupported(self, what: str) -> Refusal:
+        """409, which the vendor answers for what its API does not support."""
+        return Refusal(409, "", f"This is not supported here: {what}.")
+
+
+WOODPECKER = WoodpeckerDoor("woodpecker", "/woodpecker/rest", KEY_FORMS["woodpecker"])
+"""The door; the modules beside this one put the operations in."""
+
+
+def identifier(text: str, name: str) -> int:
+    """The number that a path or a parameter `name` gives. Raises a Refusal where it is none."""
+    number = int(text) if _ID.fullmatch(text) is not None else MAXIMUM_ID + 1
+    if number > MAXIMUM_ID:
+        raise Refusal(400, "", f"Value of {name} is incorrect.")
+    return number
+
+
+def moment(at: datetime) -> str:
+    """A time as YYYY-MM-DD HH:MM:SS in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _called(operation: Operation | None) -> str:
+    """An operation in words: its function's name."""
+    return getattr(operation.handler, "__name__", "this").replace("_", " ") if operation else "this"
+
+
+def _faults(error: CaesuraError) -> str:
+    problems = error.problems
+    if not problems:
+        return _sentence(error.detail)
+    told = [f"{one.pointer}: {one.detail}" if one.pointer else one.detail for one in problems]
+    return " ".join(_sentence(one) for one in told)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text[:1].upper()}{text[1:]}."
