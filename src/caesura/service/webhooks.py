@@ -138,11 +138,9 @@ async def change(
             before.extra if changes.extra is None else changes.extra,
             now,
         )
-        if before.active and not active:
+        if before.active != active:
             await store.cancel(tx, workspace_id, webhook_id, now)
-            await _tell(tx, row, "webhook.disabled", actor, now)
-        else:
-            await _tell(tx, row, "webhook.edited", actor, now)
+        await _tell(tx, row, "webhook.disabled" if before.active and not active else "webhook.edited", actor, now)
         return row
 
     return await database.run(work)
@@ -207,7 +205,7 @@ async def send(
 
     async def work(tx: Connection) -> DeliveryRow:
         row = await _lock(tx, workspace_id, form.dialect, webhook_id)
-        _must_be_active(row)
+        must_be_active(row)
         key = f"test_{webhook_id}_{now:%Y%m%d%H%M%S%f}"
         body = form.body([Notice(workspace_id, key, name, data, now)])
         delivery = NewDelivery(webhook_id, key, name, (), None, None, body)
@@ -227,7 +225,7 @@ async def resend(
     """
 
     async def work(tx: Connection) -> DeliveryRow:
-        _must_be_active(await _lock(tx, workspace_id, dialect, webhook_id))
+        must_be_active(await _lock(tx, workspace_id, dialect, webhook_id))
         repeated = await store.repeat(tx, workspace_id, webhook_id, delivery_id, now)
         if repeated is None:
             raise NotFound("delivery_not_found", "there is no such delivery of this webhook")
@@ -300,7 +298,8 @@ def _check_description(text: str | None) -> None:
         raise Invalid.of(Problem("description_length", detail, pointer="/description"))
 
 
-def _must_be_active(row: WebhookRow) -> None:
+def must_be_active(row: WebhookRow) -> None:
+    """Raises Conflict `webhook_disabled`."""
     if not row.active:
         raise Conflict("webhook_disabled", "this webhook is disabled: enable it first", "disabled", ("enable",))
 

@@ -196,7 +196,7 @@ async def add_deliveries(
         [one.webhook_id for one in deliveries],
         [one.key for one in deliveries],
         [one.name for one in deliveries],
-        [list(one.event_ids) for one in deliveries],
+        [",".join(map(str, one.event_ids)) for one in deliveries],
         [one.campaign_id for one in deliveries],
         [one.enrollment_id for one in deliveries],
         [one.body for one in deliveries],

@@ -520,10 +520,13 @@ create table webhook_delivery (
     check ((state = 'pending') = (due_at is not null)),
     check ((state = 'pending') = (settled_at is null))
 );
--- the sweep: whose time has come?
-create index webhook_delivery_due on webhook_delivery (due_at) where state = 'pending';
--- what comes next for one webhook, in the order of what happened
-create index webhook_delivery_next on webhook_delivery (workspace_id, webhook_id, id) where state = 'pending';
+-- the sweep: for which webhooks has the time come?
+create index webhook_delivery_due on webhook_delivery (workspace_id, webhook_id, due_at) where state = 'pending';
+-- what comes next for one webhook: in its first attempts, in the order of what happened; after these, by time
+create index webhook_delivery_first on webhook_delivery (workspace_id, webhook_id, id)
+    where state = 'pending' and attempts < 2;
+create index webhook_delivery_later on webhook_delivery (workspace_id, webhook_id, due_at)
+    where state = 'pending' and attempts >= 2;
 -- the log of one webhook, newest first; and what is old enough to go
 create index webhook_delivery_log on webhook_delivery (workspace_id, webhook_id, id);
 create index webhook_delivery_age on webhook_delivery (created_at);

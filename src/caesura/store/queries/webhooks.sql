@@ -65,8 +65,8 @@ where workspace_id = $1 and webhook_id = $2 and state = 'pending'
 insert into webhook_delivery (workspace_id, webhook_id, key, name, event_ids, campaign_id, enrollment_id, body, due_at,
   created_at)
 select $1, d.webhook_id, d.key, d.name,
-  array(select jsonb_array_elements_text(d.event_ids)::bigint), d.campaign_id, d.enrollment_id, d.body, $9, $9
-from unnest($2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::bigint[], $7::bigint[], $8::bytea[])
+  string_to_array(d.event_ids, ',')::bigint[], d.campaign_id, d.enrollment_id, d.body, $9, $9
+from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bytea[])
   with ordinality as d(webhook_id, key, name, event_ids, campaign_id, enrollment_id, body, place)
 order by d.place
 returning id

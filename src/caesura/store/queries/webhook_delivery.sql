@@ -1,0 +1,144 @@
+-- name: behind
+-- Workspaces with webhooks whose log has gone on.
+select c.workspace_id from webhook_cursor c
+where exists (select from webhook w where w.workspace_id = c.workspace_id and w.active)
+  and exists (
+    select from event e
+    where e.workspace_id = c.workspace_id and (e.transaction_id, e.id) > (c.transaction_id, c.event_id)
+      and e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+  )
+order by c.workspace_id
+
+-- name: lock_cursor
+-- The right to go on in one workspace; nothing while another server does it.
+select transaction_id, event_id from webhook_cursor where workspace_id = $1 for update skip locked
+
+-- name: active
+-- Whom a workspace tells.
+select * from webhook where workspace_id = $1 and active order by id
+
+-- name: news
+-- The log after a place, in the order of transactions; stops before what a running one may still put in between.
+select transaction_id, workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
+from event
+where workspace_id = $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot()) and (transaction_id, id) > ($2, $3)
+order by transaction_id, id
+limit $4
+
+-- name: move_cursor
+-- So far, all that is to be told has become deliveries.
+update webhook_cursor set transaction_id = $2, event_id = $3 where workspace_id = $1
+
+-- name: one_at
+-- The first event from an id on.
+select id, at from event where workspace_id = $1 and id >= $2 order by id limit 1
+
+-- name: last_id
+-- The newest event's id.
+select max(id) from event where workspace_id = $1
+
+-- name: between
+-- The log of a span of time, out of a span of ids, in the order of transactions.
+select transaction_id, workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
+from event
+where workspace_id = $1 and id >= $2 and id < $3 and at >= $4 and at < $5
+  and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+order by transaction_id, id
+limit $6
+
+-- name: named
+-- These events, in the order of transactions.
+select transaction_id, workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
+from event
+where workspace_id = $1 and id = any($2::bigint[])
+order by transaction_id, id
+
+-- name: fact_workspace
+-- The workspace itself.
+select * from workspace where id = $1
+
+-- name: fact_campaigns
+-- The campaigns that events name.
+select * from campaign where workspace_id = $1 and id = any($2::bigint[])
+
+-- name: fact_steps
+-- Their steps, in order.
+select * from step where workspace_id = $1 and campaign_id = any($2::bigint[]) order by campaign_id, number
+
+-- name: fact_leads
+-- The leads that events name.
+select * from lead where workspace_id = $1 and id = any($2::bigint[])
+
+-- name: fact_mailboxes
+-- The mailboxes that events name; the caller takes the secrets out.
+select * from mailbox where workspace_id = $1 and id = any($2::bigint[])
+
+-- name: fact_enrollments
+-- The enrollments that events name.
+select * from enrollment where workspace_id = $1 and id = any($2::bigint[])
+
+-- name: fact_messages
+-- The messages that events name.
+select m.* from unnest($2::bigint[], $3::smallint[]) as named(enrollment_id, step)
+join message m on m.workspace_id = $1 and m.enrollment_id = named.enrollment_id and m.step = named.step
+
+-- name: due
+-- Webhooks to which something is to be sent now.
+select w.workspace_id, w.id from webhook w
+where w.active and exists (
+  select from webhook_delivery d
+  where d.workspace_id = w.workspace_id and d.webhook_id = w.id and d.state = 'pending' and d.due_at <= $1
+)
+
+-- name: webhook
+-- The webhook that a job is about, unless it was disabled or deleted meanwhile.
+select * from webhook where workspace_id = $1 and id = $2 and active
+
+-- name: first
+-- The oldest deliveries of a webhook that are in their first attempts, due or not.
+select id, campaign_id, enrollment_id, due_at from webhook_delivery
+where workspace_id = $1 and webhook_id = $2 and state = 'pending' and attempts < 2
+order by id
+limit $3
+
+-- name: later
+-- Those due after that.
+select id from webhook_delivery
+where workspace_id = $1 and webhook_id = $2 and state = 'pending' and attempts >= 2 and due_at <= $3
+order by due_at
+limit $4
+
+-- name: parcels
+-- What is sent of these deliveries.
+select id, key, name, body, attempts from webhook_delivery
+where workspace_id = $1 and id = any($2::bigint[]) and state = 'pending'
+order by id
+
+-- name: add_attempts
+-- How attempts went.
+insert into webhook_attempt (workspace_id, webhook_id, delivery_id, number, at, duration_ms, status_code, error, response)
+select $1, $2, a.delivery_id, a.number, a.at, a.duration_ms, a.status_code, a.error, a.response
+from unnest($3::bigint[], $4::smallint[], $5::timestamptz[], $6::int[], $7::smallint[], $8::text[], $9::bytea[])
+  as a(delivery_id, number, at, duration_ms, status_code, error, response)
+
+-- name: settle
+-- What became of deliveries by their attempt; one that was cancelled, or noted by another, stays as it is.
+update webhook_delivery d
+set state = s.state, attempts = s.number, due_at = s.due_at, settled_at = case when s.due_at is null then $6::timestamptz end
+from unnest($2::bigint[], $3::smallint[], $4::text[], $5::timestamptz[]) as s(id, number, state, due_at)
+where d.workspace_id = $1 and d.id = s.id and d.state = 'pending' and d.attempts = s.number - 1
+
+-- name: set_last
+-- How it went last, for whoever looks at the webhook.
+update webhook set last_status = $3, last_at = $4 where workspace_id = $1 and id = $2
+
+-- name: prune
+-- Old entries of the log, some at a time.
+delete from webhook_delivery
+where (workspace_id, id) in (select workspace_id, id from webhook_delivery where created_at < $1 limit $2)
+
+-- name: prune_webhooks
+-- Webhooks that were deleted so long ago that nothing of their log is left.
+delete from webhook w
+where w.deleted_at < $1
+  and not exists (select from webhook_delivery d where d.workspace_id = w.workspace_id and d.webhook_id = w.id)

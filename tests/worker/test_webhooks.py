@@ -1,0 +1,463 @@
+"""Webhooks over real HTTP: signed, in order, tried again, and safe from receivers of every kind."""
+
+import asyncio
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook, WebhookVerificationError
+from webhook_desk import KEYRING, Hooks, receiving
+
+from caesura.domain.destinations import Destinations
+from caesura.service import webhook_delivery, webhooks
+from caesura.service.webhooks import Changes
+from caesura.store.events import Entry
+from caesura.worker import webhooks as courier_module
+from caesura.worker.webhooks import AddressRefused, Courier, Resolver, guarded_socket
+
+
+@pytest.fixture
+def hooks(engine: Any) -> Hooks:
+    engine.now = datetime.now(UTC)  # whoever verifies a signature looks at the clock on the wall
+    return Hooks(engine)
+
+
+async def test_what_happens_is_told_and_signed_as_standard_webhooks_say(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        issued = await hooks.create(receiver.url, "campaign.paused")
+        await hooks.happen(Entry("campaign.paused", 12, data={"cause": "manual"}), "campaign.resumed")
+        assert await hooks.deliver() == 1
+    [got] = receiver.got
+    payload = Webhook(issued.secret).verify(got.body, dict(got.headers))
+    assert payload["type"] == "campaign.paused"
+    assert datetime.fromisoformat(payload["timestamp"]) == hooks.engine.now
+    assert payload["data"]["campaign_id"] == "cmp_12"
+    assert payload["data"]["data"] == {"cause": "manual"}
+    assert got.headers["Content-Type"] == "application/json"
+    [delivery] = await hooks.log(issued.row.id)
+    assert (delivery.state, delivery.attempts, delivery.status_code, delivery.error) == ("delivered", 1, 200, None)
+    assert got.headers["webhook-id"] == delivery.key == f"evt_{delivery.event_ids[0]}"
+    assert delivery.response == b"thank you"
+    row = await webhooks.get(hooks.database, hooks.workspace, "native", issued.row.id)
+    assert (row.last_status, row.last_at) == ("delivered", hooks.engine.now)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + "A" * 44).verify(got.body, dict(got.headers))
+
+
+async def test_both_secrets_sign_while_a_rotation_lasts(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        first = await hooks.create(receiver.url, "campaign.paused")
+        second = await webhooks.rotate(
+            hooks.database,
+            KEYRING,
+            hooks.forms["native"],
+            os.urandom,
+            hooks.workspace,
+            first.row.id,
+            "t",
+            hooks.engine.now - webhooks.ROTATION + timedelta(minutes=1),
+        )
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        hooks.engine.wait(minutes=2)
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+    during, after = receiver.got
+    for secret in (first.secret, second.secret):
+        Webhook(secret).verify(during.body, dict(during.headers))
+    Webhook(second.secret).verify(after.body, dict(after.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(first.secret).verify(after.body, dict(after.headers))
+
+
+async def test_retries_follow_the_plan_with_the_same_id_and_bytes_and_then_end(hooks: Hooks) -> None:
+    async with receiving(status=500) as receiver:
+        issued = await hooks.create(receiver.url, "campaign.paused")
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        plan = hooks.forms["native"].retries
+        for number, seconds in enumerate(plan, 2):
+            hooks.engine.wait(seconds=seconds - 0.1)
+            assert await hooks.deliver() == 0, f"attempt {number} came too early"
+            hooks.engine.wait(seconds=seconds * 0.1 + 0.2)
+            assert await hooks.deliver() == 1
+        hooks.engine.wait(days=30)
+        assert await hooks.deliver() == 0
+    assert len(receiver.got) == len(plan) + 1
+    assert len({(got.headers["webhook-id"], got.body) for got in receiver.got}) == 1
+    assert len({got.headers["webhook-timestamp"] for got in receiver.got}) == len(receiver.got)
+    [delivery] = await hooks.log(issued.row.id)
+    assert (delivery.state, delivery.attempts, delivery.due_at) == ("failed", len(receiver.got), None)
+    assert (await hooks.attempts(issued.row.id))[-1] == (10, 500, "http_error")
+    assert 2.9 < sum(plan) / 86_400 < 3.3
+
+
+async def test_a_receiver_that_mends_gets_it_at_the_next_attempt(hooks: Hooks) -> None:
+    async with receiving(status=503) as receiver:
+        issued = await hooks.create(receiver.url, "campaign.paused")
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        receiver.status = 204
+        hooks.engine.wait(seconds=6)
+        await hooks.deliver()
+    assert await hooks.attempts(issued.row.id) == [(1, 503, "http_error"), (2, 204, None)]
+
+
+async def test_retry_after_is_heeded(hooks: Hooks) -> None:
+    async def busy(_request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "60"})
+
+    async with receiving(answer=busy) as receiver:
+        await hooks.create(receiver.url, "campaign.paused")
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        hooks.engine.wait(seconds=59)
+        assert await hooks.deliver() == 0
+        hooks.engine.wait(seconds=2)
+        assert await hooks.deliver() == 1
+
+
+async def test_410_disables_the_webhook_and_that_is_told_to_others(hooks: Hooks) -> None:
+    async with receiving(status=410) as gone, receiving() as other:
+        first = await hooks.create(gone.url, "campaign.paused")
+        await hooks.create(other.url, "webhook.disabled")
+        await hooks.happen("campaign.paused")
+        await hooks.deliver(first.row.id)
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+    row = await webhooks.get(hooks.database, hooks.workspace, "native", first.row.id)
+    assert (row.active, row.disabled_cause) == (False, "unsubscribed")
+    assert len(gone.got) == 1
+    [told] = other.got
+    assert told.json["data"]["data"] == {"webhook_id": first.row.id, "cause": "unsubscribed"}
+
+
+async def test_one_that_was_disabled_is_told_only_what_happens_once_it_is_enabled(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused", active=False)).row
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        await webhooks.change(
+            hooks.database,
+            hooks.forms["native"],
+            hooks.destinations,
+            hooks.workspace,
+            row.id,
+            Changes(active=True),
+            None,
+            "t",
+            hooks.engine.now,
+        )
+        await hooks.deliver()
+        assert receiver.got == []
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        assert len(receiver.got) == 1
+
+
+async def test_a_replay_by_event_and_by_time_sends_the_same_id_again(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        began = hooks.engine.now
+        for _ in range(3):
+            hooks.engine.wait(minutes=1)
+            await hooks.happen("campaign.paused", "campaign.resumed")
+        await hooks.deliver()
+        log = await hooks.log(row.id)
+        replayed = [
+            await webhook_delivery.replay(
+                hooks.database, hooks.forms["native"], hooks.workspace, row.id, event_ids, span, hooks.engine.now
+            )
+            for event_ids, span in (
+                (log[1].event_ids, None),
+                (None, (began + timedelta(minutes=2), began + timedelta(minutes=3))),
+                (None, (began, began + timedelta(minutes=10))),
+            )
+        ]
+        assert replayed == [1, 1, 3]
+        await hooks.deliver()
+    ids = [got.headers["webhook-id"] for got in receiver.got]
+    assert sorted(ids[3:]) == sorted([ids[1], ids[1], *ids[:3]])
+    assert len({got.body for got in receiver.got}) == 3
+
+
+async def test_what_is_about_one_lead_comes_in_order_even_when_the_first_attempt_fails(hooks: Hooks) -> None:
+    failures = [True]
+
+    async def once(_request: web.Request) -> web.Response:
+        return web.Response(status=500 if failures and failures.pop() else 200)
+
+    async with receiving(answer=once) as receiver:
+        await hooks.create(receiver.url, "message.sent", "enrollment.finished")
+        await hooks.happen(
+            Entry("message.sent", 1, 10, 1), Entry("enrollment.finished", 1, 10), Entry("message.sent", 1, 11, 1)
+        )
+        await hooks.deliver()
+        hooks.engine.wait(seconds=6)
+        await hooks.deliver()
+    told = [(got.json["type"], got.json["data"]["enrollment_id"]) for got in receiver.got]
+    of_lead = [kind for kind, enrollment in told if enrollment == "enr_10"]
+    assert of_lead == ["message.sent", "message.sent", "enrollment.finished"]
+    assert told.index(("message.sent", "enr_11")) < 2
+
+
+async def test_many_events_are_all_told_once(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        await hooks.create(receiver.url, "message.sent")
+        await hooks.happen(*(Entry("message.sent", 1, number, 1) for number in range(1, 1202)))
+        assert await hooks.deliver() == 1201
+        assert await hooks.deliver() == 0
+    told = [got.json["data"]["enrollment_id"] for got in receiver.got]
+    assert sorted(told) == sorted(f"enr_{number}" for number in range(1, 1202))
+
+
+async def slow(_request: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def trickle(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(600):
+        await response.write(b"x")
+        await asyncio.sleep(0.1)
+    return response
+
+
+async def huge(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Encoding": "gzip"})
+    await response.prepare(request)
+    for _ in range(10_000):
+        await response.write(b"x" * 10_000)
+    return response
+
+
+async def huge_headers(_request: web.Request) -> web.Response:
+    return web.Response(headers={"X-Big": "x" * 100_000})
+
+
+async def test_bad_receivers_harm_no_good_one(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(hooks.forms["native"]), "timeout", 1.0)
+    monkeypatch.setattr(courier_module, "BODY_SECONDS", 0.5)
+    dead = socket.create_server(("127.0.0.1", 0))
+    dead_url = f"http://127.0.0.1:{dead.getsockname()[1]}/"
+    dead.close()
+    async with (
+        receiving() as good,
+        receiving(answer=slow) as sleeping,
+        receiving(answer=trickle) as trickling,
+        receiving(answer=huge) as big,
+        receiving(answer=huge_headers) as headers,
+        receiving(answer=redirect_to(good.url)) as redirecting,
+    ):
+        urls = {
+            "good": good.url,
+            "slow": sleeping.url,
+            "trickle": trickling.url,
+            "huge": big.url,
+            "headers": headers.url,
+            "redirect": redirecting.url,
+            "dead": dead_url,
+        }
+        ids = {name: (await hooks.create(url, "campaign.paused")).row.id for name, url in urls.items()}
+        await hooks.happen(*(Entry("campaign.paused", number) for number in range(1, 6)))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await hooks.deliver()
+        assert loop.time() - began < 15
+    assert len(good.got) == 5
+    outcomes = {name: {(status, error) for _, status, error in await hooks.attempts(one)} for name, one in ids.items()}
+    assert outcomes == {
+        "good": {(200, None)},
+        "slow": {(None, "timeout")},
+        "trickle": {(200, None)},
+        "huge": {(200, None)},
+        "headers": {(None, "answer_malformed")},
+        "redirect": {(307, "redirected")},
+        "dead": {(None, "connection_refused")},
+    }
+    [kept, *_] = await hooks.log(ids["huge"])
+    assert kept.response is not None
+    assert 0 < len(kept.response) <= courier_module.RESPONSE_BYTES
+
+
+def redirect_to(url: str) -> Any:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": url})
+
+    return answer
+
+
+async def test_a_slow_receiver_gets_few_requests_at_a_time(hooks: Hooks) -> None:
+    at_once, most = 0, 0
+
+    async def counted(_request: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.05)
+        at_once -= 1
+        return web.Response()
+
+    async with receiving(answer=counted) as receiver:
+        await hooks.create(receiver.url, "message.sent")
+        await hooks.happen(*(Entry("message.sent", 1, number, 1) for number in range(1, 30)))
+        await hooks.deliver()
+    assert most == courier_module.PER_WEBHOOK
+
+
+@pytest.mark.parametrize("host", ["hooks.test", "127.0.0.1", "[::1]", "localhost", "[::ffff:127.0.0.1]", "2130706433"])
+async def test_a_host_inside_is_never_reached(hooks: Hooks, host: str) -> None:
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        # Whoever runs the server takes back what was named; the URL is one that could not be made any more.
+        await hooks.engine.rows("update webhook set url = $1", f"https://{host}:{receiver.port}/")
+        hooks.destinations = Destinations()
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        assert receiver.got == []
+    [(_, status, error)] = await hooks.attempts(row.id)
+    assert status is None
+    assert error in {"address_refused", "dns_failure", "url_invalid"}
+
+
+async def test_a_name_that_changes_its_address_is_looked_at_each_time_and_never_reached_inside(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["203.0.113.9", "127.0.0.1", "127.0.0.1"])
+    asked: list[str] = []
+    connected: list[str] = []
+
+    def rebinding(host: str, port: int, *_rest: Any, **_more: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    def pretend_open(address: str) -> bool:
+        return address == "203.0.113.9"
+
+    real = courier_module.guarded_socket
+
+    def watched(info: Any) -> socket.socket:
+        connected.append(info[4][0])
+        made = real(info)
+        made.close()
+        raise ConnectionRefusedError("not in a test")
+
+    monkeypatch.setattr(courier_module.socket, "getaddrinfo", rebinding)
+    monkeypatch.setattr(courier_module, "is_open", pretend_open)
+    monkeypatch.setattr(courier_module, "guarded_socket", watched)
+    row = (await hooks.create("https://rebind.example/", "campaign.paused")).row
+    await hooks.happen("campaign.paused")
+    async with hooks.courier() as courier:
+        await hooks.fan_out()
+        await courier.deliver(hooks.workspace, row.id)
+        hooks.engine.wait(seconds=6)
+        await courier.deliver(hooks.workspace, row.id)
+    assert asked == ["rebind.example"] * 2  # once for each connection: what was looked at is what is connected to
+    assert connected == ["203.0.113.9"]
+    assert [error for _, _, error in await hooks.attempts(row.id)] == ["connection_refused", "address_refused"]
+
+
+async def test_a_name_with_one_address_inside_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(host: str, port: int, *_rest: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in ("8.8.8.8", "10.0.0.1")]
+
+    monkeypatch.setattr(courier_module.socket, "getaddrinfo", both)
+    resolver = Resolver()
+    with pytest.raises(AddressRefused):
+        await resolver.resolve("both.example", 443)
+    await resolver.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "64:ff9b::1"]
+)
+def test_no_socket_is_made_to_an_address_inside_whoever_asked(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with pytest.raises(AddressRefused):
+        guarded_socket((family, socket.SOCK_STREAM, 6, "", (address, 443)))
+
+
+async def test_a_door_that_cannot_put_an_event_into_words_misses_that_one_only(hooks: Hooks) -> None:
+    class Stumbling(type(hooks.forms["native"])):
+        def translate(self, event: Any, facts: Any) -> Any:
+            if event.kind == "campaign.resumed":
+                raise KeyError("a fault of a door")
+            return super().translate(event, facts)
+
+        def body(self, notices: Any) -> bytes:
+            if notices[0].name == "campaign.stopped":
+                raise TypeError("another")
+            made: bytes = super().body(notices)
+            return made
+
+    hooks.forms = {"native": Stumbling()}
+    async with receiving() as receiver:
+        await hooks.create(receiver.url)
+        await hooks.happen("campaign.resumed", "campaign.stopped", "campaign.paused")
+        await hooks.deliver()
+    assert [got.json["type"] for got in receiver.got] == ["campaign.paused"]
+
+
+async def test_a_door_that_batches_gets_one_event_of_one_campaign_in_each_request(hooks: Hooks) -> None:
+    class Batching(type(hooks.forms["native"])):
+        batch = 100
+
+        def body(self, notices: Any) -> bytes:
+            import msgspec
+
+            return msgspec.json.encode([{"type": one.name, "lead": one.enrollment_id} for one in notices])
+
+    hooks.forms = {"native": Batching()}
+    async with receiving() as receiver:
+        await hooks.create(receiver.url, "message.sent", "message.rejected")
+        await hooks.happen(
+            *(Entry("message.sent", 1, number, 1) for number in range(1, 151)),
+            Entry("message.rejected", 1, 500, 1),
+            Entry("message.sent", 2, 600, 1),
+        )
+        await hooks.deliver()
+    sizes = sorted((got.json[0]["type"], len(got.json)) for got in receiver.got)
+    assert sizes == [("message.rejected", 1), ("message.sent", 1), ("message.sent", 50), ("message.sent", 100)]
+
+
+async def test_two_couriers_note_one_attempt_once(hooks: Hooks) -> None:
+    """As when a job is begun again elsewhere: at least once on the wire, and one line of state."""
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await hooks.happen("campaign.paused")
+        await hooks.fan_out()
+        async with hooks.courier() as first, hooks.courier() as second:
+            await asyncio.gather(*(one.deliver(hooks.workspace, row.id) for one in (first, second)))
+    [delivery] = await hooks.log(row.id)
+    assert (delivery.state, delivery.attempts) == ("delivered", 1)
+    assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
+
+
+async def test_a_courier_that_stops_begins_nothing_more(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await hooks.happen("campaign.paused")
+        await hooks.fan_out()
+        async with hooks.courier() as courier:
+            assert isinstance(courier, Courier)
+            courier.stop()
+            assert await courier.deliver(hooks.workspace, row.id) == 0
+    assert receiver.got == []
+
+
+async def test_old_deliveries_are_forgotten(hooks: Hooks) -> None:
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        hooks.engine.wait(days=29)
+        await webhook_delivery.prune(hooks.database, hooks.engine.now)
+        assert len(await hooks.log(row.id)) == 1
+        hooks.engine.wait(days=2)
+        await webhook_delivery.prune(hooks.database, hooks.engine.now)
+        assert await hooks.log(row.id) == []
