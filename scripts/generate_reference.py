@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference import errors, events, rules, surface
+from reference import doors, errors, events, rules, surface
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "campaign-file.md": surface.campaign_file,
     "commands.md": surface.commands,
+    "doors.md": doors.doors_page,
     "errors.md": errors.error_codes,
     "events.md": events.event_kinds,
     "reasons.md": rules.reasons_page,
