@@ -1,0 +1,92 @@
+-- name: campaigns
+-- Campaigns in one of these statuses, those among the given ids, with a part of their name: newest first.
+select * from campaign
+where workspace_id = $1 and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
+  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
+order by id desc
+limit $6 offset $7
+
+-- name: count_campaigns
+-- How many of these there are.
+select count(*) from campaign
+where workspace_id = $1 and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
+  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
+
+-- name: leads
+-- Leads on a list, made after a time, with a part of their address or name: newest first, unless the store says else.
+select l.* from lead l
+where l.workspace_id = $1
+  and ($2::text is null or strpos(l.address_key, $2) > 0
+    or strpos(lower(concat_ws(' ', l.fields ->> 'first_name', l.fields ->> 'last_name', l.fields ->> 'full_name')), $2) > 0)
+  and ($3::bigint is null
+    or exists (select from lead_list_member m where m.workspace_id = $1 and m.list_id = $3 and m.lead_id = l.id))
+  and ($4::timestamptz is null or l.created_at >= $4)
+  and ($5::timestamptz is null or l.created_at < $5)
+order by l.id desc
+limit $6 offset $7
+
+-- name: count_leads
+-- How many of these there are.
+select count(*) from lead l
+where l.workspace_id = $1
+  and ($2::text is null or strpos(l.address_key, $2) > 0
+    or strpos(lower(concat_ws(' ', l.fields ->> 'first_name', l.fields ->> 'last_name', l.fields ->> 'full_name')), $2) > 0)
+  and ($3::bigint is null
+    or exists (select from lead_list_member m where m.workspace_id = $1 and m.list_id = $3 and m.lead_id = l.id))
+  and ($4::timestamptz is null or l.created_at >= $4)
+  and ($5::timestamptz is null or l.created_at < $5)
+
+-- name: lists
+-- Lists with a part of their name, newest first, each with the number of its leads.
+select l.*, (select count(*) from lead_list_member m where m.workspace_id = $1 and m.list_id = l.id) as leads
+from lead_list l
+where l.workspace_id = $1 and ($2::text is null or strpos(lower(l.name), $2) > 0)
+order by l.id desc
+limit $3 offset $4
+
+-- name: count_lists
+-- How many of these there are.
+select count(*) from lead_list where workspace_id = $1 and ($2::text is null or strpos(lower(name), $2) > 0)
+
+-- name: enrollments
+-- A campaign's enrollments in one of these states and for one of these causes, newest first.
+select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
+where e.workspace_id = $1 and e.campaign_id = $2
+  and ($3::text[] is null or e.state = any($3)) and ($4::text[] is null or e.cause = any($4))
+  and ($5::text[] is null or e.cause is null or e.cause <> all($5))
+  and ($6::boolean is null or (e.step > 1) = $6)
+order by e.id desc
+limit $7 offset $8
+
+-- name: count_enrollments
+-- How many of these there are.
+select count(*) from enrollment e
+where e.workspace_id = $1 and e.campaign_id = $2
+  and ($3::text[] is null or e.state = any($3)) and ($4::text[] is null or e.cause = any($4))
+  and ($5::text[] is null or e.cause is null or e.cause <> all($5))
+  and ($6::boolean is null or (e.step > 1) = $6)
+
+-- name: webhooks
+-- A door's webhooks, newest first.
+select * from webhook
+where workspace_id = $1 and dialect = $2 and deleted_at is null
+order by id desc
+limit $3 offset $4
+
+-- name: count_webhooks
+-- How many of these there are.
+select count(*) from webhook where workspace_id = $1 and dialect = $2 and deleted_at is null
+
+-- name: keys
+-- A door's keys, revoked ones only if asked for, with a part of their label: newest first.
+select * from api_key
+where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
+  and ($4::text is null or strpos(lower(label), $4) > 0)
+order by id desc
+limit $5 offset $6
+
+-- name: count_keys
+-- How many of these there are.
+select count(*) from api_key
+where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
+  and ($4::text is null or strpos(lower(label), $4) > 0)
