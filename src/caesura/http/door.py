@@ -226,6 +226,10 @@ class Door(ABC):
         """The vendor's headers that say where a key stands; none unless it documents some."""
         return {}
 
+    async def respond(self, call: Call) -> Response:
+        """Runs the operation, once all else is in order and the whole request is here."""
+        return await call.operation.handler(call)
+
     def _endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             headers: dict[str, str] = {}
@@ -254,12 +258,12 @@ class Door(ABC):
             raise Forbidden("key_restricted", "this key is for single campaigns only")
         body = await self._body(call)
         if not operation.idempotent:
-            return await operation.handler(call)
+            return await self.respond(call)
         request = call.request
 
         async def respond() -> Response:
             try:
-                return await operation.handler(call)
+                return await self.respond(call)
             except (CaesuraError, Refusal) as error:
                 return self._refused(error, request, operation, call.headers)
 

@@ -17,10 +17,13 @@ from caesura.domain.errors import (
     Unauthenticated,
 )
 from caesura.http.context import context_of
-from caesura.http.door import Door, Operation, Refusal, as_json
+from caesura.http.door import Call, Door, Operation, Refusal, as_json
 from caesura.http.key_forms import KEY_FORMS
+from caesura.http.turns import Turns, turn
 
 V1 = "/v1"
+TURNS = Turns(active=1, queued=6, wait=15.0)
+"""The vendor's limit: it counts calls under way in an account, not calls in a time."""
 MAXIMUM_ID = 2**63 - 1
 
 # A code in capitals is the vendor's own, and has the shape of errors with a code.
@@ -67,6 +70,12 @@ class WoodpeckerDoor(Door):
     def campaign(self, text: str) -> int:
         """A whole number."""
         return identifier(text, "campaign_id")
+
+    async def respond(self, call: Call) -> Response:
+        """In its turn among the calls of the workspace; it may have waited, so it has another now."""
+        async with turn(call.context.database, call.context.clock, call.workspace_id, self.name, TURNS):
+            call.now = call.context.clock()
+            return await super().respond(call)
 
     def refusal(self, error: Exception, operation: Operation | None) -> Refusal:
         """Codes in capitals are the vendor's; an empty one stands for none."""

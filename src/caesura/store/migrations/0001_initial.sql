@@ -548,3 +548,15 @@ create table webhook_attempt (
 );
 create index webhook_attempt_log on webhook_attempt (workspace_id, webhook_id, id);
 create index webhook_attempt_delivery on webhook_attempt (workspace_id, delivery_id);
+
+-- Calls that are under way or wait for their turn, where only so many of a workspace may be at a time. One row, so that
+-- each change is one statement. Unlogged: after a crash of the database nobody waits any more.
+create unlogged table call_queue (
+    workspace_id integer not null references workspace,
+    name text not null,
+    last_ticket bigint not null,
+    tickets bigint[] not null,              -- in the order of coming: the first ones are under way
+    leases timestamptz[] not null,          -- until when each counts, in the same order
+    primary key (workspace_id, name),
+    check (cardinality(tickets) = cardinality(leases))
+) with (fillfactor = 50);
