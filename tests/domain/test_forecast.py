@@ -87,3 +87,10 @@ def test_new_leads_have_a_quota_of_their_own_and_what_was_opened_today_counts() 
 def test_a_sequence_that_goes_beyond_fourteen_days_ends_there() -> None:
     found = days([(NOW, 1)], [mailbox()], delays=(0, *(DAY,) * 20))
     assert len(found) == 14 and {sent for _, _, _, sent, _ in found} == {1}
+
+
+def test_the_gap_of_a_campaign_bounds_what_goes_on_a_day_over_all_its_mailboxes() -> None:
+    limits = CampaignLimits(ZONE, gap_seconds=3_600)
+    assert (
+        days([(NOW, 30)], [mailbox(), mailbox()], limits)[0][2] == days([(NOW, 30)], [mailbox(gap_seconds=3_600)])[0][2]
+    )

@@ -542,6 +542,28 @@ def test_a_campaign_waits_for_the_next_day(campaign: CampaignLimits, load: Load,
     assert ask_campaign(NOON, campaign, load) == WaitUntil(MIDNIGHT, reason)
 
 
+def test_a_campaign_keeps_its_gap_and_lets_one_message_go_at_a_time() -> None:
+    campaign = quotas(gap_seconds=30, daily_total=50)
+    load = spend_campaign(NOON, campaign, Load(), 1, 0)
+    assert load == Load(TODAY, 1, 0, NOON + 30 * SECOND)
+    assert ask_campaign(NOON + 29 * SECOND, campaign, load) == WaitUntil(NOON + 30 * SECOND, Reason.CAMPAIGN_GAP)
+    assert ask_campaign(NOON + 30 * SECOND, campaign, load) == CampaignRoom(1, 1)
+    # One that was taken away is not waited for.
+    assert ask_campaign(NOON, quotas(), load) == CampaignRoom(None, None)
+
+
+def test_what_holds_a_campaign_longest_is_named_before_its_gap() -> None:
+    load = Load(TODAY, 50, 0, NOON + 30 * SECOND)
+    answer = ask_campaign(NOON, quotas(gap_seconds=30, daily_total=50), load)
+    assert answer == WaitUntil(MIDNIGHT, Reason.CAMPAIGN_DAILY_TOTAL)
+
+
+@pytest.mark.parametrize("gap", [-1.0, float("nan"), float("inf"), 604_801.0])
+def test_a_bad_gap_of_a_campaign_is_refused(gap: float) -> None:
+    with pytest.raises(Invalid):
+        quotas(gap_seconds=gap)
+
+
 def test_outside_its_window_a_campaign_waits_for_the_opening() -> None:
     assert ask_campaign(FRIDAY_EVENING, quotas(), Load(), OFFICE) == WaitUntil(MONDAY_MORNING, Reason.OUTSIDE_WINDOW)
 
@@ -714,6 +736,7 @@ campaigns = st.builds(
     daily_new=st.none() | st.integers(0, 30),
     daily_total=st.none() | st.integers(1, 60),
     gradual=st.none() | ramps,
+    gap_seconds=st.sampled_from((0, 0, 30, 600, 86_400)),
 )
 
 
@@ -737,6 +760,7 @@ def test_no_campaign_passes_its_quotas(
     now, load = start, Load()
     totals: Counter[date] = Counter()
     opened: Counter[date] = Counter()
+    latest: datetime | None = None
     for seconds, new, follow_ups, patient in moves:
         now += timedelta(seconds=seconds)
         answer = decide_campaign(now, window, zone, campaign, load)
@@ -751,6 +775,10 @@ def test_no_campaign_passes_its_quotas(
         new = new if answer.openings is None else min(new, answer.openings)
         new = new if answer.total is None else min(new, answer.total - follow_ups)
         load = spend_campaign(now, campaign, load, follow_ups + new, new)
+        if campaign.gap_seconds and follow_ups + new:
+            assert follow_ups + new == 1
+            assert latest is None or now - latest >= campaign.gap_seconds * SECOND
+            latest = now
         totals[local_day(campaign.zone, now)] += follow_ups + new
         opened[local_day(campaign.zone, now)] += new
     for day, count in totals.items():

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     pacing_checks.daily_limits_are_kept,
     pacing_checks.campaign_quotas_are_kept,
     pacing_checks.gaps_are_kept,
+    pacing_checks.campaign_gaps_are_kept,
     pacing_checks.rates_are_kept,
     pacing_checks.delays_are_kept,
     pacing_checks.retries_wait,

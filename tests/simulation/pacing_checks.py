@@ -126,6 +126,26 @@ def gaps_are_kept(world: "World") -> Iterator[Violation]:
                 )
 
 
+def campaign_gaps_are_kept(world: "World") -> Iterator[Violation]:
+    """A campaign's messages are its gap apart, whichever mailbox they leave from, and leave one at a time."""
+    history = world.history
+    for place, campaign in enumerate(world.campaign_ids):
+        gap = timedelta(seconds=world.definitions[place]["limits"].get("gap_seconds", 0))
+        if not gap:
+            continue
+        marks = sorted((one for one in history.marks if one.campaign == campaign), key=lambda one: one.moment.commit)
+        for first, second in pairwise(marks):
+            if history.elapsed(first.moment.at, second.moment.at) < gap - _TOLERANCE:
+                yield Violation("campaign-gap", f"{second} too soon after {first}")
+        arrivals = [
+            one for one in history.arrivals if one.was_in_transit and one.mark and one.mark.campaign == campaign
+        ]
+        for earlier, later in pairwise(arrivals):
+            if history.elapsed(earlier.at, later.at) < gap - _TOLERANCE:
+                detail = f"campaign {campaign} delivered {later.mark} {later.at - earlier.at} after the last"
+                yield Violation("campaign-gap", detail)
+
+
 def rates_are_kept(world: "World") -> Iterator[Violation]:
     """However one looks, a mailbox marks no more than its bucket and its rate allow."""
     history = world.history

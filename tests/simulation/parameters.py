@@ -98,6 +98,11 @@ def draw(seed: int) -> Parameters:
     # Two windows that never meet would leave nothing to simulate: mailboxes have them, or campaigns.
     is_boxes = random.random() < 0.15
     campaigns = tuple(_campaign(random, number, zone, pace, start, not is_boxes) for number in range(count))
+    # Drawn apart, so that the worlds of all seeds stay as they were but for it.
+    gaps = Random(f"{seed}/gaps")
+    for campaign in campaigns:
+        if gaps.random() < 0.15:
+            campaign["limits"]["gap_seconds"] = gaps.choice((5, 60, 900))
     pools = tuple(tuple(sorted(random.sample(range(boxes), random.randint(1, boxes)))) for _ in range(count))
     late = random.choice((0, 0, 1, 3))
     return Parameters(

@@ -242,6 +242,21 @@ BUGS: tuple[Bug, ...] = (
         "not in 200 worlds. A test of the service has it",
     ),
     _bug(
+        "the gap of a campaign is forgotten",
+        PACING,
+        "if limits.gap_seconds:\n        total",
+        "if limits.gap_seconds < 0:\n        total",
+        Change(EFFECTS, "if limits.gap_seconds and", "if limits.gap_seconds < 0 and"),
+    ),
+    _bug(
+        "the gap of a campaign does not wait for what is in transit",
+        EFFECTS,
+        "if limits.gap_seconds and",
+        "if limits.gap_seconds < 0 and",
+        note="a server must be slower than the gap while the campaign has another mailbox; "
+        "not in 150 worlds. A test of the service has it",
+    ),
+    _bug(
         "the rate lets twice as much go", PACING, "interval = ceil(count * 1_000_000", "interval = ceil(count * 500_000"
     ),
     _bug(

@@ -58,7 +58,8 @@ select min(at) from (
   union all select min(resume_at) from campaign where status = 'paused'
   union all select min(starts_at) from campaign where status = 'scheduled'
   union all select min(greatest(ready_at, wait_until, busy_until)) from mailbox_pace
-    where greatest(ready_at, wait_until, busy_until) > $1) as known
+    where greatest(ready_at, wait_until, busy_until) > $1
+  union all select min(ready_at) from campaign_pace where ready_at > $1) as known
 """
 _IS_ANYTHING_DUE = """
 select exists (select from enrollment where state = 'waiting' and not_before <= $1)

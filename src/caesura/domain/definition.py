@@ -134,11 +134,19 @@ class StepDefinition(Definition):
 
 
 class CampaignLimits(Definition):
-    """How much the campaign may send on one day, over all its mailboxes."""
+    """How much the campaign may send, over all its mailboxes."""
 
     daily_new: Count | None = Field(default=None, description="First messages a day.", examples=[100])
     daily_total: Count | None = Field(default=None, description="Messages a day, follow-ups included.", examples=[400])
     gradual: Growth | None = Field(default=None, description="Messages a day, growing from day to day (gradual mode).")
+    gap_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=86_400,
+        description="Least time between two messages of the campaign, in seconds, whichever mailbox they leave from; "
+        "above 0, they leave one at a time.",
+        examples=[30],
+    )
 
 
 class UnsubscribeDefinition(Definition):
@@ -178,7 +186,7 @@ class CampaignDefinition(Definition):
     steps: Annotated[tuple[StepDefinition, ...], Field(strict=False)] = Field(
         default=(), max_length=MAXIMUM_STEPS, description="The sequence. A draft may have none."
     )
-    limits: CampaignLimits = Field(default=CampaignLimits(), description="Daily limits.")
+    limits: CampaignLimits = Field(default=CampaignLimits(), description="How much it may send.")
     on_unknown: Literal["continue", "hold"] = Field(
         default="continue",
         description="What becomes of a lead's later steps when the fate of a message cannot be known.",

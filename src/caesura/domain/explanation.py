@@ -54,6 +54,7 @@ _ORDER: tuple[frozenset[Reason], ...] = (
             Reason.CAMPAIGN_DAILY_NEW,
             Reason.CAMPAIGN_DAILY_TOTAL,
             Reason.GRADUAL,
+            Reason.CAMPAIGN_GAP,
         }
     ),
     frozenset({Reason.CLAIMED, Reason.NO_FREE_SLOT}),

@@ -153,6 +153,8 @@ def day_capacity(
     """
     gone = _used_on(day, used.campaign)
     quotas = [max(quota - gone, 0) for quota in (limits.daily_total, _ramped(limits, day)) if quota is not None]
+    if limits.gap_seconds:
+        quotas.append(1 + int(_open_seconds(window, zone, day, now) / limits.gap_seconds))
     total = 0
     for mailbox in mailboxes:
         seconds = min(_open_seconds(window, zone, day, now), _open_seconds(mailbox.window, zone, day, now))

@@ -124,6 +124,11 @@ def _check_quota(name: str, quota: int | None) -> None:
     _require(quota is None or 0 <= quota <= MAX_DAILY, "invalid_limit", f"{name} must be 0 to {MAX_DAILY}")
 
 
+def _check_seconds(name: str, seconds: float) -> None:
+    good = isfinite(seconds) and 0 <= seconds <= MAX_SECONDS
+    _require(good, "invalid_limit", f"{name} must be 0 to {MAX_SECONDS:.0f}")
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxLimits:
     """What one mailbox can bear. None: no such limit.
@@ -147,9 +152,7 @@ class MailboxLimits:
     def __post_init__(self) -> None:
         _check_quota("daily_cap", self.daily_cap)
         for name in ("gap_seconds", "jitter_seconds", "burst_seconds"):
-            seconds = getattr(self, name)
-            good = isfinite(seconds) and 0 <= seconds <= MAX_SECONDS
-            _require(good, "invalid_limit", f"{name} must be 0 to {MAX_SECONDS:.0f}")
+            _check_seconds(name, getattr(self, name))
         rate = self.rate_per_second
         # The slowest rate is one a week: slower is a daily cap's work.
         good = rate is None or (isfinite(rate) and 1 / MAX_SECONDS <= rate <= MAX_RATE)
@@ -178,8 +181,10 @@ class CampaignLimits:
     daily_new: int | None = None
     daily_total: int | None = None
     gradual: Ramp | None = None
+    gap_seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_seconds("gap_seconds", self.gap_seconds)
         _check_quota("daily_new", self.daily_new)
         _check_quota("daily_total", self.daily_total)
 
@@ -271,8 +276,8 @@ def decide_campaign(
     """Whether a campaign may send at `now` (aware), in `window` read in `zone`.
 
     To be asked next to `decide` for the mailbox: both must allow. The reason is OUTSIDE_WINDOW,
-    CAMPAIGN_DAILY_TOTAL or GRADUAL, and for new leads alone CAMPAIGN_DAILY_NEW. Where leads have their own
-    zones, pass an empty window here and ask `next_open` for each lead.
+    CAMPAIGN_DAILY_TOTAL, GRADUAL or CAMPAIGN_GAP, and for new leads alone CAMPAIGN_DAILY_NEW. Where leads have
+    their own zones, pass an empty window here and ask `next_open` for each lead.
     """
     now = in_utc(now)
     day = _counted_day(now, limits.zone, load)
@@ -284,7 +289,12 @@ def decide_campaign(
     if limits.daily_new is not None:
         news.append(_Quota(limits.daily_new, load.opened, Reason.CAMPAIGN_DAILY_NEW))
     total, total_wait = _daily(now, limits.zone, load.day, totals)
-    wait = _longest(now, window, zone, total_wait)
+    gap_wait = None
+    if limits.gap_seconds:
+        total = _smaller(total, 1)
+        if load.ready_at is not None and load.ready_at > now:
+            gap_wait = WaitUntil(in_utc(load.ready_at), Reason.CAMPAIGN_GAP)
+    wait = _longest(now, window, zone, total_wait, gap_wait)
     if wait:
         return wait
     openings, new_wait = _daily(now, limits.zone, load.day, news)
@@ -385,7 +395,12 @@ def spend_campaign(now: datetime, limits: CampaignLimits, load: Load, total: int
     if not 0 <= openings <= total:
         raise ValueError("openings are part of the total")
     counted = _count(now, limits.zone, load, total)
-    return replace(counted, opened=counted.opened + openings)
+    spent = replace(counted, opened=counted.opened + openings)
+    if not total or not limits.gap_seconds:
+        return spent
+    now = in_utc(now)
+    start = now if load.ready_at is None else max(now, in_utc(load.ready_at))
+    return replace(spent, ready_at=start + limits.gap_seconds * total * _SECOND)
 
 
 def _count(now: datetime, zone: ZoneInfo, load: Load, count: int) -> Load:

@@ -42,6 +42,17 @@ class CampaignPlan:
     unsubscribe_mailto: str | None
 
     @property
+    def is_paced(self) -> bool:
+        """Whether a mark has to reckon with its own quotas or gap at all."""
+        limits = self.limits
+        return (
+            limits.daily_new is not None
+            or limits.daily_total is not None
+            or limits.gradual is not None
+            or limits.gap_seconds > 0
+        )
+
+    @property
     def rules(self) -> tuple[StepRule, ...]:
         """The steps' rules, in order."""
         return tuple(step.rule for step in self.steps)

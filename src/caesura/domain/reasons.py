@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CAMPAIGN_DAILY_NEW = "campaign_daily_new"
     CAMPAIGN_DAILY_TOTAL = "campaign_daily_total"
     GRADUAL = "gradual"
+    CAMPAIGN_GAP = "campaign_gap"
     # the state of a campaign
     CAMPAIGN_DRAFT = "campaign_draft"
     CAMPAIGN_SCHEDULED = "campaign_scheduled"
@@ -90,6 +91,7 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.CAMPAIGN_DAILY_NEW: "The campaign has opened its new leads for today[, {limit}][; it goes on at {at}].",
     Reason.CAMPAIGN_DAILY_TOTAL: "The campaign has used its daily total[ of {limit}][; it goes on at {at}].",
     Reason.GRADUAL: "The campaign has used what gradual sending allows today[, {limit}][; it goes on at {at}].",
+    Reason.CAMPAIGN_GAP: "The campaign keeps its gap between two messages[; it goes on at {at}].",
     Reason.CAMPAIGN_DRAFT: "The campaign is a draft and has not been started.",
     Reason.CAMPAIGN_SCHEDULED: "The campaign is scheduled and has not begun[; it starts at {at}].",
     Reason.CAMPAIGN_PENDING_APPROVAL: "The campaign waits for somebody to approve its start.",

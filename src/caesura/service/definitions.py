@@ -149,6 +149,9 @@ async def edit(
             _timing(found.definition) != _timing(definition),
             now,
         )
+        longer = definition.limits.gap_seconds - found.definition.limits.gap_seconds
+        if longer:
+            await store.shift_gap(tx, workspace_id, campaign_id, longer)
         ids = _step_ids(found.definition, definition)
         await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition), ids)
         await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id)])

@@ -51,7 +51,7 @@ async def preview(database: Database, plans: Plans, workspace_id: int, campaign_
             Due(is_opening, campaign_time.to_real(clock, hour), step, count) for hour, step, is_opening, count in hours
         ]
         limits = begun(plan.limits, row.started_at, clock.offset.days, now)
-        day, count, opened = await sending.campaign_load(tx, workspace_id, campaign_id, lock=False)
+        day, count, opened, _ = await sending.campaign_load(tx, workspace_id, campaign_id, lock=False)
         paces = await mailboxes.paces(tx, workspace_id, list(usable))
         used = Used((day, count), {pace.mailbox_id: (pace.day, pace.used) for pace in paces}, opened)
         days = forecast(falling, plan.rules, list(usable.values()), limits, plan.window, plan.zone, now, used)

@@ -142,7 +142,7 @@ def _compile_step(step: StepDefinition, place: int) -> Step:
 def _campaign_limits(definition: CampaignDefinition, zone: ZoneInfo) -> CampaignLimits:
     limits = definition.limits
     gradual = _ramp(limits.gradual, date.min) if limits.gradual is not None else None
-    return CampaignLimits(zone, limits.daily_new, limits.daily_total, gradual)
+    return CampaignLimits(zone, limits.daily_new, limits.daily_total, gradual, limits.gap_seconds)
 
 
 def _ramp(growth: Any, started_on: date) -> Ramp:

@@ -12,7 +12,7 @@ from caesura.domain.lifecycle import EnrollmentState, MessageEvent, MessageState
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, Next, after_step
 from caesura.service.plans import Plans
-from caesura.service.sending.effects import entry, ready_after
+from caesura.service.sending.effects import campaign_ready_after, entry, ready_after
 from caesura.store import events, messages, recovery, workers
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -61,6 +61,9 @@ async def _lose(
     lost = await recovery.lose(tx, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in rows], cause, now)
     # They may have arrived a moment ago, so the gap counts from now.
     ends = [(key, None, 0, ready_after(mailbox, now)) for key, mailbox in sorted(mailboxes.items())]
+    ready_at = campaign_ready_after(plan, now)
+    if ready_at is not None:
+        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, None, 0, 0, ready_at)
     await store.refund_mailboxes(tx, plan.workspace_id, ends)
     effect = after_unknown(plan.hold_unknown)
     moves: list[tuple[int, int, Next, int | None]] = []

@@ -166,6 +166,11 @@ async def give_pool(tx: Connection, workspace_id: int, campaign_id: int, pool_id
     return _row(await tx.fetchrow(SQL["give_pool"], workspace_id, campaign_id, pool_id, now))
 
 
+async def shift_gap(tx: Connection, workspace_id: int, campaign_id: int, seconds: float) -> None:
+    """Moves the end of a campaign's gap by so many seconds."""
+    await tx.execute(SQL["shift_gap"], workspace_id, campaign_id, seconds)
+
+
 async def set_quiesced(tx: Connection, workspace_id: int, campaign_id: int, now: datetime) -> bool:
     """Notes that a campaign which is paused or being edited is quiet, if it is; whether this call did."""
     return await tx.fetchval(SQL["set_quiesced"], workspace_id, campaign_id, now) is not None

@@ -155,18 +155,30 @@ async def ready_for_follow_ups(
 
 async def campaign_load(
     tx: Connection, workspace_id: int, campaign_id: int, lock: bool
-) -> tuple[date | None, int, int]:
-    """(day, used, opened) of a campaign's quotas; `lock` keeps them for this transaction."""
+) -> tuple[date | None, int, int, datetime | None]:
+    """(day, used, opened) of a campaign's quotas, and the end of its gap; `lock` keeps them for this transaction."""
     query = SQL["lock_campaign_pace" if lock else "campaign_load"]
     row = await tx.fetchrow(query, workspace_id, campaign_id)
-    return (row["day"], row["used"], row["opened"]) if row else (None, 0, 0)
+    return tuple(row) if row else (None, 0, 0, None)
+
+
+async def is_in_transit(tx: Connection, workspace_id: int, campaign_id: int) -> bool:
+    """Whether a message of the campaign is in transit."""
+    answer: bool = await tx.fetchval(SQL["is_in_transit"], workspace_id, campaign_id)
+    return answer
 
 
 async def save_campaign_load(
-    tx: Connection, workspace_id: int, campaign_id: int, day: date | None, used: int, opened: int
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    day: date | None,
+    used: int,
+    opened: int,
+    ready_at: datetime | None,
 ) -> None:
     """Writes what `campaign_load` locked."""
-    await tx.execute(SQL["save_campaign_pace"], workspace_id, campaign_id, day, used, opened)
+    await tx.execute(SQL["save_campaign_pace"], workspace_id, campaign_id, day, used, opened, ready_at)
 
 
 async def claim_follow_ups(
@@ -440,10 +452,16 @@ async def refund_mailboxes(
 
 
 async def refund_campaign(
-    tx: Connection, workspace_id: int, campaign_id: int, day: date, count: int, openings: int
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    day: date | None,
+    count: int,
+    openings: int,
+    ready_at: datetime | None,
 ) -> None:
-    """Gives places of the campaign's day back; `openings` of them are of new leads."""
-    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count, openings)
+    """Gives places of the campaign's day back, `openings` of them of new leads; nothing leaves before `ready_at`."""
+    await tx.execute(SQL["refund_campaign"], workspace_id, campaign_id, day, count, openings, ready_at)
 
 
 async def unpark(tx: Connection, now: datetime, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""What claim, mark and record share: the campaign's quotas, a mailbox's load, and effects on enrollments."""
+"""What claim, mark and record share: the campaign's quotas and gap, a mailbox's load, and effects on enrollments."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from typing import Any
 
 from caesura.domain.pacing import CampaignLimits, CampaignRoom, Load, WaitUntil, decide_campaign, jitter
 from caesura.domain.plan import CampaignPlan, MailboxPlan
+from caesura.domain.reasons import Reason
 from caesura.domain.sequence import Finish, Go, Next, Park, PassOver, Plan, SetAside, after_step
 from caesura.domain.windows import Window
 from caesura.store import events, recovery
@@ -19,18 +20,20 @@ ALWAYS = Window(())
 async def campaign_room(
     tx: Connection, plan: CampaignPlan, limits: CampaignLimits, now: datetime, lock: bool = False
 ) -> CampaignRoom | WaitUntil:
-    """What the campaign's own window and quotas leave; `lock` keeps its quotas for this transaction."""
-    load = Load()
-    if has_quota(plan):
-        day, used, opened = await store.campaign_load(tx, plan.workspace_id, plan.campaign_id, lock)
-        load = Load(day, used, opened)
-    return decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, limits, load)
+    """What the campaign's own window, quotas and gap leave; `lock` keeps what it has used for this transaction."""
+    key = (plan.workspace_id, plan.campaign_id)
+    load = Load(*await store.campaign_load(tx, *key, lock)) if plan.is_paced else Load()
+    room = decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, limits, load)
+    if limits.gap_seconds and isinstance(room, CampaignRoom) and await store.is_in_transit(tx, *key):
+        # The gap counts from the end of a message, so it is not over before this one's has come.
+        return WaitUntil(now + timedelta(seconds=limits.gap_seconds), Reason.CAMPAIGN_GAP)
+    return room
 
 
-def has_quota(plan: CampaignPlan) -> bool:
-    """Whether a mark has to reckon with the campaign's own quotas at all."""
-    limits = plan.limits
-    return not (limits.daily_new is None and limits.daily_total is None and limits.gradual is None)
+def campaign_ready_after(plan: CampaignPlan, now: datetime) -> datetime | None:
+    """When the gap is over of a campaign whose message came to its end at `now`; None where it keeps no gap."""
+    gap = plan.limits.gap_seconds
+    return now + timedelta(seconds=gap) if gap else None
 
 
 def load_of(row: ReadyMailbox | Pace) -> Load:

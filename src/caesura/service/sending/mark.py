@@ -10,7 +10,7 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.reasons import Reason
 from caesura.domain.sequence import Plan, SetAside
 from caesura.service.plans import Plans, begun
-from caesura.service.sending.effects import apply, campaign_room, gap_identity, has_quota, load_of
+from caesura.service.sending.effects import apply, campaign_room, gap_identity, load_of
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 from caesura.store.sending import BehindGate, Claimed, Marked, Pace, Wanted
@@ -148,7 +148,7 @@ def _blocked_by(one: Wanted, found: BehindGate) -> Reason | None:
 async def _within_quota(
     tx: Connection, plan: CampaignPlan, limits: CampaignLimits, wanted: list[Wanted], now: datetime
 ) -> tuple[list[Wanted], list[tuple[int, str]]]:
-    """Those that the campaign's own window and quotas have room for, follow-ups first."""
+    """Those that the campaign's own window, quotas and gap have room for, follow-ups first."""
     room = await campaign_room(tx, plan, limits, now, lock=True)
     if isinstance(room, WaitUntil):
         return [], [(one.claimed.enrollment_id, room.reason) for one in wanted]
@@ -160,7 +160,8 @@ async def _within_quota(
         if is_opening and room.openings is not None and openings >= room.openings:
             refused.append((one.claimed.enrollment_id, Reason.CAMPAIGN_DAILY_NEW))
         elif room.total is not None and len(allowed) >= room.total:
-            refused.append((one.claimed.enrollment_id, Reason.CAMPAIGN_DAILY_TOTAL))
+            reason = Reason.CAMPAIGN_GAP if limits.gap_seconds else Reason.CAMPAIGN_DAILY_TOTAL
+            refused.append((one.claimed.enrollment_id, reason))
         else:
             allowed.append(one)
             openings += is_opening
@@ -224,7 +225,8 @@ async def _spend(
             busy_until = lease_until if mailbox.is_gapped else None
             changed.append(replace(pace, day=load.day, used=load.used, ready_at=load.ready_at, busy_until=busy_until))
     await store.save_paces(tx, plan.workspace_id, changed)
-    if marked and has_quota(plan):
-        day, used, opened = await store.campaign_load(tx, plan.workspace_id, plan.campaign_id, lock=True)
-        after = spend_campaign(now, plan.limits, Load(day, used, opened), len(marked), openings)
-        await store.save_campaign_load(tx, plan.workspace_id, plan.campaign_id, after.day, after.used, after.opened)
+    if marked and plan.is_paced:
+        key = (tx, plan.workspace_id, plan.campaign_id)
+        load = Load(*await store.campaign_load(*key, lock=True))
+        after = spend_campaign(now, plan.limits, load, len(marked), openings)
+        await store.save_campaign_load(*key, after.day, after.used, after.opened, after.ready_at)

@@ -11,7 +11,7 @@ from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
-from caesura.service.sending.effects import abandon, entry, has_quota, ready_after
+from caesura.service.sending.effects import abandon, campaign_ready_after, entry, ready_after
 from caesura.store import enrollments, events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -45,7 +45,7 @@ async def record(
         # Where a lead goes from here is for the present content to say: it may have more steps than at the mark.
         present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id)
         await _follow(tx, present, taken, worker, now)
-        await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
+        await _refund(tx, plans, plan, present, taken, [row["marked_at"] for row in rows], now)
         entries = _entries(rows, taken)
         put_off = [one.enrollment_id for one, judgement in taken if judgement.state is MessageState.DEFERRED]
         entries += await abandon(tx, plan, put_off, now)
@@ -99,11 +99,15 @@ async def _refund(
     tx: Connection,
     plans: Plans,
     plan: CampaignPlan,
+    present: CampaignPlan,
     judged: Sequence[tuple[Delivery, Judgement]],
     marked_at: Sequence[datetime],
     now: datetime,
 ) -> None:
-    """Gives back what was not taken by a server, on the day that it was counted, and lets the gap count from now."""
+    """Gives back what was not taken by a server, on the day that it was counted, and lets gaps count from now.
+
+    `plan` is what it was counted by, `present` the campaign as it is now.
+    """
     mailboxes = await plans.mailboxes_by_id(tx, plan.workspace_id, {one.mailbox_id for one, _ in judged})
     refunds = []
     for mailbox_id, mailbox in sorted(mailboxes.items()):
@@ -111,21 +115,24 @@ async def _refund(
             own = [pair for pair in zip(judged, marked_at, strict=True) if pair[0][0].mailbox_id == mailbox_id]
             day, lost = _places(own, mailbox.limits.zone)
             refunds.append((mailbox_id, day, len(lost), ready_after(mailbox, now)))
-    if judged and has_quota(plan):
+    ready_at = campaign_ready_after(present, now)
+    if judged and (plan.is_paced or ready_at is not None):
         every = list(zip(judged, marked_at, strict=True))
-        day, lost = _places(every, plan.limits.zone)
+        day, lost = _places(every if plan.is_paced else [], plan.limits.zone)
         # Nothing of these came to the wire, so they will be opened anew.
         openings = await store.unbound(tx, plan.workspace_id, lost)
-        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, len(lost), openings)
+        await store.refund_campaign(tx, plan.workspace_id, plan.campaign_id, day, len(lost), openings, ready_at)
     await store.refund_mailboxes(tx, plan.workspace_id, refunds)
 
 
-def _places(judged: Sequence[tuple[tuple[Delivery, Judgement], datetime]], zone: ZoneInfo) -> tuple[date, list[int]]:
+def _places(
+    judged: Sequence[tuple[tuple[Delivery, Judgement], datetime]], zone: ZoneInfo
+) -> tuple[date | None, list[int]]:
     """The last day on which one of these was marked, and the enrollments of that day's that were not taken.
 
     A count is of that day or of a later one, so places of earlier days are gone.
     """
-    day = max(local_day(zone, at) for _, at in judged)
+    day = max((local_day(zone, at) for _, at in judged), default=None)
     return day, [
         one.enrollment_id
         for (one, judgement), at in judged
@@ -240,7 +247,8 @@ async def disown(
             place = (row["enrollment_id"], row["step"], row["attempt"], row["refusals"], row["mailbox_id"])
             one = Delivery(*place, Kind.NOT_SENT, "queue")
             taken.append((one, judge(one, plan.hold_unknown, now)))
-        await _refund(tx, plans, plan, taken, [row["marked_at"] for row in rows], now)
+        present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id)
+        await _refund(tx, plans, plan, present, taken, [row["marked_at"] for row in rows], now)
         await events.append(tx, plan.workspace_id, now, f"worker:{worker}", _entries(rows, taken))
 
     await database.run(work)

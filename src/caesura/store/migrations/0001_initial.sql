@@ -188,13 +188,14 @@ create table step (
     foreign key (workspace_id, campaign_id) references campaign on delete cascade
 );
 
--- What a campaign has used of its own daily quotas.
+-- What a campaign has used of its own daily quotas, and its gap.
 create table campaign_pace (
     workspace_id integer not null,
     campaign_id bigint not null,
     day date,                               -- the local day that the counts are of; null: nothing yet
     used integer not null default 0,
     opened integer not null default 0,      -- of these, first steps
+    ready_at timestamptz,                   -- end of the gap; null: none
     primary key (workspace_id, campaign_id),
     foreign key (workspace_id, campaign_id) references campaign on delete cascade
 ) with (fillfactor = 50);

@@ -8,6 +8,11 @@ returning id
 -- Its quotas, unused.
 insert into campaign_pace (workspace_id, campaign_id) values ($1, $2)
 
+-- name: shift_gap
+-- Another gap counts from the same message.
+update campaign_pace set ready_at = ready_at + make_interval(secs => $3::double precision)
+where workspace_id = $1 and campaign_id = $2
+
 -- name: get
 -- One campaign.
 select * from campaign where workspace_id = $1 and id = $2

@@ -56,8 +56,8 @@ order by p.ready_at nulls first, m.id
 limit $5
 
 -- name: campaign_load
--- What a campaign has used of its daily quotas.
-select day, used, opened from campaign_pace where workspace_id = $1 and campaign_id = $2
+-- What a campaign has used of its daily quotas, and when its gap ends.
+select day, used, opened, ready_at from campaign_pace where workspace_id = $1 and campaign_id = $2
 
 -- name: claim_follow_ups
 -- Due follow-ups, oldest first, for each mailbox at most its room.
@@ -215,12 +215,12 @@ from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[], $6::time
 where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: lock_campaign_pace
--- The quotas of this campaign, for this mark alone.
-select day, used, opened from campaign_pace where workspace_id = $1 and campaign_id = $2 for update
+-- The quotas and the gap of this campaign, for this mark alone.
+select day, used, opened, ready_at from campaign_pace where workspace_id = $1 and campaign_id = $2 for update
 
 -- name: save_campaign_pace
--- The quotas of this campaign after a mark.
-update campaign_pace set day = $3, used = $4, opened = $5 where workspace_id = $1 and campaign_id = $2
+-- The quotas and the gap of this campaign after a mark.
+update campaign_pace set day = $3, used = $4, opened = $5, ready_at = $6 where workspace_id = $1 and campaign_id = $2
 
 -- name: mark
 -- The only gate to the wire: claimed enrollments under a good lease get their message in `sending`. They are locked and
@@ -295,9 +295,17 @@ from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[]) as n(mai
 where p.workspace_id = $1 and p.mailbox_id = n.mailbox_id
 
 -- name: refund_campaign
--- The same for a campaign's quotas.
-update campaign_pace set used = greatest(used - $4, 0), opened = greatest(opened - $5, 0)
-where workspace_id = $1 and campaign_id = $2 and day = $3
+-- The same for a campaign's quotas and its gap.
+update campaign_pace
+set used = case when day = $3 then greatest(used - $4, 0) else used end,
+    opened = case when day = $3 then greatest(opened - $5, 0) else opened end,
+    ready_at = greatest(ready_at, $6)
+where workspace_id = $1 and campaign_id = $2
+
+-- name: is_in_transit
+-- Whether a message of a campaign is on its way. A statement of its own: asked together with the lock, it would not see
+-- what was marked while that was waited for.
+select exists (select from message where workspace_id = $1 and campaign_id = $2 and state = 'sending')
 
 -- name: mailbox_waits
 -- Puts a mailbox off until a time, with the reason; never brings it forward.
