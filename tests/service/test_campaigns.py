@@ -9,7 +9,7 @@ from caesura.domain.definition import read_definition
 from caesura.domain.delivery import Kind
 from caesura.domain.errors import Conflict
 from caesura.service import campaigns, definitions, enrollments, timers
-from caesura.service.campaigns import PauseOptions
+from caesura.service.campaigns import PauseOptions, Seen
 from caesura.store import campaigns as store
 
 DRAFT = read_definition({"name": "later", "pool": "all", "steps": [{"subject": "Hi", "text": "Hello"}]})
@@ -43,6 +43,36 @@ async def test_a_pause_does_not_wait_for_those_who_enrol_leads(engine) -> None:
         )  # fmt: skip
         async with asyncio.timeout(10):
             assert (await engine.pause()).campaign.status == "paused"
+
+
+async def test_who_acts_upon_an_older_version_or_status_than_the_present_changes_nothing(engine) -> None:
+    await engine.build(leads=1)
+    place = (
+        engine.database,
+        engine.workspace,
+        await definitions.create(engine.database, engine.workspace, DRAFT, "test", engine.now),
+    )
+    drafted = (await definitions.get(*place)).row
+    with pytest.raises(Conflict) as caught:
+        await definitions.start(*place, "test", engine.now, seen=Seen(drafted.version + 1, drafted.status_at))
+    assert (caught.value.code, caught.value.state) == ("version_mismatch", "draft")
+    engine.wait(seconds=1)
+    await definitions.start(*place, "test", engine.now, seen=Seen(drafted.version, drafted.status_at))
+    await campaigns.pause(*place, PauseOptions(), "test", engine.now)
+    paused = (await definitions.get(*place)).row
+    engine.wait(seconds=1)
+    await campaigns.resume(*place, "test", engine.now, seen=Seen(paused.version, paused.status_at))
+    await campaigns.pause(*place, PauseOptions(), "test", engine.now)
+    old = Seen(paused.version, paused.status_at)
+    for late in (
+        campaigns.resume(*place, "test", engine.now, seen=old),
+        definitions.start(*place, "test", engine.now, seen=old),
+        definitions.edit(*place, DRAFT, None, "test", engine.now, since=paused.status_at),
+    ):
+        with pytest.raises(Conflict) as caught:
+            await late
+        assert (caught.value.code, caught.value.state) == ("status_changed", "paused")
+    assert (await definitions.get(*place)).row.version == paused.version
 
 
 async def test_a_planned_start_survives_an_edit(engine) -> None:

@@ -170,6 +170,18 @@ async def test_making_and_revoking_a_key_is_in_the_event_log_once(database: Data
     assert [tuple(row) for row in rows] == [("key.created", "test"), ("key.revoked", "key:someone")]
 
 
+async def test_a_dialect_is_in_use_while_the_workspace_has_a_good_key_of_it(database: Database) -> None:
+    first = await make(database, form=KEY_FORMS["autosend"])
+    workspace_id = first.row.workspace_id
+    await make(database, form=KEY_FORMS["autosend"], expires_at=NOW + timedelta(hours=1))
+    assert await keys.dialects_in_use(database, workspace_id, NOW) == {"autosend"}
+    await keys.revoke(database, workspace_id, first.row.id, "test", NOW)
+    assert await keys.dialects_in_use(database, workspace_id, NOW) == {"autosend"}
+    assert await keys.dialects_in_use(database, workspace_id, NOW + timedelta(hours=1)) == set()
+    other = await named(database, "other", NOW)
+    assert await keys.dialects_in_use(database, other, NOW) == set()
+
+
 async def test_keys_are_listed_newest_first_below_a_cursor(database: Database) -> None:
     made = [(await make(database)).row for _ in range(3)]
     workspace_id = made[0].workspace_id

@@ -155,6 +155,12 @@ async def _campaigns(tx: Connection, workspace_id: int, given: Collection[int] |
     return wanted
 
 
+async def dialects_in_use(database: Database, workspace_id: int, now: datetime) -> frozenset[str]:
+    """The dialects of which the workspace has a key that is good: neither revoked nor expired."""
+    async with database.connection() as tx:
+        return frozenset(await keys.dialects_in_use(tx, workspace_id, now))
+
+
 def _check(new: NewKey, now: datetime) -> None:
     if new.plan is not None:
         new.form.check_plan(new.plan)

@@ -77,6 +77,11 @@ async def revoke(tx: Connection, workspace_id: int, key_id: int, now: datetime) 
     return KeyRow(**row) if row else None
 
 
+async def dialects_in_use(tx: Connection, workspace_id: int, now: datetime) -> list[str]:
+    """The dialects of the keys that are good."""
+    return [row["dialect"] for row in await tx.fetch(SQL["dialects_in_use"], workspace_id, now)]
+
+
 async def touch(tx: Connection, workspace_id: int, key_id: int, now: datetime, unless_after: datetime) -> None:
     """Notes that a key was used `now`, when no use after `unless_after` is noted."""
     await tx.execute(SQL["touch"], workspace_id, key_id, now, unless_after)

@@ -25,6 +25,11 @@ limit $3
 update api_key set revoked_at = $3 where workspace_id = $1 and id = $2 and revoked_at is null
 returning *
 
+-- name: dialects_in_use
+-- Whose doors the keys of a workspace open now.
+select distinct dialect from api_key
+where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)
+
 -- name: touch
 -- Notes the use of a key, unless one after $4 is noted already.
 update api_key set last_used_at = $3
