@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference import doors, errors, events, rules, surface
+from reference import doors, errors, events, rules, surface, tools
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -19,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "routes.md": surface.routes,
     "settings.md": rules.settings,
     "states.md": rules.states,
+    "tools.md": tools.tools,
 }
 
 

@@ -36,7 +36,8 @@ def event_kinds() -> str:
     assert not unwritten, f"take these out of caesura/domain/event_kinds.py, nothing writes them: {sorted(unwritten)}"
     parts = [
         "Every change writes an event in its own transaction, into a log that is only added to. An event has a kind, a "
-        "time, an actor (`cli:anna`, `key:2f6kq7xw5mz3ahra`, `worker:...`, or `engine` for what happens by itself), "
+        "time, an actor (`cli:anna`, `mcp:anna`, `key:2f6kq7xw5mz3ahra`, `worker:...`, or `engine` for what happens by "
+        "itself), "
         "the ids of what it is about, and `data`.",
     ]
     for noun in _NOUNS:

@@ -17,6 +17,7 @@ from caesura.cli import (
     leads,
     lists,
     mailboxes,
+    mcp,
     messages,
     serving,
     steering,
@@ -45,6 +46,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Server")(serving.serve)
     app.command(rich_help_panel="Server")(serving.worker)
     app.command(rich_help_panel="Server")(serving.sink)
+    app.command(rich_help_panel="Server")(mcp.mcp)
     app.command(rich_help_panel="Server")(doctor.doctor)
     app.add_typer(keys.app, name="key", rich_help_panel="Server")
     app.command(rich_help_panel="Server")(keys.adopt_secret_key)

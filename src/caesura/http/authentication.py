@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from caesura.domain.errors import Forbidden, Unauthenticated
 from caesura.domain.scopes import DESCRIPTIONS, Scope, allows
-from caesura.http.context import context_of
+from caesura.http.context import ApiContext, context_of
 from caesura.http.key_forms import NATIVE
 from caesura.service import keys
 from caesura.store.keys import KeyRow
@@ -56,10 +56,12 @@ async def identify(request: Request) -> Caller:
         raise Unauthenticated("key_missing", "this needs a key: send the header Authorization: Bearer cae_...")
     if scheme.lower() != "bearer":
         raise Unauthenticated("key_malformed", "the Authorization header must be: Bearer, a space, the key")
-    context = context_of(request)
-    row = await keys.authenticate(
-        context.database, NATIVE, presented.strip(" "), context.secrets.pepper, context.clock()
-    )
+    return await authenticated(context_of(request), presented.strip(" "))
+
+
+async def authenticated(context: ApiContext, presented: str) -> Caller:
+    """The caller by a native key. Raises Unauthenticated."""
+    row = await keys.authenticate(context.database, NATIVE, presented, context.secrets.pepper, context.clock())
     return Caller.of(row)
 
 

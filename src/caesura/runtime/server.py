@@ -43,13 +43,14 @@ def serve(settings: Settings, listening: Callable[[], None] = lambda: None) -> N
     Raises Unavailable and Invalid, before anything is started, for what keeps it from serving.
     """
     check_outgoing(settings)
-    listener = _listener(settings.host, settings.port)
+    listener = open_listener(settings.host, settings.port)
     listening()
     with contextlib.closing(listener), reach_database(settings) as reached:
         uvloop.run(_until_stopped(settings, reached, listener))
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises Unavailable `address_in_use` and `address_unusable`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,10 +122,10 @@ def _web_server(settings: Settings, engine: Engine) -> uvicorn.Server:
         ws="none",
         lifespan="off",
     )
-    return _Server(config)
+    return WebServer(config)
 
 
-class _Server(uvicorn.Server):
+class WebServer(uvicorn.Server):
     """uvicorn, without its signal handlers: workers must finish before the API goes, so signals are ours."""
 
     @contextlib.contextmanager
@@ -136,7 +137,7 @@ class _Server(uvicorn.Server):
 def _environment(settings: Settings, dsn: str) -> dict[str, str]:
     """The environment of worker processes: ours, with every setting spelled out."""
     environment = dict(os.environ)
-    for name, value in settings.model_dump(mode="json", exclude={"host", "port", "workers"}).items():
+    for name, value in settings.model_dump(mode="json", exclude={"host", "port", "workers", "api_key"}).items():
         if value is not None:
             environment[f"CAESURA_{name.upper()}"] = str(value)
     return environment | {"CAESURA_DATABASE_URL": dsn}

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="64 hex digits that seal the mailboxes' passwords; the same on every machine. "
         "Default: made once, in the data directory.",
     )
+    api_key: str | None = Field(
+        default=None,
+        description="A native key, with which `caesura mcp` acts on standard input and output. Default: none; it may "
+        "do everything in its --workspace.",
+    )
     postgres_bin_dir: Path | None = Field(
         default=None, description="The folder of PostgreSQL's programs. Default: those that came with Caesura."
     )

@@ -167,19 +167,24 @@ def started(found: Status, findings: list[Finding]) -> Started:
     return Started(**_status(found), findings=[finding(one) for one in findings])
 
 
-def resumed(found: Status, preview: Preview | None) -> Resumed:
+def resumed(found: Status, found_preview: Preview | None) -> Resumed:
     """A resumed campaign, or what a resume would bring."""
-    shown = None
-    if preview is not None:
-        shown = PreviewView(
-            due=preview.due,
-            overdue=preview.overdue,
-            days=[
-                ForecastDay(day=d.day, due=d.due, capacity=d.capacity, sent=d.sent, left=d.left) for d in preview.days
-            ],
-            not_sent=[HeldCause(cause=cause, count=count) for cause, count in preview.not_sent],
-        )
-    return Resumed(**_status(found), preview=shown)
+    return Resumed(**_status(found), preview=None if found_preview is None else preview(found_preview))
+
+
+def preview(found: Preview) -> PreviewView:
+    """What a resume, or a start, would bring."""
+    return PreviewView(
+        due=found.due,
+        overdue=found.overdue,
+        days=[ForecastDay(day=d.day, due=d.due, capacity=d.capacity, sent=d.sent, left=d.left) for d in found.days],
+        not_sent=[HeldCause(cause=cause, count=count) for cause, count in found.not_sent],
+    )
+
+
+def checked(findings: list[Finding]) -> Checked:
+    """A preflight."""
+    return Checked(can_start=not any(one.blocks for one in findings), findings=[finding(one) for one in findings])
 
 
 def finding(one: Finding) -> FindingView:

@@ -243,8 +243,7 @@ async def get_status(request: Request, campaign_id: CampaignId, caller: Reader) 
 async def check_campaign(request: Request, campaign_id: CampaignId, caller: Reader) -> views.Checked:
     """What would keep it from starting, or hold some of its leads. Changes nothing."""
     number = CAMPAIGN.parse(campaign_id)
-    found = await definitions.check(context_of(request).database, caller.workspace_id, number)
-    return views.Checked(can_start=not any(one.blocks for one in found), findings=[views.finding(one) for one in found])
+    return views.checked(await definitions.check(context_of(request).database, caller.workspace_id, number))
 
 
 @router.post(

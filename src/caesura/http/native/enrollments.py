@@ -218,11 +218,11 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
     place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
     by = caller.actor, context.clock()
     if body.list_id is not None:
-        return _enrolled(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
+        return shown_enrolment(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
-        return _enrolled(await enrollments.enrol_new(*place, given, body.replace, *by, body.extra))
-    return _enrolled(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra))
+        return shown_enrolment(await enrollments.enrol_new(*place, given, body.replace, *by, body.extra))
+    return shown_enrolment(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra))
 
 
 @router.post(
@@ -265,7 +265,7 @@ async def list_enrollments(
         context.database, caller.workspace_id, number, window.position, state, cause, window.fetch
     )
     shown, cursor = window.shown(rows, lambda row: row.lead_id)
-    return EnrollmentPage(items=await _shown(context, shown), next_cursor=cursor)
+    return EnrollmentPage(items=await shown_all(context, shown), next_cursor=cursor)
 
 
 @router.post(
@@ -296,7 +296,7 @@ async def list_enrollments_of_lead(request: Request, lead_id: LeadId, caller: Re
     """The lead in all its campaigns, the oldest first, at most 1,000."""
     context = context_of(request)
     rows = await enrollments.of_lead(context.database, caller.workspace_id, LEAD.parse(lead_id))
-    return await _shown(context, rows)
+    return await shown_all(context, rows)
 
 
 @router.get(
@@ -358,12 +358,12 @@ async def release_enrollment(request: Request, enrollment_id: EnrollmentId, call
 
 
 async def _one(context: ApiContext, row: EnrollmentRow) -> Enrollment:
-    [shown] = await _shown(context, [row])
+    [shown] = await shown_all(context, [row])
     return shown
 
 
-async def _shown(context: ApiContext, rows: Sequence[EnrollmentRow]) -> list[Enrollment]:
-    """Due times are kept in campaign time, so the campaigns' clocks are asked for: one read for each campaign."""
+async def shown_all(context: ApiContext, rows: Sequence[EnrollmentRow]) -> list[Enrollment]:
+    """Enrollments as they are shown. Due times are kept in campaign time: one read for each campaign's clock."""
     now = context.clock()
     clocks: dict[int, CampaignClock] = {}
     for row in rows:
@@ -389,7 +389,8 @@ def _show(row: EnrollmentRow, clock: CampaignClock, now: datetime) -> Enrollment
     )
 
 
-def _enrolled(done: Enrolment) -> Enrolled:
+def shown_enrolment(done: Enrolment) -> Enrolled:
+    """What an enrolment came to."""
     names = ("enrolled", "already_enrolled", "suppressed", "rejected", "reopened")
     return Enrolled(**{name: getattr(done, name) for name in names}, outcomes=[_outcome(one) for one in done.rows])
 

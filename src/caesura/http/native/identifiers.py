@@ -48,6 +48,14 @@ class Kind:
             json_schema_extra={"pattern": self.pattern},
         )
 
+    def argument(self) -> Any:
+        """For an argument of a tool: `key_id: Annotated[str, KEY.argument()]`. Not checked: `parse` does."""
+        return Field(
+            description=f"Id of the {self.noun}.",
+            examples=[self.show(self.example)],
+            json_schema_extra={"pattern": self.pattern},
+        )
+
     def shown(self) -> Any:
         """For a field of an answer: `id: Annotated[str, KEY.shown()]`."""
         return Field(pattern=self.pattern, examples=[self.show(self.example)])

@@ -21,7 +21,7 @@ from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
 from caesura.service import inbound
 from caesura.service.inbound import InboundChange
-from caesura.store.inbound import InboundRow, Numbers, Selection
+from caesura.store.inbound import InboundCounts, InboundRow, Numbers, Selection
 
 TAG = {
     "name": "inbound",
@@ -299,7 +299,11 @@ async def change_inbound(request: Request, inbound_id: InboundId, body: InboundP
 async def count_inbound(request: Request, campaign_id: CampaignId, caller: Reader) -> InboundCountsView:
     """How many leads replied, bounced and so on, in all and by step."""
     number = CAMPAIGN.parse(campaign_id)
-    counts = await inbound.counts(context_of(request).database, caller.workspace_id, number)
+    return show_counts(await inbound.counts(context_of(request).database, caller.workspace_id, number))
+
+
+def show_counts(counts: InboundCounts) -> InboundCountsView:
+    """What came back to a campaign."""
     by_step = {str(step): _numbers(numbers) for step, numbers in counts.by_step.items()}
     return InboundCountsView(total=_numbers(counts.total), by_step=by_step)
 

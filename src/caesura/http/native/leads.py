@@ -1,5 +1,6 @@
 """Leads: `/api/v1/leads`. People with an address and fields."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -181,8 +182,7 @@ async def save_leads(request: Request, body: LeadsSave, caller: Writer) -> Leads
     outcomes = await leads.save_many(
         context.database, caller.workspace_id, given, body.replace, caller.actor, context.clock()
     )
-    counts = {fate.value: sum(one.fate is fate for one in outcomes) for fate in LeadFate}
-    return LeadsSaved(**counts, outcomes=[_outcome(one) for one in outcomes])
+    return show_saved(outcomes)
 
 
 @router.get("", operation_id="list_leads", summary="List leads")
@@ -253,6 +253,12 @@ def show(row: LeadRow) -> Lead:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def show_saved(outcomes: Sequence[LeadOutcome]) -> LeadsSaved:
+    """What became of several leads."""
+    counts = {fate.value: sum(one.fate is fate for one in outcomes) for fate in LeadFate}
+    return LeadsSaved(**counts, outcomes=[_outcome(one) for one in outcomes])
 
 
 def _outcome(outcome: LeadOutcome) -> LeadOutcomeView:

@@ -91,7 +91,8 @@ class NativeRoute(APIRoute):
         known = frozenset(_query_names(self.dependant))
 
         async def handle(request: Request) -> Response:
-            caller = await _admit(request)
+            caller = await admit(request)
+            _check_campaign(request, caller)
             _check_parameters(request, known)
             checked = await self._read(request)
 
@@ -132,8 +133,11 @@ class UploadRoute(NativeRoute):
     streams_body = True
 
 
-async def _admit(request: Request) -> Caller:
-    """Who asks, if the pace allows; where the key stands goes into the headers of the answer."""
+async def admit(request: Request) -> Caller:
+    """Who asks, if the pace allows; where the key stands goes into the headers of the answer.
+
+    Raises Unauthenticated and RateLimited.
+    """
     caller = await identify(request)
     request.state.caller = caller
     try:
@@ -143,7 +147,6 @@ async def _admit(request: Request) -> Caller:
         raise
     if standing is not None:
         request.state.headers = rate_limit_fields(standing)
-    _check_campaign(request, caller)
     return caller
 
 

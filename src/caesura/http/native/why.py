@@ -65,7 +65,7 @@ async def why_campaign(request: Request, campaign_id: CampaignId, caller: Reader
     """At a cost that does not grow with its leads. `ready` means that nothing is in the way."""
     context = context_of(request)
     key = context.database, context.plans, caller.workspace_id
-    return _shown(await explain.why_campaign(*key, CAMPAIGN.parse(campaign_id), context.clock()))
+    return shown(await explain.why_campaign(*key, CAMPAIGN.parse(campaign_id), context.clock()))
 
 
 @router.get(
@@ -78,7 +78,7 @@ async def why_mailbox(request: Request, mailbox_id: MailboxId, caller: Reader) -
     """What of its holds, windows, limits and server it waits for; `counts` says for how many campaigns it works."""
     context = context_of(request)
     key = context.database, context.plans, caller.workspace_id
-    return _shown(await explain.why_mailbox(*key, MAILBOX.parse(mailbox_id), context.clock()))
+    return shown(await explain.why_mailbox(*key, MAILBOX.parse(mailbox_id), context.clock()))
 
 
 @router.get(
@@ -91,10 +91,11 @@ async def why_enrollment(request: Request, enrollment_id: EnrollmentId, caller: 
     """Why the next step to a lead in a campaign has not gone out."""
     context = context_of(request)
     key = context.database, context.plans, caller.workspace_id
-    return _shown(await explain.why_lead(*key, ENROLLMENT.parse(enrollment_id), context.clock()))
+    return shown(await explain.why_lead(*key, ENROLLMENT.parse(enrollment_id), context.clock()))
 
 
-def _shown(found: Explanation) -> Why:
+def shown(found: Explanation) -> Why:
+    """An explanation, with ids as they are elsewhere."""
     return Why(
         reason=found.reason,
         sentence=found.sentence,
