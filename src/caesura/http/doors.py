@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from caesura.http.door import Door
+from caesura.http.leadlex import LEADLEX
 from caesura.http.woodpecker import WOODPECKER
 
 
 def doors() -> Sequence[Door]:
     """Each with all its operations."""
-    return (WOODPECKER,)
+    return (LEADLEX, WOODPECKER)

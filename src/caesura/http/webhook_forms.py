@@ -9,6 +9,7 @@ the form; `service.webhooks.send` sends tests.
 from collections.abc import Mapping
 
 from caesura.domain.webhook_form import WebhookForm
+from caesura.http.leadlex.webhook_form import LEADLEX_WEBHOOKS
 from caesura.http.native.webhook_form import NATIVE
 
-FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in (NATIVE,)}
+FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in (NATIVE, LEADLEX_WEBHOOKS)}

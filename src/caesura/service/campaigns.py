@@ -42,10 +42,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What somebody has seen of a campaign and acts upon: its version, and since when it had its status (UTC)."""
+    """What somebody has seen of a campaign and acts upon: its version, its status, and since when it had that (UTC)."""
 
     version: int | None = None
     status_at: datetime | None = None
+    status: CampaignState | None = None
 
     def check(self, row: CampaignRow) -> None:
         """Raises Conflict `version_mismatch` and `status_changed` when the campaign has changed since."""
@@ -53,7 +54,8 @@ class Seen:
         if self.version is not None and self.version != row.version:
             detail = f"the campaign is at version {row.version}, not {self.version}: read it again"
             raise Conflict("version_mismatch", detail, row.status, allowed)
-        if self.status_at is not None and self.status_at != row.status_at:
+        is_other = self.status is not None and self.status is not row.status
+        if is_other or (self.status_at is not None and self.status_at != row.status_at):
             detail = "the campaign's status has changed since you read it: read it again"
             raise Conflict("status_changed", detail, row.status, allowed)
 
@@ -112,18 +114,21 @@ async def pause(
     actor: str,
     now: datetime,
     cause: str | None = None,
+    seen: Seen = ANY,
 ) -> Status:
     """Pauses a campaign that runs or is edited: when this returns, no message of it enters `sending` any more (G1).
 
     One row changes, however many leads there are (G4). On a paused campaign it only changes what is given, and answers
     the state: another `cause` (a code word; None: `manual` for a new pause) comes with its actor and its reason, while
-    `status_at` and `paused_at` stay. Raises NotFound, Invalid, and Conflict in any other status.
+    `status_at` and `paused_at` stay. Raises NotFound, Invalid, and Conflict in any other status or when the campaign is
+    not as `seen`.
     """
     options.check(now)
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, campaign_id, lock=True)
+        seen.check(before)
         if before.status is CampaignState.PAUSED:
             row = await _change_pause(tx, before, options, actor, now, cause)
             return await _quiesce(tx, await _status(tx, row), now)

@@ -1,0 +1,56 @@
+"""Start a campaign, and resume one that is paused."""
+
+from starlette.responses import Response
+
+from caesura.domain.errors import Conflict, Invalid
+from caesura.domain.lifecycle import CampaignState
+from caesura.http.door import Call, Refusal
+from caesura.http.leadlex.campaign_views import found, shown_status
+from caesura.http.leadlex.door import LEADLEX, data, sentence, shown
+from caesura.service import campaigns, definitions, mailboxes
+from caesura.service.campaigns import Status
+
+_PAUSED = (CampaignState.PAUSED, CampaignState.EDITING)
+_STARTABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
+
+
+@LEADLEX.on("POST", "/v1/campaigns/{campaign_id}/start", "campaigns:write")
+async def start_campaign(call: Call) -> Response:
+    """From draft, and from paused, where it goes on from the same position. One that runs is refused."""
+    status = await found(call)
+    state = status.campaign.status
+    if state in _PAUSED:
+        status = await campaigns.resume(*call.key, call.campaign_id, call.caller.actor, call.now)
+    elif state in _STARTABLE:
+        status = await _start(call, status)
+    else:
+        already = "Campaign is already running" if state is CampaignState.RUNNING else None
+        raise _refused(already or f"Campaign cannot be started: it is {shown_status(state)}")
+    return data(call, _told(status, None))
+
+
+async def _start(call: Call, status: Status) -> Status:
+    if not status.counters.enrolled:
+        raise _refused("Campaign is empty: it has no recipients")
+    pool = await mailboxes.usual_pool(*call.key)
+    try:
+        started, _ = await definitions.start(
+            *call.key, call.campaign_id, call.caller.actor, call.now, pool_id=pool.id if pool else None
+        )
+    except (Conflict, Invalid) as error:
+        raise refused_start(error) from error
+    return started
+
+
+def refused_start(error: Conflict | Invalid) -> Refusal:
+    """Why a campaign cannot start, with everything that keeps it from that."""
+    return _refused("; ".join(sentence(one.detail) for one in error.problems) or sentence(error.detail))
+
+
+def _refused(message: str) -> Refusal:
+    return Refusal(400, "validation_error", message)
+
+
+def _told(status: Status, task_id: str | None) -> dict[str, object]:
+    row = status.campaign
+    return {"campaign_id": shown("campaign", row.id), "status": shown_status(row.status), "task_id": task_id}
