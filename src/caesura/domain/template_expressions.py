@@ -26,7 +26,7 @@ MAX_GROWTH = 200  # how many times longer than a field its filtered value may be
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 # Jinja2's own words: harmless here, but a template that holds them expects something else
-_RESERVED = frozenset(
+RESERVED = frozenset(
     ("self", "loop", "super", "caller", "varargs", "kwargs", "range", "dict", "lipsum", "cycler", "joiner", "namespace")
 )
 _LARGEST = 10**15  # of a number literal, either sign
@@ -202,7 +202,7 @@ class Expressions:
         self._growth = before
 
     def _name(self, node: nodes.Name, sure: frozenset[str], asks: bool) -> str:
-        if not _NAME.fullmatch(node.name) or node.name in _RESERVED:
+        if not _NAME.fullmatch(node.name) or node.name in RESERVED:
             return self.refuse(f"{node.name[:80]} is not a name that a variable may have", node.lineno)
         self.used.add(node.name)
         self.weight += self._growth
