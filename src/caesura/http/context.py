@@ -8,7 +8,9 @@ from datetime import datetime
 from fastapi import Request
 from prometheus_client import CollectorRegistry, Metric
 
+from caesura.domain.destinations import Destinations
 from caesura.domain.secrets import Secrets
+from caesura.http.live import News
 from caesura.service.keyring import Keyring
 from caesura.service.plans import Plans
 from caesura.store.database import Database
@@ -23,7 +25,8 @@ class ApiContext:
     """`clock` answers now as aware UTC, `entropy(n)` n random bytes. `body_limit` is in bytes, for JSON.
 
     `keyring` seals mailboxes' passwords, `plans` keeps compiled campaigns. `gauges` answers what /metrics shows of the
-    engine beside the counters in `registry`. `import_slots` are those for files at a time.
+    engine beside the counters in `registry`. `news` wakes the streams of events; `destinations` says where webhooks may
+    go. `import_slots` are those for files at a time.
     """
 
     database: Database
@@ -33,6 +36,8 @@ class ApiContext:
     body_limit: int = BODY_LIMIT
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
+    news: News = field(default_factory=News)
+    destinations: Destinations = field(default_factory=Destinations)
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAXIMUM_IMPORTS))
     keyring: Keyring = field(init=False)
     plans: Plans = field(init=False)

@@ -14,10 +14,13 @@ import uvicorn
 import uvloop
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from caesura.domain.destinations import Destinations
 from caesura.domain.errors import CaesuraError, Unavailable
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
+from caesura.http.live import News
 from caesura.runtime.crew import Crew
+from caesura.runtime.errands import Errands
 from caesura.runtime.instance import address_told, entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.outgoing import check_outgoing
@@ -33,6 +36,8 @@ _WATCH_SECONDS = 2.0
 # With another database in its place, everybody would be written to again: a person has to look.
 _LOST = ("database_gone", "database_replaced")
 _BACKLOG = 2048
+# How long a stopping server waits for webhooks' receivers.
+_ERRANDS_SECONDS = 5.0
 
 
 def serve(settings: Settings, listening: Callable[[], None] = lambda: None) -> None:
@@ -82,11 +87,14 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         await installation.join(engine.database, engine.keyring)
         crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
-        server = _web_server(settings, engine)
+        news = News()
+        server = _web_server(settings, engine, news)
         web = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not web.done():
             await asyncio.sleep(0.01)
         watch = asyncio.create_task(_watch(reached))
+        errands = Errands(engine, reached.dsn, settings, news.tell)
+        running = asyncio.create_task(errands.run())
         keeping = [asyncio.create_task(crew.run()), watch]
         host, port = listener.getsockname()[:2]
         stop = asyncio.create_task(stopping.wait())
@@ -98,21 +106,41 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         for task in (*keeping, stop):
             task.cancel()
         await asyncio.gather(*keeping, stop, return_exceptions=True)
+        errands.stop()
         await crew.stop(settings.stop_seconds)
+        await _ended(running, _ERRANDS_SECONDS)
+        news.close()
         server.should_exit = True
         await web
         if lost is not None:
             raise lost
 
 
-def _web_server(settings: Settings, engine: Engine) -> uvicorn.Server:
+async def _ended(running: "asyncio.Task[None]", seconds: float) -> None:
+    """Waits for the errands; what is under way after that is sent again by the next server."""
+    await asyncio.wait([running], timeout=seconds)
+    running.cancel()
+    [outcome] = await asyncio.gather(running, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        log.error("errands_failed", error=str(outcome))
+
+
+def _web_server(settings: Settings, engine: Engine, news: News) -> uvicorn.Server:
     async def gauges() -> Iterable[Metric]:
         rows = await workers.listed(engine.database)
         gauge = GaugeMetricFamily("caesura_workers", "Worker processes known to the database.")
         gauge.add_metric([], len(rows))
         return [gauge]
 
-    context = ApiContext(engine.database, now, entropy, engine.keyring.secrets, gauges=gauges)
+    context = ApiContext(
+        engine.database,
+        now,
+        entropy,
+        engine.keyring.secrets,
+        gauges=gauges,
+        news=news,
+        destinations=Destinations.of(settings.webhook_hosts),
+    )
     config = uvicorn.Config(
         create_application(context),
         log_config=None,

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     ca_file: str | None = Field(
         default=None, description="A PEM file of certificate authorities for SMTP. Default: the system's."
     )
+    webhook_hosts: str | None = Field(
+        default=None,
+        description="Host names and addresses with commas between, which webhooks may reach though they are not of the "
+        "open internet, over http too: for tests and intranets. Default: none.",
+    )
     secret_key: str | None = Field(
         default=None,
         description="64 hex digits that seal the mailboxes' passwords; the same on every machine. "

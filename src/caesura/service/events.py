@@ -48,3 +48,11 @@ async def latest(database: Database, workspace_id: int, campaign_id: int | None,
     async with database.connection() as connection:
         rows = await store.latest(connection, workspace_id, campaign_id, limit)
     return [Event(**row) for row in reversed(rows)]
+
+
+async def end(database: Database, workspace_id: int, campaign_id: int | None) -> int:
+    """Where the log ends now: the id to go on from to hear only what comes. Raises NotFound `campaign_not_found`."""
+    async with database.connection() as connection:
+        if campaign_id is not None and await campaigns.get(connection, workspace_id, campaign_id) is None:
+            raise NotFound("campaign_not_found", "there is no such campaign")
+        return await store.end(connection, workspace_id)

@@ -54,3 +54,9 @@ async def latest(tx: Connection, workspace_id: int, campaign_id: int | None, lim
     if campaign_id is None:
         return [dict(row) for row in await tx.fetch(SQL["newest"], workspace_id, limit)]
     return [dict(row) for row in await tx.fetch(SQL["newest_of_campaign"], workspace_id, campaign_id, limit)]
+
+
+async def end(tx: Connection, workspace_id: int) -> int:
+    """The id of the last entry that can be told now; 0 when there is none."""
+    found: int | None = await tx.fetchval(SQL["end"], workspace_id)
+    return found or 0

@@ -19,6 +19,7 @@ from caesura.http.native import (
     messages,
     pools,
     suppressions,
+    webhooks,
     why,
     workers,
 )
@@ -33,6 +34,7 @@ _RESOURCES: tuple[Any, ...] = (
     messages,
     inbound,
     events,
+    webhooks,
     mailboxes,
     pools,
     holds,

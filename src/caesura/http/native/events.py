@@ -1,19 +1,24 @@
 """Events: `/api/v1/events`. The append-only log of what happened."""
 
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from caesura.domain.errors import CaesuraError, LimitReached
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
-from caesura.http.context import context_of
+from caesura.http.context import ApiContext, context_of
+from caesura.http.live import Ear
 from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
 from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, EVENT, LEAD, MAILBOX, Kind
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Window, encode, pages
-from caesura.http.problems import answers
+from caesura.http.problems import answers, misplaced
 from caesura.service import events
 
 TAG = {"name": "events", "description": "The append-only log of what happened, to be followed by its cursor."}
@@ -21,6 +26,12 @@ TAG = {"name": "events", "description": "The append-only log of what happened, t
 router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=NativeRoute)
 
 _LISTING = "events"
+_STREAM_PAGE = 200
+# Hints come at once; what comes without one is seen this much later.
+_POLL_SECONDS = 1.0
+# Proxies close what is silent for half a minute or more.
+_HEARTBEAT_SECONDS = 15.0
+TOO_MANY = LimitReached("too_many_streams", "too many streams are open: close one first")
 
 
 class Event(BaseModel):
@@ -70,6 +81,86 @@ async def list_events(
     found = await events.page(context_of(request).database, caller.workspace_id, window.position, number, window.limit)
     position = found[-1].id if found else window.position or 0
     return EventPage(items=[_shown(event) for event in found], next_cursor=encode(_LISTING, position))
+
+
+@router.get(
+    "/stream",
+    operation_id="stream_events",
+    summary="Follow the log live",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events, until either side ends it. Each has the event's `id`, its kind as "
+            "`event`, and as `data` what `list_events` shows of it. Lines that begin with a colon are heartbeats.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **answers(NO_CAMPAIGN, TOO_MANY),
+    },
+)
+async def stream_events(
+    request: Request,
+    caller: Annotated[Caller, require(Scope.EVENTS_READ)],
+    campaign_id: Annotated[
+        str | None,
+        Query(
+            description="Only the events of this campaign.",
+            examples=[CAMPAIGN.show(CAMPAIGN.example)],
+            json_schema_extra={"type": "string", "pattern": CAMPAIGN.pattern},
+        ),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            description="Go on after this event; without it, with what happens from now on.",
+            json_schema_extra={"type": "string", "pattern": EVENT.pattern, "examples": [EVENT.show(EVENT.example)]},
+        ),
+    ] = None,
+) -> StreamingResponse:
+    """Events as they happen, oldest first, as server-sent events (WHATWG HTML, 9.2). A browser goes on by itself with
+
+    the last id that it had; so can you, with `Last-Event-ID`: none is missed and none comes twice.
+    """
+    context = context_of(request)
+    number = None if campaign_id is None else CAMPAIGN.parse(campaign_id)
+    after = await events.end(context.database, caller.workspace_id, number)
+    if last_event_id is not None:
+        after = _after(last_event_id)
+    listening = ExitStack()
+    ear = listening.enter_context(context.news.listening(caller.workspace_id))
+    body = _told(context, ear, listening, caller.workspace_id, number, after)
+    return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _told(
+    context: ApiContext, ear: Ear, listening: ExitStack, workspace_id: int, campaign_id: int | None, after: int
+) -> AsyncIterator[bytes]:
+    """The body of a stream. A database that is away ends it: whoever listens comes again."""
+    silent = 0.0
+    with listening:
+        yield b": caesura\n\n"
+        while not context.news.closed:
+            try:
+                found = await events.page(context.database, workspace_id, after, campaign_id, _STREAM_PAGE)
+            except CaesuraError:
+                return
+            for event in found:
+                text = _shown(event).model_dump_json()
+                yield f"id: {EVENT.show(event.id)}\nevent: {event.kind}\ndata: {text}\n\n".encode()
+                after = event.id
+            if len(found) == _STREAM_PAGE:
+                continue
+            silent = 0.0 if found else silent + _POLL_SECONDS
+            if silent >= _HEARTBEAT_SECONDS:
+                silent = 0.0
+                yield b":\n\n"
+            await ear.wait(_POLL_SECONDS)
+
+
+def _after(text: str) -> int:
+    try:
+        return EVENT.parse(text)
+    except CaesuraError as error:
+        raise misplaced("header", "Last-Event-ID", "invalid_id", "This must be the id of an event.") from error
 
 
 def _shown(event: events.Event) -> Event:

@@ -89,6 +89,8 @@ HOLD = Kind("hld", "hold", 8)
 INBOUND = Kind("inb", "inbound", 11)
 EVENT = Kind("evt", "event", 6)
 KEY = Kind("key", "key", 9)
+WEBHOOK = Kind("whk", "webhook", 10)
+DELIVERY = Kind("dlv", "delivery", 11)
 
 MESSAGE_PATTERN = f"^{_MESSAGE.pattern}$"
 

@@ -29,3 +29,10 @@ select id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_i
 where workspace_id = $1 and campaign_id = $2
 order by id desc
 limit $3
+
+-- name: end
+-- The last event that can be told now.
+select id from event
+where workspace_id = $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+order by transaction_id desc, id desc
+limit 1

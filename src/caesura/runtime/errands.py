@@ -1,0 +1,60 @@
+"""What a server does beside answering: it turns events into webhooks' deliveries, sends them, and hears hints."""
+
+import asyncio
+from collections.abc import Callable
+
+from caesura.domain.destinations import Destinations
+from caesura.http.webhook_forms import FORMS
+from caesura.runtime.instance import now
+from caesura.runtime.local import Engine
+from caesura.runtime.settings import Settings
+from caesura.store.database import Database
+from caesura.worker.hints import Hint, listen
+from caesura.worker.jobs import JobRunner, Pump
+from caesura.worker.webhooks import Courier
+
+# Its own, so that no receiver of webhooks ever takes a connection from the API.
+_CONNECTIONS = 4
+_OUTAGE_SECONDS = 2.0
+
+
+class Errands:
+    """`run` goes on until `stop`. `heard` is told the workspace of each hint."""
+
+    def __init__(self, engine: Engine, dsn: str, settings: Settings, heard: Callable[[int], None]) -> None:
+        self._keyring = engine.keyring
+        self._dsn = dsn
+        self._destinations = Destinations.of(settings.webhook_hosts)
+        self._heard = heard
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begins nothing more: `run` returns once the requests under way are answered or out of time."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Does all of it."""
+        database = await Database.open(self._dsn, _CONNECTIONS)
+        try:
+            async with Courier(database, self._keyring, FORMS, self._destinations, now) as courier:
+                pump, runner = Pump(database, FORMS, now), JobRunner(self._dsn, courier)
+
+                def heard(hint: Hint) -> None:
+                    pump.wake()
+                    self._heard(hint.workspace)
+
+                helpers = [
+                    asyncio.create_task(pump.run()),
+                    asyncio.create_task(listen(self._dsn, heard, _OUTAGE_SECONDS)),
+                ]
+                jobs = asyncio.create_task(runner.run())
+                try:
+                    await self._stopping.wait()
+                    runner.stop()
+                    await jobs
+                finally:
+                    for task in (*helpers, jobs):
+                        task.cancel()
+                    await asyncio.gather(*helpers, jobs, return_exceptions=True)
+        finally:
+            database.terminate()
