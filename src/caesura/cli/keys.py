@@ -9,6 +9,7 @@ from caesura.cli.options import DEFAULT_WORKSPACE, AsJson, DataDir, Workspace
 
 if TYPE_CHECKING:
     from caesura.cli.session import Session
+    from caesura.domain.api_key import KeyForm
     from caesura.service.keys import IssuedKey
     from caesura.store.keys import KeyRow
 
@@ -50,6 +51,10 @@ def create(
             show_default=False, help="Its rate limits: usual, slow or unmetered; other doors have other plans."
         ),
     ] = None,
+    account: Annotated[
+        bool,
+        typer.Option("--account", help="It opens every workspace, each named in the request; of autosend only."),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it.
@@ -58,13 +63,10 @@ def create(
     """
     from caesura.cli.moments import moment
     from caesura.cli.session import work
-    from caesura.domain.errors import Invalid, Problem
     from caesura.domain.scopes import Scope
-    from caesura.http.key_forms import KEY_FORMS
     from caesura.runtime.instance import now
 
-    if dialect not in KEY_FORMS:
-        raise Invalid.of(Problem("unknown_dialect", f"a dialect is one of {', '.join(KEY_FORMS)}", "--dialect"))
+    form = _form(dialect, account)
     expires_at = moment(expires, "--expires", now()) if expires is not None else None
 
     async def action(session: "Session") -> "IssuedKey":
@@ -74,20 +76,24 @@ def create(
 
         await installation.join(session.database, session.engine.keyring)
         campaign_ids = [(await session.campaign(one)).id for one in campaign or []] or None
-        new = keys.NewKey(KEY_FORMS[dialect], scope or [Scope.ALL], label, expires_at, campaign_ids, plan)
-        pepper = session.engine.keyring.secrets.pepper
-        return await keys.create(
-            session.database,
-            session.workspace_id,
-            new,
-            [Scope.ALL],
-            pepper,
-            entropy(ENTROPY_BYTES),
-            session.actor,
-            session.now(),
-        )
+        new = keys.NewKey(form, scope or [Scope.ALL], label, expires_at, campaign_ids, plan, account)
+        place = (session.database, session.workspace_id)
+        secrets = (session.engine.keyring.secrets.pepper, entropy(ENTROPY_BYTES))
+        return await keys.create(*place, new, [Scope.ALL], *secrets, session.actor, session.now())
 
     print(work(data_dir, workspace, action, makes_workspace=True).text)
+
+
+def _form(dialect: str, account: bool) -> "KeyForm":
+    """How the key looks. Raises Invalid `unknown_dialect`, `no_account_keys`."""
+    from caesura.domain.errors import Invalid, Problem
+    from caesura.http.key_forms import ACCOUNT_FORMS, KEY_FORMS
+
+    if dialect not in KEY_FORMS:
+        raise Invalid.of(Problem("unknown_dialect", f"a dialect is one of {', '.join(KEY_FORMS)}", "--dialect"))
+    if account and dialect not in ACCOUNT_FORMS:
+        raise Invalid.of(Problem("no_account_keys", f"{dialect} has no keys for an account", "--account"))
+    return ACCOUNT_FORMS[dialect] if account else KEY_FORMS[dialect]
 
 
 @app.command("list")

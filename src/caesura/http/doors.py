@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from caesura.http.autosend import AUTOSEND
 from caesura.http.door import Door
 from caesura.http.leadlex import LEADLEX
 from caesura.http.woodpecker import WOODPECKER
@@ -9,4 +10,4 @@ from caesura.http.woodpecker import WOODPECKER
 
 def doors() -> Sequence[Door]:
     """Each with all its operations."""
-    return (LEADLEX, WOODPECKER)
+    return (LEADLEX, AUTOSEND, WOODPECKER)

@@ -219,6 +219,33 @@ async def find_pool(database: Database, workspace_id: int, name: str) -> PoolRow
         return await store.pool_by_name(connection, workspace_id, name)
 
 
+async def find_by_address(database: Database, workspace_id: int, address: str) -> MailboxRow | None:
+    """The oldest mailbox of this address that is in use, or None."""
+    async with database.connection() as connection:
+        rows = await store.by_address(connection, workspace_id, address)
+    return rows[0] if rows else None
+
+
+async def pool_of_one(database: Database, workspace_id: int, mailbox_id: int, actor: str, now: datetime) -> PoolRow:
+    """The pool of this mailbox alone, which is made if there is none. Raises NotFound.
+
+    It is named after the mailbox's address, with its number where a pool has that name.
+    """
+
+    async def work(tx: Connection) -> PoolRow:
+        row = await _get(tx, workspace_id, mailbox_id)
+        known = await store.pool_of_one(tx, workspace_id, mailbox_id)
+        if known is not None:
+            return known
+        for name in (row.address, f"{row.address} ({mailbox_id})"):
+            pool_id = await store.insert_pool(tx, workspace_id, name[:200], now)
+            if pool_id is not None:
+                return await _fill(tx, workspace_id, pool_id, [row.name], "pool.created", actor, now)
+        raise Conflict("name_taken", f"there is a pool named {row.address!r} already")
+
+    return await database.run(work)
+
+
 async def usual_pool(database: Database, workspace_id: int) -> PoolRow | None:
     """The pool for a campaign that names none: the one named `default`, else the oldest with a usable mailbox, or None.
 

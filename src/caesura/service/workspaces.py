@@ -5,6 +5,7 @@ from datetime import datetime
 from caesura.domain.errors import Invalid, NotFound, Problem
 from caesura.store import workspaces
 from caesura.store.database import Connection, Database
+from caesura.store.workspaces import WorkspaceRow
 
 NAME_LENGTH = 200
 _NAMED = 20
@@ -29,6 +30,15 @@ async def named(database: Database, name: str, now: datetime) -> int:
         return found
 
     return await database.run(work)
+
+
+async def get(database: Database, workspace_id: int) -> WorkspaceRow:
+    """The workspace of this id. Raises NotFound `workspace_not_found`."""
+    async with database.connection() as connection:
+        row = await workspaces.get(connection, workspace_id)
+    if row is None:
+        raise NotFound("workspace_not_found", "there is no such workspace")
+    return row
 
 
 async def existing(database: Database, name: str) -> int:

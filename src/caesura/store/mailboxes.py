@@ -167,6 +167,23 @@ async def pool_by_name(tx: Connection, workspace_id: int, name: str) -> PoolRow 
     return PoolRow(*row) if row else None
 
 
+async def by_address(tx: Connection, workspace_id: int, address: str) -> list[MailboxRow]:
+    """The mailboxes of this address that are in use, the oldest first."""
+    return [MailboxRow(*row) for row in await tx.fetch(SQL["by_address"], workspace_id, address)]
+
+
+async def of_domain(tx: Connection, workspace_id: int, domain: str) -> MailboxRow | None:
+    """The oldest mailbox in use with an address of this domain, or None."""
+    row = await tx.fetchrow(SQL["of_domain"], workspace_id, domain)
+    return MailboxRow(*row) if row else None
+
+
+async def pool_of_one(tx: Connection, workspace_id: int, mailbox_id: int) -> PoolRow | None:
+    """The oldest pool that has this mailbox and no other, or None."""
+    row = await tx.fetchrow(SQL["pool_of_one"], workspace_id, mailbox_id)
+    return PoolRow(*row) if row else None
+
+
 async def usual_pool(tx: Connection, workspace_id: int) -> PoolRow | None:
     """The pool named `default`, else the oldest with a mailbox that is neither archived nor held, or None."""
     row = await tx.fetchrow(SQL["usual_pool"], workspace_id)

@@ -1,11 +1,30 @@
 """Workspaces: the tenants."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from caesura.store.database import Connection
 from caesura.store.queries import load
 
 SQL = load("workspaces")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRow:
+    """A workspace as stored."""
+
+    id: int
+    name: str
+    settings: Mapping[str, Any]
+    created_at: datetime
+
+
+async def get(tx: Connection, workspace_id: int) -> WorkspaceRow | None:
+    """The workspace of this id, or None."""
+    row = await tx.fetchrow(SQL["get"], workspace_id)
+    return WorkspaceRow(*row) if row else None
 
 
 async def insert(tx: Connection, name: str, now: datetime) -> int | None:

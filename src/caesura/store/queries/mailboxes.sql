@@ -83,6 +83,23 @@ from pool p where p.workspace_id = $1 and p.id < coalesce($2::bigint, 9223372036
 order by p.id desc
 limit $3
 
+-- name: by_address
+-- The mailboxes of this address that are in use, the oldest first.
+select * from mailbox where workspace_id = $1 and lower(address) = lower($2) and not archived order by id
+
+-- name: of_domain
+-- The oldest mailbox in use with an address of this domain.
+select * from mailbox
+where workspace_id = $1 and lower(split_part(address, '@', 2)) = lower($2) and not archived
+order by id limit 1
+
+-- name: pool_of_one
+-- The oldest pool with this mailbox and no other.
+select p.id, p.name, p.created_at, array[$2::bigint] as mailbox_ids from pool p
+where p.workspace_id = $1
+  and (select array_agg(pm.mailbox_id) from pool_mailbox pm where pm.workspace_id = $1 and pm.pool_id = p.id) = array[$2::bigint]
+order by p.id limit 1
+
 -- name: usual_pool
 -- The pool named `default`, else the oldest one with a mailbox that is neither archived nor held.
 select p.id, p.name, p.created_at,

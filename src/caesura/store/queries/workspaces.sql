@@ -9,3 +9,7 @@ select name from workspace order by name limit $1
 -- name: by_name
 -- The workspace of this name.
 select id from workspace where name = $1
+
+-- name: get
+-- The workspace of this id.
+select id, name, settings, created_at from workspace where id = $1

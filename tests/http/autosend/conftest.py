@@ -1,0 +1,3 @@
+from autosend_client import sender
+
+__all__ = ["sender"]
