@@ -258,3 +258,13 @@ async def test_another_cause_of_a_pause_comes_with_its_actor_and_its_reason(engi
         "select actor, data->>'cause' as cause from event where kind = 'campaign.pause_changed' order by id limit 1"
     )
     assert event == {"actor": "user:second", "cause": "ended"}
+
+
+async def test_nothing_is_marked_once_a_campaign_is_withdrawn(engine) -> None:
+    await engine.build(leads=2)
+    ready = await engine.claim()
+    key = (engine.database, engine.workspace, engine.campaign)
+    row = (await campaigns.withdraw(*key, "test", engine.now)).campaign
+    assert (row.status, row.archived) == ("stopped", True)
+    assert (await engine.mark(ready)).marked == ()
+    assert await engine.claim() == []

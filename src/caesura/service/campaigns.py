@@ -259,10 +259,29 @@ async def stop(
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, campaign_id, lock=True)
-        if before.status is CampaignState.STOPPED:
-            return await _status(tx, before)
-        after = _unpaused(_moved(before, CampaignVerb.STOP, "manual", actor, reason))
-        return await _status(tx, await _set(tx, before, after, now, "campaign.stopped"))
+        return await _status(tx, await _stop(tx, before, reason, actor, now))
+
+    return await database.run(work)
+
+
+async def _stop(tx: Connection, before: CampaignRow, reason: str | None, actor: str, now: datetime) -> CampaignRow:
+    if before.status is CampaignState.STOPPED:
+        return before
+    after = _unpaused(_moved(before, CampaignVerb.STOP, "manual", actor, reason))
+    return await _set(tx, before, after, now, "campaign.stopped")
+
+
+async def withdraw(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
+    """Stops a campaign for good and puts it out of sight, in one transaction and in any status; the ledger stays.
+
+    What is in transit finishes. Once withdrawn, it changes nothing. Raises NotFound.
+    """
+
+    async def work(tx: Connection) -> Status:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        stopped = await _stop(tx, before, None, actor, now)
+        return await _status(tx, await _archive(tx, stopped, True, actor, now))
 
     return await database.run(work)
 
@@ -329,14 +348,18 @@ async def archive(
                 before.status,
                 campaign_verbs(before.status),
             )
-        row = await store.set_archived(tx, workspace_id, campaign_id, archived, now)
-        assert row is not None
-        if before.archived != archived:
-            kind = "campaign.archived" if archived else "campaign.unarchived"
-            await events.append(tx, workspace_id, now, actor, [events.Entry(kind, campaign_id)])
-        return await _status(tx, row)
+        return await _status(tx, await _archive(tx, before, archived, actor, now))
 
     return await database.run(work)
+
+
+async def _archive(tx: Connection, before: CampaignRow, archived: bool, actor: str, now: datetime) -> CampaignRow:
+    row = await store.set_archived(tx, before.workspace_id, before.id, archived, now)
+    assert row is not None
+    if before.archived != archived:
+        kind = "campaign.archived" if archived else "campaign.unarchived"
+        await events.append(tx, before.workspace_id, now, actor, [events.Entry(kind, before.id)])
+    return row
 
 
 async def begin(

@@ -11,6 +11,7 @@ VERBS = (
     "resume",
     "edit",
     "stop",
+    "withdraw",
     "unschedule",
     "submit",
     "approve",
@@ -212,6 +213,25 @@ async def test_a_start_may_need_approval(desk: Any) -> None:
     assert (await desk.post(f"{path}/dismiss"))["status"] == "draft"
     await desk.post(f"{path}/submit")
     assert (await desk.post(f"{path}/approve"))["status"] == "running"
+
+
+async def test_a_campaign_is_withdrawn_in_any_status_and_its_messages_stay_on_record(desk: Any) -> None:
+    campaign_id, _ = await desk.running("a@example.com", "b@example.com")
+    path = f"/campaigns/{campaign_id}"
+    answer = await desk.mark(campaign_id)
+    withdrawn = await desk.post(f"{path}/withdraw")
+    assert (withdrawn["status"], withdrawn["in_transit"]) == ("stopped", 2)
+    assert (await desk.post(f"{path}/withdraw"))["status_at"] == withdrawn["status_at"]
+    await desk.record(campaign_id, answer)
+    assert await desk.every("/campaigns") == []
+    assert (await desk.get(f"{path}/status"))["counts"]["sent"] == 2
+    draft = (await desk.campaign())["id"]
+    assert (await desk.post(f"/campaigns/{draft}/withdraw"))["status"] == "stopped"
+    kinds = [one["kind"] for one in (await desk.get("/events"))["items"] if one["campaign_id"] == campaign_id]
+    assert [kind for kind in kinds if kind in ("campaign.stopped", "campaign.archived")] == [
+        "campaign.stopped",
+        "campaign.archived",
+    ]
 
 
 async def test_what_runs_is_neither_archived_nor_deleted(desk: Any) -> None:

@@ -195,7 +195,7 @@ async def change_campaign(
     responses=answers(NOT_FOUND, WRONG_STATE),
 )
 async def delete_campaign(request: Request, campaign_id: CampaignId, caller: Writer) -> None:
-    """Only a draft without leads can be deleted; archive any other."""
+    """Only a draft without leads can be deleted; archive or withdraw any other."""
     context = context_of(request)
     number = CAMPAIGN.parse(campaign_id)
     await definitions.delete(context.database, caller.workspace_id, number, caller.actor, context.clock())
@@ -389,6 +389,12 @@ _simple(
 _simple("unschedule", "Do not start by itself", campaigns.unschedule, "A scheduled campaign is a draft again.")
 _simple("submit", "Ask for approval", campaigns.submit, "A draft waits for a person to approve its start.")
 _simple("dismiss", "Refuse approval", campaigns.dismiss, "A submitted campaign is a draft again.")
+_simple(
+    "withdraw",
+    "Stop for good and put out of sight",
+    campaigns.withdraw,
+    "In any status, at once: what other APIs call deleting. What was sent stays on record.",
+)
 _simple("archive", "Put out of sight", _archive, "A running campaign must be paused or stopped first.")
 _simple("unarchive", "Bring back", _unarchive, "An archived campaign is listed again.")
 
