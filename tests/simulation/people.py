@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from caesura.domain.definition import read_definition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from caesura.domain.inbound import BounceType, InboundKind, InboundReport
 from caesura.domain.lead_entry import LeadInput
-from caesura.service import campaigns, definitions, enrollments, holds, recovery, suppressions
+from caesura.service import campaigns, definitions, enrollments, holds, inbound, recovery, suppressions
 from caesura.service.campaigns import PauseOptions, Status
 from caesura.service.plans import Plans
 from simulation.history import Enrolled, Violation
@@ -40,7 +41,7 @@ class People:
             "hold": (9, self._hold),
             "release": (3, self._release),
             "suppress": (2, self._suppress),
-            "reply": (2, self._reply),
+            "reply": (4, self._reply),
             "hold enrollment": (1, self._hold_enrollment),
             "release enrollment": (1, self._release_enrollment),
             "settle": (2, self._settle),
@@ -205,7 +206,12 @@ class People:
     async def release_one(self, number: int) -> None:
         world = self._world
         world.released_by_people.add(number)
-        await holds.release(world.database, world.workspace, number, ACTOR, world.timeline.clock())
+        try:
+            await holds.release(world.database, world.workspace, number, ACTOR, world.timeline.clock())
+        except Unavailable:
+            # It may be released, with leads that met it still held: one asks again until it is through.
+            world.later(60, self._event("release", lambda: self.release_one(number)))
+            raise
         world.note("people release", number)
         world.wake_all()
 
@@ -238,15 +244,26 @@ class People:
         world.wake_all()
 
     async def _reply(self) -> None:
-        """A reply came: it ends the sequence."""
-        world = self._world
+        """Something came back, most often to a message that has arrived: what takes the lead out does so at once."""
+        world, random = self._world, self._random
         one = self._lead()
-        row = await enrollments.stop(
-            world.database, world.workspace, one.enrollment, "inbound", world.timeline.clock(), "replied"
+        kind = random.choice(("reply", "reply", "auto_reply", "soft bounce", "hard bounce", "complaint", "unsubscribe"))
+        arrived = [each.mark for each in world.history.arrivals if each.mark and each.mark.enrollment == one.enrollment]
+        answered = random.choice(arrived).message_id if arrived else None
+        given = InboundReport(
+            InboundKind("bounce" if "bounce" in kind else kind),
+            address=None if answered else one.address,
+            campaign_id=None if answered else one.campaign,
+            in_reply_to=answered,
+            bounce_type=BounceType(kind.split()[0]) if "bounce" in kind else None,
         )
-        world.note("people reply", one.enrollment, row.state)
-        if row.state != "stopped":
-            raise Violation("G6", f"a reply left the enrollment {row.state}")
+        now = world.timeline.clock()
+        await inbound.report(world.database, self._plans, world.workspace, given, "inbound", now)
+        row = await enrollments.get(world.database, world.workspace, one.enrollment)
+        world.note("people reply", one.enrollment, kind, answered is not None, row.state)
+        if kind not in ("auto_reply", "soft bounce") and row.state not in ("stopped", "finished"):
+            raise Violation("G6", f"a {kind} left the enrollment {row.state}")
+        world.wake_all()
 
     async def _hold_enrollment(self) -> None:
         world = self._world

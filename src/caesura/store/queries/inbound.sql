@@ -64,19 +64,21 @@ returning *
 
 -- name: list
 -- A page below a cursor, newest first, without the HTML, which is large. Each filter that is null lets all pass; one that
--- is not costs a look at every row.
+-- is not costs a look at every row. In one coalesce: of several conditions the planner thinks that hardly a row meets
+-- them all, and reads and sorts every one.
 select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbox_id, address, from_address, subject, text,
   null as html, message_id, in_reply_to, bounce_type, reason, classification, is_read, assigned_to, assigned_at, note,
   received_at, created_at, extra
 from inbound
 where workspace_id = $1 and id < $2
-  and ($4::text[] is null or kind = any($4))
-  and ($5::text[] is null or classification = any($5))
-  and ($6::bigint[] is null or mailbox_id = any($6))
-  and ($7::boolean is null or is_read = $7)
-  and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
-  and ($9::bigint[] is null or campaign_id = any($9))
-  and ($10::bigint is null or lead_id = $10)
+  and coalesce(
+    ($4::text[] is null or kind = any($4))
+    and ($5::text[] is null or classification = any($5))
+    and ($6::bigint[] is null or mailbox_id = any($6))
+    and ($7::boolean is null or is_read = $7)
+    and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
+    and ($9::bigint[] is null or campaign_id = any($9))
+    and ($10::bigint is null or lead_id = $10), false)
 order by id desc
 limit $3
 
@@ -87,12 +89,13 @@ select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbo
   received_at, created_at, extra
 from inbound
 where workspace_id = $1 and campaign_id = $9 and id < $2
-  and ($4::text[] is null or kind = any($4))
-  and ($5::text[] is null or classification = any($5))
-  and ($6::bigint[] is null or mailbox_id = any($6))
-  and ($7::boolean is null or is_read = $7)
-  and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
-  and ($10::bigint is null or lead_id = $10)
+  and coalesce(
+    ($4::text[] is null or kind = any($4))
+    and ($5::text[] is null or classification = any($5))
+    and ($6::bigint[] is null or mailbox_id = any($6))
+    and ($7::boolean is null or is_read = $7)
+    and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
+    and ($10::bigint is null or lead_id = $10), false)
 order by id desc
 limit $3
 
@@ -103,12 +106,13 @@ select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbo
   received_at, created_at, extra
 from inbound
 where workspace_id = $1 and lead_id = $10 and id < $2
-  and ($4::text[] is null or kind = any($4))
-  and ($5::text[] is null or classification = any($5))
-  and ($6::bigint[] is null or mailbox_id = any($6))
-  and ($7::boolean is null or is_read = $7)
-  and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
-  and ($9::bigint[] is null or campaign_id = any($9))
+  and coalesce(
+    ($4::text[] is null or kind = any($4))
+    and ($5::text[] is null or classification = any($5))
+    and ($6::bigint[] is null or mailbox_id = any($6))
+    and ($7::boolean is null or is_read = $7)
+    and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
+    and ($9::bigint[] is null or campaign_id = any($9)), false)
 order by id desc
 limit $3
 
