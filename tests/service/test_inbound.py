@@ -6,7 +6,7 @@ import pytest
 from caesura.domain.delivery import Kind
 from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.inbound import MAXIMUM_HTML, MAXIMUM_TEXT, BounceType, Classification, InboundKind, InboundReport
-from caesura.service import inbound, leads, suppressions
+from caesura.service import inbound, leads, recovery, suppressions
 from caesura.service.inbound import InboundChange, Received
 from caesura.service.leads import LeadChange
 from caesura.store import sending as gate
@@ -320,6 +320,37 @@ async def test_what_names_an_unknown_message_settles_it_as_sent(
     assert await world.value("select state from message") == "sent"
     assert await world.states(one) == [after]
     assert [event["data"]["cause"] for event in await world.events("message.sent")] == ["settled"]
+
+
+@pytest.mark.parametrize("loss", ["line", "worker"])
+async def test_what_came_back_before_the_outcome_was_lost_settles_it_all_the_same(world: Any, loss: str) -> None:
+    campaign_id = await world.running(on_unknown="hold")
+    one, other = await world.enrolled(campaign_id, count=2)
+    marked = await world.mark(campaign_id)
+    # It names the message in its References alone.
+    await report(world, InboundKind.AUTO_REPLY, in_reply_to="<x@example.com>", references=(f"<{one}.1@sender.test>",))
+    if loss == "line":
+        await world.record(campaign_id, marked, Kind.UNKNOWN)
+    else:
+        await recovery.recover(world.database, world.plans, world.now, world.worker)
+    assert await world.states(one, other) == [("waiting", None), ("held", "unknown_outcome")]
+    states = await world.fetch("select state from message order by enrollment_id")
+    assert [row["state"] for row in states] == ["sent", "unknown"]
+
+
+async def test_what_comes_back_while_the_outcome_is_being_lost_settles_it_either_way(world: Any) -> None:
+    campaign_id = await world.running(on_unknown="hold")
+    for number in range(15):
+        [one] = await world.enrolled(campaign_id, await world.lead(f"lead{number}@race.example"))
+        await world.mark(campaign_id)
+        await asyncio.gather(
+            report(world, InboundKind.AUTO_REPLY, in_reply_to=f"<{one}.1@sender.test>"),
+            recovery.recover(world.database, world.plans, world.now, world.worker),
+        )
+        # It passes over what the report had in hand.
+        await recovery.recover(world.database, world.plans, world.now, world.worker)
+        assert await world.value("select state from message where enrollment_id = $1", one) == "sent"
+        assert await world.states(one) == [("waiting", None)]
 
 
 async def test_what_comes_from_the_same_address_and_names_no_message_settles_nothing(world: Any) -> None:

@@ -24,8 +24,9 @@ from caesura.domain.inbound import (
     own_id,
 )
 from caesura.domain.recipients import Recipient
-from caesura.service import enrollments, recovery, suppressions
+from caesura.service import enrollments, suppressions
 from caesura.service.plans import Plans
+from caesura.service.sending.settlement import settle
 from caesura.store import campaigns, events, leads, mailboxes
 from caesura.store import enrollments as enrollment_store
 from caesura.store import inbound as store
@@ -79,6 +80,7 @@ class _Found:
     enrollment_id: int | None = None
     step: int | None = None
     mailbox_id: int | None = None
+    message_id: str | None = None
     recipient: Address | None = None
     given: Address | None = None
 
@@ -111,7 +113,7 @@ async def report(
             return Received(known, False, 0)
         await _tell(tx, row, "inbound.received", actor, now, bounce_type=row.bounce_type, reason=row.reason)
         if found.is_named and found.enrollment_id is not None and found.step is not None:
-            await recovery.settle(tx, plans, workspace_id, found.enrollment_id, found.step, True, actor, now)
+            await settle(tx, plans, workspace_id, found.enrollment_id, found.step, True, actor, now)
         stopped = await _end(tx, workspace_id, given, found, actor, now)
         return Received(row, True, stopped)
 
@@ -269,7 +271,8 @@ async def _find(tx: Connection, workspace_id: int, given: InboundReport, address
     if answered is not None:
         lead = await leads.get(tx, workspace_id, answered.lead_id)
         place = (answered.campaign_id, answered.enrollment_id, answered.step, answered.mailbox_id)
-        return _Found(True, lead, *place, recipient=_parsed(answered.recipient), given=address)
+        await store.keep(tx, workspace_id, answered)
+        return _Found(True, lead, *place, answered.message_id, _parsed(answered.recipient), address)
     if address is None:
         return _Found(campaign_id=given.campaign_id)
     known = await leads.by_key(tx, workspace_id, deduplication_key(address))
@@ -306,7 +309,7 @@ def _new(given: InboundReport, found: _Found, now: datetime) -> NewInbound:
         text=body(given.text, MAXIMUM_TEXT),
         html=body(given.html, MAXIMUM_HTML),
         message_id=own_id(given),
-        in_reply_to=next(iter(named(given)), None),
+        in_reply_to=found.message_id or next(iter(named(given)), None),
         bounce_type=given.bounce_type,
         reason=line(given.reason),
         classification=given.classification,

@@ -8,11 +8,12 @@ from typing import Any
 
 from caesura.domain.delivery import after_unknown
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
-from caesura.domain.lifecycle import EnrollmentState, MessageEvent, MessageState, message_after
+from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, Next, after_step
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import campaign_ready_after, entry, ready_after
+from caesura.service.sending.settlement import settle, settle_answered
 from caesura.store import events, messages, recovery, workers
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -89,6 +90,7 @@ async def _lose(
         if row["state"] == EnrollmentState.FINISHED
     ]
     await events.append(tx, plan.workspace_id, now, "engine", entries)
+    await settle_answered(tx, plans, plan.workspace_id, [(row["enrollment_id"], row["step"]) for row in lost], now)
 
 
 async def bury(database: Database, plans: Plans, worker: str, now: datetime) -> Recovered:
@@ -130,26 +132,3 @@ async def settle_unknown(
     if step < 1:
         raise Invalid.of(Problem("bad_step", "steps are counted from 1", "/step"))
     await database.run(work)
-
-
-async def settle(
-    tx: Connection,
-    plans: Plans,
-    workspace_id: int,
-    enrollment_id: int,
-    step: int,
-    was_sent: bool,
-    actor: str,
-    now: datetime,
-) -> bool:
-    """The same in the caller's transaction; False where there is no such message, or it is not unknown."""
-    state = message_after(MessageState.UNKNOWN, MessageEvent.ACCEPT if was_sent else MessageEvent.REJECT)
-    cause = None if was_sent else "settled_as_not_sent"
-    row = await recovery.resolve(tx, workspace_id, enrollment_id, step, state, cause, now)
-    if row is None:
-        return False
-    plan = await plans.campaign(tx, workspace_id, row["campaign_id"])
-    await recovery.go_on_after_unknown(tx, workspace_id, enrollment_id, step, after_step(step, plan.rules), now)
-    facts = entry(plan, f"message.{state}", enrollment_id, row["lead_id"], step, cause="settled")
-    await events.append(tx, workspace_id, now, actor, [facts])
-    return True

@@ -28,6 +28,7 @@ class Answered:
     mailbox_id: int | None
     state: MessageState
     recipient: str
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,11 @@ async def named(tx: Connection, workspace_id: int, message_ids: Sequence[str]) -
     """The message that has one of these Message-IDs; the first id counts most."""
     row = await tx.fetchrow(SQL["named"], workspace_id, list(message_ids)) if message_ids else None
     return _answered(row) if row else None
+
+
+async def keep(tx: Connection, workspace_id: int, answered: Answered) -> None:
+    """Keeps a message that is sending from being recorded before this transaction ends."""
+    await tx.execute(SQL["keep"], workspace_id, answered.enrollment_id, answered.step)
 
 
 async def last(tx: Connection, workspace_id: int, lead_id: int, campaign_id: int | None) -> Answered | None:

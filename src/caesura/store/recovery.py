@@ -71,6 +71,14 @@ async def resolve(
     return dict(row) if row else None
 
 
+async def answered(tx: Connection, workspace_id: int, keys: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of these messages, each as (enrollment, step), that are unknown and that something has come back to."""
+    if not keys:
+        return []
+    enrollments, steps = (list(column) for column in zip(*keys, strict=True))
+    return [tuple(row) for row in await tx.fetch(SQL["answered"], workspace_id, enrollments, steps)]
+
+
 async def go_on_after_unknown(
     tx: Connection, workspace_id: int, enrollment_id: int, step: int, after: Next, now: datetime
 ) -> bool:

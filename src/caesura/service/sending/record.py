@@ -12,6 +12,7 @@ from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, aft
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import abandon, campaign_ready_after, entry, ready_after
+from caesura.service.sending.settlement import settle_answered
 from caesura.store import enrollments, events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -50,6 +51,8 @@ async def record(
         put_off = [one.enrollment_id for one, judgement in taken if judgement.state is MessageState.DEFERRED]
         entries += await abandon(tx, plan, put_off, now)
         await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+        lost = [(one.enrollment_id, one.step) for one, judgement in taken if judgement.state is MessageState.UNKNOWN]
+        await settle_answered(tx, plans, plan.workspace_id, lost, now)
 
     if judged:
         await database.run(work)

@@ -438,7 +438,7 @@ create table inbound (
     text text,                              -- cut
     html text,                              -- cut
     message_id text,                        -- its own RFC 5322 Message-ID
-    in_reply_to text,                       -- the Message-ID that it names first
+    in_reply_to text,                       -- the Message-ID of ours that it answers; else the one that it names first
     bounce_type text check (bounce_type in ('hard', 'soft')),
     reason text,                            -- in the words of the server or person that it came from
     classification text,                    -- null: nobody has said

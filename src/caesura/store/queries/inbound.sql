@@ -10,9 +10,13 @@ select found.* from (
 order by array_position($2::text[], found.message_id)
 limit 1
 
+-- name: keep
+-- That message, kept as it is until this transaction ends, so that whoever records its outcome sees what came back.
+select from message where workspace_id = $1 and enrollment_id = $2 and step = $3 and state = 'sending' for no key update
+
 -- name: last
 -- The last message that went to a lead, of one campaign or of all.
-select m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.recipient
+select m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.recipient, m.message_id
 from enrollment e join message m on m.workspace_id = $1 and m.enrollment_id = e.id
 where e.workspace_id = $1 and e.lead_id = $2 and ($3::bigint is null or e.campaign_id = $3)
   and m.state in ('sending', 'sent', 'unknown')

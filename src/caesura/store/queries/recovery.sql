@@ -87,6 +87,14 @@ set state = $4, cause = $5, settled_at = $6
 where workspace_id = $1 and enrollment_id = $2 and step = $3 and state = 'unknown'
 returning campaign_id, lead_id, mailbox_id
 
+-- name: answered
+-- Unknown messages that something has come back to: that names them, so that it is no older mail of the same lead.
+select m.enrollment_id, m.step
+from unnest($2::bigint[], $3::smallint[]) as u(enrollment_id, step)
+join message m on m.workspace_id = $1 and m.enrollment_id = u.enrollment_id and m.step = u.step
+where m.state = 'unknown' and exists (
+  select from inbound i where i.workspace_id = $1 and i.lead_id = m.lead_id and i.in_reply_to = m.message_id)
+
 -- name: go_on_after_unknown
 -- The enrollment that was held for it goes on, or ends.
 update enrollment e
