@@ -3,7 +3,7 @@
 PYTHON ?= python3
 DATA ?= var
 SEEDS ?= 200
-SUITES ?= compose signing smtp_wire pause
+SUITES ?= compose signing smtp_wire pause doors
 TESTS ?=
 
 BIN := .venv/bin
