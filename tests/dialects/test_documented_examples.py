@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from dialects.drivers import AutoSend, Driver, Leadterra, LeadLex, Woodpecker
+
+from dialects.drivers import AutoSend, Driver, LeadLex, Leadterra, Woodpecker
 from dialects.site import Site
 
 Fixture = Callable[[type[Driver]], Driver]
