@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,20 @@ def test_a_port_in_use_is_told_before_anything_starts(running: Starter, data_dir
     assert "[address_in_use]" in told and "--port" in told
     assert "First start" not in told
     assert not (data_directory / "new").exists()
+
+
+def test_a_host_name_of_the_settings_leads_to_its_door(running: Starter, data_directory: Path) -> None:
+    settings = {"CAESURA_DOORS": "vendor.test=woodpecker"}
+    server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory, **settings)
+    url = server.line().removeprefix("ready ")
+    found = {}
+    for host in ("vendor.test", "127.0.0.1"):
+        path = f"{url}/rest/v2/campaigns/1/pause"
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(urllib.request.Request(path, method="POST", headers={"Host": host}), timeout=30)
+        found[host] = caught.value.code
+    assert found == {"vendor.test": 401, "127.0.0.1": 404}
+    assert server.stop().status == 0
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])

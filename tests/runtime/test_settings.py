@@ -54,3 +54,12 @@ def test_an_empty_name_of_a_folder_is_an_error_and_an_empty_variable_is_none(
     (tmp_path / "caesura.toml").write_text('data_dir = ""\n')
     with pytest.raises(Invalid, match="data_dir: .*empty"):
         load()
+
+
+def test_a_host_that_leads_to_no_door_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAESURA_DOORS", "api.autosend.com=autosend")
+    assert load().doors == "api.autosend.com=autosend"
+    monkeypatch.setenv("CAESURA_DOORS", "api.autosend.com=autosnd")
+    with pytest.raises(Invalid, match="doors: .*there is no door 'autosnd': one of leadterra, leadlex") as caught:
+        load()
+    assert caught.value.code == "bad_setting"

@@ -1,5 +1,7 @@
 """The application: all doors, in one description."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -12,6 +14,7 @@ import caesura
 from caesura.domain.errors import CaesuraError
 from caesura.http import health, native, problems, unsubscribe
 from caesura.http.context import ApiContext
+from caesura.http.door_hosts import DoorHosts
 from caesura.http.doors import doors
 from caesura.http.edge import REQUEST_ID, Edge
 
@@ -53,8 +56,11 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def create_application(context: ApiContext) -> FastAPI:
-    """An ASGI application over `context`. It opens and closes nothing: the database is the caller's."""
+def create_application(context: ApiContext, door_hosts: Mapping[str, str] = MappingProxyType({})) -> FastAPI:
+    """An ASGI application over `context`. It opens and closes nothing: the database is the caller's.
+
+    `door_hosts` has the prefix of a door for each host name (lower case) that leads to one.
+    """
     application = Application(
         title="Caesura",
         version=caesura.__version__,
@@ -73,6 +79,7 @@ def create_application(context: ApiContext) -> FastAPI:
     )
     application.state.context = context
     application.add_middleware(Edge, context=context)
+    application.add_middleware(DoorHosts, hosts=door_hosts)
     for routes in (*native.routers(), unsubscribe.router(), health.router()):
         _take(application, routes)
     for door in doors():

@@ -18,6 +18,7 @@ from caesura.domain.destinations import Destinations
 from caesura.domain.errors import CaesuraError, Unavailable
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
+from caesura.http.door_hosts import parse_door_hosts
 from caesura.http.live import News
 from caesura.runtime.crew import Crew
 from caesura.runtime.errands import Errands
@@ -142,7 +143,7 @@ def _web_server(settings: Settings, engine: Engine, news: News) -> uvicorn.Serve
         destinations=Destinations.of(settings.webhook_hosts),
     )
     config = uvicorn.Config(
-        create_application(context),
+        create_application(context, parse_door_hosts(settings.doors or "")),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from caesura.domain.errors import Invalid, Problem
+from caesura.http.door_hosts import parse_door_hosts
 
 FILE = "caesura.toml"
 PREFIX = "CAESURA_"
@@ -72,6 +73,11 @@ class Settings(BaseSettings):
         description="64 hex digits that seal the mailboxes' passwords; the same on every machine. "
         "Default: made once, in the data directory.",
     )
+    doors: str | None = Field(
+        default=None,
+        description="Host names that lead to a vendor's door, as HOST=DOOR with commas between, such as "
+        "`api.autosend.com=autosend,app.leadterra.co=leadterra`: then that vendor's own host name may point here.",
+    )
     api_key: str | None = Field(
         default=None,
         description="A native key, with which `caesura mcp` acts on standard input and output. Default: none; it may "
@@ -88,6 +94,12 @@ class Settings(BaseSettings):
         if place == "":
             raise ValueError("it is empty: name a folder")
         return place
+
+    @field_validator("doors")
+    @classmethod
+    def _lead_somewhere(cls, doors: str | None) -> str | None:
+        parse_door_hosts(doors or "")
+        return doors
 
     @field_validator("data_dir", "postgres_bin_dir", "ca_file")
     @classmethod
