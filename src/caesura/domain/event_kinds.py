@@ -63,5 +63,6 @@ MEANINGS: Mapping[str, str] = {
     "webhook.deleted": "A webhook is gone, and what was still to be sent to it.",
     "webhook.disabled": "It is told nothing any more; `data` has the cause.",
     "webhook.edited": "Its address, events or description were changed, or it was enabled.",
+    "workspace.edited": "What is set for it was changed; `data` has what.",
     "webhook.secret_rotated": "It has a new secret; the one before signs too for a while.",
 }

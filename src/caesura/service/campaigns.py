@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from caesura.domain import campaign_time
 from caesura.domain.campaign_time import ClockMode
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
+from caesura.store import approvals, events
 from caesura.store import campaigns as store
-from caesura.store import events
 from caesura.store import sending as gate
 from caesura.store.campaigns import CampaignRow, Counters
 from caesura.store.database import Connection, Database
@@ -16,6 +17,12 @@ from caesura.store.database import Connection, Database
 ON_OVERDUE = ("spread", "skip", "review")
 NEW_LEADS = ("hold", "reject")
 _QUIET = (CampaignState.PAUSED, CampaignState.EDITING)
+# What an approval has become, by where its campaign went.
+_SETTLED = {
+    CampaignState.RUNNING: "approved",
+    CampaignState.DRAFT: "dismissed",
+    CampaignState.STOPPED: "withdrawn",
+}
 # Pauses whose overdue steps are still told apart; what is left of earlier ones goes out like any other.
 PAUSES = 50
 
@@ -306,9 +313,12 @@ async def submit(database: Database, workspace_id: int, campaign_id: int, actor:
     return await _move(database, workspace_id, campaign_id, CampaignVerb.SUBMIT, "campaign.submitted", actor, now)
 
 
-async def dismiss(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
-    """Refuses a submitted campaign: it is a draft again. Raises NotFound, Conflict."""
-    return await _move(database, workspace_id, campaign_id, CampaignVerb.DISMISS, "campaign.dismissed", actor, now)
+async def dismiss(
+    database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime, reason: str | None = None
+) -> Status:
+    """Refuses a submitted campaign: it is a draft again. `reason` is in a person's words. Raises NotFound, Conflict."""
+    verb, kind = CampaignVerb.DISMISS, "campaign.dismissed"
+    return await _move(database, workspace_id, campaign_id, verb, kind, actor, now, reason=reason)
 
 
 async def _move(
@@ -320,6 +330,7 @@ async def _move(
     actor: str,
     now: datetime,
     starts_at: datetime | None = None,
+    reason: str | None = None,
 ) -> Status:
     """A change of status that neither gives nor takes the right to send."""
 
@@ -328,7 +339,7 @@ async def _move(
         if before.archived and verb in (CampaignVerb.SCHEDULE, CampaignVerb.SUBMIT):
             detail = f"an archived campaign cannot {verb}: unarchive it first"
             raise Conflict("campaign_archived", detail, before.status, ("unarchive",))
-        after = replace(_moved(before, verb, "manual", actor, None), starts_at=starts_at)
+        after = replace(_moved(before, verb, "manual", actor, reason), starts_at=starts_at)
         return await _status(tx, await _set(tx, before, after, now, kind))
 
     return await database.run(work)
@@ -453,10 +464,23 @@ async def _set(
     row = await store.set_status(tx, before, after, now)
     # The row is locked, so only a bug in the caller can lose this compare-and-set.
     assert row is not None
-    data = {"from": before.status, "to": after.status, "cause": after.cause, "reason": after.reason}
+    data: dict[str, Any] = {"from": before.status, "to": after.status, "cause": after.cause, "reason": after.reason}
+    approval = await _approval(tx, before, after, now)
+    if approval is not None:
+        data["approval"] = approval
     await events.append(tx, before.workspace_id, now, actor or after.actor, [events.Entry(kind, before.id, data=data)])
     await store.notify(tx, before.workspace_id, kind, before.id)
     return row
+
+
+async def _approval(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime) -> int | None:
+    """Asks for the approval that the new status waits for, or settles the one that the old status waited for."""
+    if after.status is CampaignState.PENDING_APPROVAL:
+        return await approvals.ask(tx, before.workspace_id, before.id, after.actor, now)
+    if before.status is not CampaignState.PENDING_APPROVAL:
+        return None
+    state = _SETTLED[after.status]
+    return await approvals.settle(tx, before.workspace_id, before.id, state, after.actor, after.reason, now)
 
 
 async def _status(tx: Connection, row: CampaignRow) -> Status:

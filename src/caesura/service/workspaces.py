@@ -1,14 +1,28 @@
-"""Workspaces: made when first named."""
+"""Workspaces: made when first named, and what is set for each."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from caesura.domain.errors import Invalid, NotFound, Problem
-from caesura.store import workspaces
+from caesura.store import events, workspaces
 from caesura.store.database import Connection, Database
 from caesura.store.workspaces import WorkspaceRow
 
 NAME_LENGTH = 200
 _NAMED = 20
+MAXIMUM_LEADS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is set for a workspace. Through doors that ask for approval, a draft with more than `approval_above` leads
+
+    is submitted to a person instead of started; None: never.
+    """
+
+    approval_above: int | None = 100
 
 
 async def named(database: Database, name: str, now: datetime) -> int:
@@ -51,3 +65,41 @@ async def existing(database: Database, name: str) -> int:
     listed = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
     there = f"those there are: {listed}" if names else "there is none yet"
     raise NotFound("workspace_not_found", f"there is no workspace {name!r}; {there}")
+
+
+async def settings(database: Database, workspace_id: int) -> Settings:
+    """What is set for a workspace, and the defaults of all else."""
+    async with database.connection() as connection:
+        return _settings(await workspaces.settings(connection, workspace_id))
+
+
+async def change_settings(
+    database: Database, workspace_id: int, changes: Mapping[str, Any], actor: str, now: datetime
+) -> Settings:
+    """Sets what is given of `Settings`. Raises Invalid `unknown_field`, `out_of_range`, with pointers."""
+    known = asdict(Settings())
+    problems = [
+        Problem("unknown_field", "there is no such setting", f"/{name}") for name in changes if name not in known
+    ]
+    above = changes.get("approval_above")
+    if above is not None and not 0 <= above <= MAXIMUM_LEADS:
+        detail = f"approval_above is 0 to {MAXIMUM_LEADS}, or null for never"
+        problems.append(Problem("out_of_range", detail, "/approval_above"))
+    if problems:
+        raise Invalid.of(*problems)
+
+    async def work(tx: Connection) -> Settings:
+        stored = await workspaces.settings(tx, workspace_id, lock=True)
+        before = _settings(stored)
+        after = replace(before, **changes)
+        if after != before:
+            await workspaces.set_settings(tx, workspace_id, {**stored, **asdict(after)})
+            entry = events.Entry("workspace.edited", data=dict(changes))
+            await events.append(tx, workspace_id, now, actor, [entry])
+        return after
+
+    return await database.run(work)
+
+
+def _settings(stored: Mapping[str, Any]) -> Settings:
+    return Settings(**{name: value for name, value in stored.items() if name in asdict(Settings())})

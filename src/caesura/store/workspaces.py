@@ -42,3 +42,13 @@ async def by_name(tx: Connection, name: str) -> int | None:
 async def names(tx: Connection, limit: int) -> list[str]:
     """The names of up to `limit` workspaces, in their order."""
     return [row["name"] for row in await tx.fetch(SQL["names"], limit)]
+
+
+async def settings(tx: Connection, workspace_id: int, lock: bool = False) -> dict[str, Any]:
+    """What was set for a workspace; `lock` keeps it for this transaction."""
+    return dict(await tx.fetchval(SQL["lock_settings" if lock else "settings"], workspace_id))
+
+
+async def set_settings(tx: Connection, workspace_id: int, values: Mapping[str, Any]) -> None:
+    """Sets all of it."""
+    await tx.execute(SQL["set_settings"], workspace_id, dict(values))

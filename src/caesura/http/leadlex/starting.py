@@ -7,39 +7,45 @@ from caesura.domain.lifecycle import CampaignState
 from caesura.http.door import Call, Refusal
 from caesura.http.leadlex.campaign_views import found, shown_status
 from caesura.http.leadlex.door import LEADLEX, data, sentence, shown
-from caesura.service import campaigns, definitions, mailboxes
+from caesura.service import approvals, campaigns, mailboxes
 from caesura.service.campaigns import Status
+from caesura.store.approvals import ApprovalRow
 
 _PAUSED = (CampaignState.PAUSED, CampaignState.EDITING)
-_STARTABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
+_STARTABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PENDING_APPROVAL)
 
 
 @LEADLEX.on("POST", "/v1/campaigns/{campaign_id}/start", "campaigns:write")
 async def start_campaign(call: Call) -> Response:
-    """From draft, and from paused, where it goes on from the same position. One that runs is refused."""
-    status = await found(call)
+    """From draft, and from paused, where it goes on from the same position. One that runs is refused.
+
+    A draft with more recipients than the workspace's `approval_above` waits for its task to be approved.
+    """
+    status, approval = await found(call), None
     state = status.campaign.status
     if state in _PAUSED:
         status = await campaigns.resume(*call.key, call.campaign_id, call.caller.actor, call.now)
     elif state in _STARTABLE:
-        status = await _start(call, status)
+        status, approval = await _start(call, status)
     else:
         already = "Campaign is already running" if state is CampaignState.RUNNING else None
         raise _refused(already or f"Campaign cannot be started: it is {shown_status(state)}")
-    return data(call, _told(status, None))
+    return data(call, _told(status, approval))
 
 
-async def _start(call: Call, status: Status) -> Status:
+async def _start(call: Call, status: Status) -> tuple[Status, ApprovalRow | None]:
     if not status.counters.enrolled:
         raise _refused("Campaign is empty: it has no recipients")
-    pool = await mailboxes.usual_pool(*call.key)
     try:
-        started, _ = await definitions.start(
-            *call.key, call.campaign_id, call.caller.actor, call.now, pool_id=pool.id if pool else None
-        )
+        return await approvals.start(*call.key, call.campaign_id, call.caller.actor, call.now, await usual_pool(call))
     except (Conflict, Invalid) as error:
         raise refused_start(error) from error
-    return started
+
+
+async def usual_pool(call: Call) -> int | None:
+    """The pool for a campaign that has none."""
+    pool = await mailboxes.usual_pool(*call.key)
+    return pool.id if pool else None
 
 
 def refused_start(error: Conflict | Invalid) -> Refusal:
@@ -51,6 +57,6 @@ def _refused(message: str) -> Refusal:
     return Refusal(400, "validation_error", message)
 
 
-def _told(status: Status, task_id: str | None) -> dict[str, object]:
-    row = status.campaign
-    return {"campaign_id": shown("campaign", row.id), "status": shown_status(row.status), "task_id": task_id}
+def _told(status: Status, approval: ApprovalRow | None) -> dict[str, object]:
+    row, task = status.campaign, shown("task", approval.id) if approval else None
+    return {"campaign_id": shown("campaign", row.id), "status": shown_status(row.status), "task_id": task}

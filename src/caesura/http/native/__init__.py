@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from caesura.http.native import (
+    approvals,
     campaigns,
     enrollments,
     events,
@@ -22,6 +23,7 @@ from caesura.http.native import (
     webhooks,
     why,
     workers,
+    workspace,
 )
 
 _RESOURCES: tuple[Any, ...] = (
@@ -39,6 +41,8 @@ _RESOURCES: tuple[Any, ...] = (
     pools,
     holds,
     why,
+    approvals,
+    workspace,
     workers,
     keys,
 )

@@ -91,6 +91,7 @@ EVENT = Kind("evt", "event", 6)
 KEY = Kind("key", "key", 9)
 WEBHOOK = Kind("whk", "webhook", 10)
 DELIVERY = Kind("dlv", "delivery", 11)
+APPROVAL = Kind("apr", "approval", 10)
 
 MESSAGE_PATTERN = f"^{_MESSAGE.pattern}$"
 

@@ -561,3 +561,24 @@ create unlogged table call_queue (
     primary key (workspace_id, name),
     check (cardinality(tickets) = cardinality(leases))
 ) with (fillfactor = 50);
+
+-- Campaigns that waited for a person before their start, and what became of it.
+create table approval (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    campaign_id bigint not null,
+    state text not null default 'pending' check (state in ('pending', 'approved', 'dismissed', 'withdrawn')),
+    asked_at timestamptz not null,
+    asked_by text not null,
+    settled_at timestamptz,                 -- null while pending
+    settled_by text,                        -- null while pending
+    reason text,                            -- why it was dismissed; null when nobody said
+    primary key (workspace_id, id),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade,
+    check ((state = 'pending') = (settled_at is null)),
+    check ((state = 'pending') = (settled_by is null))
+);
+-- what a campaign waits for is one
+create unique index approval_pending on approval (workspace_id, campaign_id) where state = 'pending';
+-- deleting a campaign finds its own
+create index approval_campaign on approval (workspace_id, campaign_id);

@@ -13,3 +13,15 @@ select id from workspace where name = $1
 -- name: get
 -- The workspace of this id.
 select id, name, settings, created_at from workspace where id = $1
+
+-- name: settings
+-- What was set for a workspace.
+select settings from workspace where id = $1
+
+-- name: lock_settings
+-- The same, about to be changed.
+select settings from workspace where id = $1 for no key update
+
+-- name: set_settings
+-- Sets it.
+update workspace set settings = $2 where id = $1
