@@ -1,5 +1,6 @@
 """Server, worker and sink as real processes: ready, in use, and gone when they are told to end."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,10 +8,12 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +270,49 @@ def test_who_has_another_secret_key_than_the_database_does_not_start_until_told_
     server = running("serve", "--port", "0", "--workers", "0", "--data-dir", data_directory, **other)
     assert server.line().startswith("ready ")
     assert server.stop().status == 0
+
+
+def test_a_server_tells_webhooks_and_listeners_what_happens_and_stops_in_time(
+    running: Starter, data_directory: Path
+) -> None:
+    told: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Says nothing."""
+
+    def ask(path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        return urllib.request.urlopen(urllib.request.Request(url + path, data, headers), timeout=30)
+
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    server = running(
+        "serve", "--port", "0", "--workers", "0", "--data-dir", data_directory, CAESURA_WEBHOOK_HOSTS="127.0.0.1"
+    )
+    url = server.line().removeprefix("ready ")
+    maker = running("key", "create", "--data-dir", data_directory)
+    key = maker.line()
+    assert maker.process.wait(60) == 0
+    hook = {"url": f"http://127.0.0.1:{receiver.server_port}/", "events": ["list.created"]}
+    ask("/api/v1/webhooks", hook).close()
+    stream = ask("/api/v1/events/stream")
+    ask("/api/v1/lists", {"name": "told"}).close()
+    while b"list.created" not in stream.readline():
+        pass
+    deadline = time.monotonic() + 30
+    while not told and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [json.loads(body)["type"] for body in told] == ["list.created"]
+    began = time.monotonic()
+    assert server.stop().status == 0
+    assert time.monotonic() - began < 20
+    stream.close()
+    receiver.shutdown()
+    receiver.server_close()

@@ -22,6 +22,7 @@ from caesura.cli import (
     serving,
     steering,
     suppressing,
+    webhooks,
 )
 
 _ABOUT = """
@@ -50,6 +51,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Server")(doctor.doctor)
     app.add_typer(keys.app, name="key", rich_help_panel="Server")
     app.command(rich_help_panel="Server")(keys.adopt_secret_key)
+    app.add_typer(webhooks.app, name="webhook", rich_help_panel="Server")
     app.command(rich_help_panel="Campaigns")(applying.apply)
     app.add_typer(leads.app, name="leads", rich_help_panel="Campaigns")
     app.add_typer(lists.app, name="list", rich_help_panel="Campaigns")

@@ -142,6 +142,16 @@ def test_streams_are_few_and_a_closed_one_makes_room(served: Any, listen: Any, m
     raise AssertionError("the place of a closed stream was never free")
 
 
+def test_a_stream_ends_soon_after_its_key_is_revoked(served: Any, listen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_KEY_SECONDS", 0.5)
+    issued = served.mint("events:read", workspace="stream-revoked")
+    opened = listen({"Authorization": f"Bearer {issued.text}"})
+    assert not opened.ended.wait(2)
+    everything = served.bearing("*", workspace="stream-revoked")
+    assert served.client.delete(f"/api/v1/keys/key_{issued.row.id}", headers=everything).status_code == 200
+    assert opened.ended.wait(10)
+
+
 async def test_closing_ends_every_wait() -> None:
     news = News()
     with news.listening(1) as ear:

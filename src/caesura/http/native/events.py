@@ -19,7 +19,7 @@ from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, EVENT, LEAD, M
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Window, encode, pages
 from caesura.http.problems import answers, misplaced
-from caesura.service import events
+from caesura.service import events, keys
 
 TAG = {"name": "events", "description": "The append-only log of what happened, to be followed by its cursor."}
 
@@ -31,6 +31,8 @@ _STREAM_PAGE = 200
 _POLL_SECONDS = 1.0
 # Proxies close what is silent for half a minute or more.
 _HEARTBEAT_SECONDS = 15.0
+# So much later than a key is revoked or expires, its streams end.
+_KEY_SECONDS = 5.0
 TOO_MANY = LimitReached("too_many_streams", "too many streams are open: close one first")
 
 
@@ -127,20 +129,24 @@ async def stream_events(
         after = _after(last_event_id)
     listening = ExitStack()
     ear = listening.enter_context(context.news.listening(caller.workspace_id))
-    body = _told(context, ear, listening, caller.workspace_id, number, after)
+    body = _told(context, ear, listening, caller, number, after)
     return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def _told(
-    context: ApiContext, ear: Ear, listening: ExitStack, workspace_id: int, campaign_id: int | None, after: int
+    context: ApiContext, ear: Ear, listening: ExitStack, caller: Caller, campaign_id: int | None, after: int
 ) -> AsyncIterator[bytes]:
     """The body of a stream. A database that is away ends it: whoever listens comes again."""
-    silent = 0.0
+    silent, asked = 0.0, context.clock()
     with listening:
         yield b": caesura\n\n"
         while not context.news.closed:
             try:
-                found = await events.page(context.database, workspace_id, after, campaign_id, _STREAM_PAGE)
+                if (context.clock() - asked).total_seconds() >= _KEY_SECONDS:
+                    asked = context.clock()
+                    if not await keys.is_good(context.database, caller.workspace_id, caller.key_id, asked):
+                        return
+                found = await events.page(context.database, caller.workspace_id, after, campaign_id, _STREAM_PAGE)
             except CaesuraError:
                 return
             for event in found:
