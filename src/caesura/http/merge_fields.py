@@ -29,10 +29,11 @@ _RAW, _END_RAW = "{% raw %}", "{%+ endraw %}"
 @dataclass(frozen=True, slots=True)
 class MergeField:
     """What a token stands for: one of our fields (None: nothing that a lead can have), and the text to write where a
-    lead has no value for it, or a blank one."""
+    lead has no value for it, or a blank one; None: such a lead is held. Or, by `choices`, one of several texts."""
 
     name: str | None
-    missing: str = ""
+    missing: str | None = ""
+    choices: tuple[str, ...] = ()
 
 
 def translated(
@@ -69,6 +70,12 @@ def field_name(text: str) -> str | None:
 
 
 def _put(field: MergeField) -> str:
+    if len(field.choices) == 1:
+        return _literal(field.choices[0], None)
+    if field.choices:
+        return f"{{{'|'.join(_literal(choice, None) for choice in field.choices)}}}"
+    if field.missing is None:
+        return f"{{{{ {field.name} }}}}" if field.name is not None else ""
     missing = f'"{field.missing.translate(_ESCAPES)}"'
     if field.name is None:
         return f"{{{{ {missing} }}}}" if field.missing else ""

@@ -202,6 +202,13 @@ async def delete(database: Database, workspace_id: int, campaign_id: int, actor:
         raise Conflict("campaign_draft", _WITH_LEADS, CampaignState.DRAFT, ("archive",)) from error
 
 
+async def highest_used_step(database: Database, workspace_id: int, campaign_id: int) -> int:
+    """The last step of which there are messages, from 1; 0 without any. Raises NotFound."""
+    async with database.connection() as connection:
+        await _get(connection, workspace_id, campaign_id)
+        return await store.highest_used_step(connection, workspace_id, campaign_id)
+
+
 async def check(database: Database, workspace_id: int, campaign_id: int) -> list[Finding]:
     """The preflight: everything that would keep the campaign from starting, or hold some of its leads."""
     async with database.connection() as connection:

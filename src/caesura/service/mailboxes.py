@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -227,21 +228,28 @@ async def find_by_address(database: Database, workspace_id: int, address: str) -
 
 
 async def pool_of_one(database: Database, workspace_id: int, mailbox_id: int, actor: str, now: datetime) -> PoolRow:
-    """The pool of this mailbox alone, which is made if there is none. Raises NotFound.
+    """The pool of this mailbox alone, which is made if there is none. Raises NotFound."""
+    return await pool_of(database, workspace_id, [mailbox_id], actor, now)
 
-    It is named after the mailbox's address, with its number where a pool has that name.
-    """
+
+async def pool_of(
+    database: Database, workspace_id: int, mailbox_ids: Sequence[int], actor: str, now: datetime
+) -> PoolRow:
+    """The pool of exactly these mailboxes, which is made if there is none. Raises NotFound `mailbox_not_found`."""
+    ids = sorted(set(mailbox_ids))
 
     async def work(tx: Connection) -> PoolRow:
-        row = await _get(tx, workspace_id, mailbox_id)
-        known = await store.pool_of_one(tx, workspace_id, mailbox_id)
+        rows = [await _get(tx, workspace_id, mailbox_id) for mailbox_id in ids]
+        known = await store.pool_of(tx, workspace_id, ids)
         if known is not None:
             return known
-        for name in (row.address, f"{row.address} ({mailbox_id})"):
-            pool_id = await store.insert_pool(tx, workspace_id, name[:200], now)
+        shown = ", ".join(row.address for row in rows)
+        digest = blake2b(repr(ids).encode(), digest_size=4).hexdigest()
+        for name in (shown, f"{shown[:180]} {digest}"):
+            pool_id = await store.insert_pool(tx, workspace_id, name, now) if len(name) <= 200 else None
             if pool_id is not None:
-                return await _fill(tx, workspace_id, pool_id, [row.name], "pool.created", actor, now)
-        raise Conflict("name_taken", f"there is a pool named {row.address!r} already")
+                return await _fill(tx, workspace_id, pool_id, [row.name for row in rows], "pool.created", actor, now)
+        raise Conflict("name_taken", f"there is a pool named {name!r} already")
 
     return await database.run(work)
 

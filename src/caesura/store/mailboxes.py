@@ -178,9 +178,9 @@ async def of_domain(tx: Connection, workspace_id: int, domain: str) -> MailboxRo
     return MailboxRow(*row) if row else None
 
 
-async def pool_of_one(tx: Connection, workspace_id: int, mailbox_id: int) -> PoolRow | None:
-    """The oldest pool that has this mailbox and no other, or None."""
-    row = await tx.fetchrow(SQL["pool_of_one"], workspace_id, mailbox_id)
+async def pool_of(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> PoolRow | None:
+    """The oldest pool of exactly these mailboxes, given in order; or None."""
+    row = await tx.fetchrow(SQL["pool_of"], workspace_id, list(mailbox_ids))
     return PoolRow(*row) if row else None
 
 

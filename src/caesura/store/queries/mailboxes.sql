@@ -93,12 +93,15 @@ select * from mailbox
 where workspace_id = $1 and lower(split_part(address, '@', 2)) = lower($2) and not archived
 order by id limit 1
 
--- name: pool_of_one
--- The oldest pool with this mailbox and no other.
-select p.id, p.name, p.created_at, array[$2::bigint] as mailbox_ids from pool p
-where p.workspace_id = $1
-  and (select array_agg(pm.mailbox_id) from pool_mailbox pm where pm.workspace_id = $1 and pm.pool_id = p.id) = array[$2::bigint]
-order by p.id limit 1
+-- name: pool_of
+-- The oldest pool with these mailboxes, given in order, and no others.
+select p.id, p.name, p.created_at, $2::bigint[] as mailbox_ids
+from pool p
+where p.workspace_id = $1 and array(
+    select mailbox_id from pool_mailbox where workspace_id = $1 and pool_id = p.id order by mailbox_id
+) = $2::bigint[]
+order by p.id
+limit 1
 
 -- name: usual_pool
 -- The pool named `default`, else the oldest one with a mailbox that is neither archived nor held.

@@ -1,0 +1,243 @@
+"""A campaign's payload: settings, and steps nested in one another, out of a definition of ours and into one.
+
+What of it we do not use is kept under the door's name: in the campaign's `extra` the settings, in each step's the
+delivery time, the texts as they came and the wait before the next step.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from caesura.domain.definition import CampaignDefinition, StepDefinition
+from caesura.http.door import Refusal
+from caesura.http.opaque_ids import number_of_uuid, uuid_of
+from caesura.http.woodpecker import delivery_time, reading
+from caesura.http.woodpecker.reading import Body, incorrect
+from caesura.http.woodpecker.status import shown_status
+from caesura.http.woodpecker.texts import template
+from caesura.service.definitions import Campaign
+
+NAME = "woodpecker"
+"""The door's part of each `extra`."""
+
+MAXIMUM_STEPS = 16
+MAXIMUM_VERSIONS = 5
+MAXIMUM_ENROLL = 500
+USUAL_ENROLL = 50
+USUAL_WAIT: Mapping[str, Any] = {"range": "DAY", "value": 1}
+
+_SECONDS = {"DAY": 86_400, "HOUR": 3_600, "MINUTE": 60}
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_USUAL_SETTINGS: Mapping[str, Any] = {
+    "gdpr_unsubscribe": False,
+    "list_unsubscribe": False,
+    "open_disabled_list": [],
+    "auto_pause_prospect_from_domain_statuses": [],
+    "catch_all_verification_mode": "BALANCED",
+    "count_followup_delay_in_working_days": False,
+}
+# Settings that are fields of ours, or that nobody can set.
+_NOT_KEPT = ("timezone", "prospect_timezone", "daily_enroll", "bounce_shield_autopaused_at")
+_CATCH_ALL = ("NONE", "BALANCED", "MAXIMUM", "ONLY_VERIFY")
+
+
+def start_id(campaign_id: int) -> str:
+    """The id of the START that every sequence begins with."""
+    return uuid_of("woodpecker start", campaign_id)
+
+
+def step_id(number: int) -> str:
+    """The id of a step, by its number with us."""
+    return uuid_of("woodpecker step", number)
+
+
+def number_of_step(text: object) -> int | None:
+    """The number of a step with this id."""
+    return number_of_uuid("woodpecker step", text) if isinstance(text, str) else None
+
+
+def version_id(step: int, place: int) -> str:
+    """The id of a step's version at this place, from 0."""
+    return uuid_of("woodpecker version", step * len(_LETTERS) + place)
+
+
+def place_of_version(text: str, step: int) -> int | None:
+    """The place of the version with this id in the step of this number."""
+    number = number_of_uuid("woodpecker version", text)
+    return None if number is None or number // len(_LETTERS) != step else number % len(_LETTERS)
+
+
+def merged_settings(before: Mapping[str, Any], given: Body) -> dict[str, Any]:
+    """A definition's data with these settings over what it has. Raises a Refusal."""
+    after = dict(before)
+    if "timezone" in given:
+        after["zone"] = reading.text(given, "timezone")
+    if "prospect_timezone" in given:
+        after["window_zone"] = "lead" if reading.flag(given, "prospect_timezone", False) else "campaign"
+    if "daily_enroll" in given:
+        enroll = reading.whole(given, "daily_enroll", 1, MAXIMUM_ENROLL, USUAL_ENROLL)
+        after["limits"] = {**(after.get("limits") or {}), "daily_new": enroll}
+    for name in ("gdpr_unsubscribe", "list_unsubscribe", "count_followup_delay_in_working_days"):
+        reading.flag(given, name, False)
+    for name in ("open_disabled_list", "auto_pause_prospect_from_domain_statuses"):
+        if not all(isinstance(one, str) for one in reading.items(given, name, 1_000)):
+            raise incorrect(name)
+    if reading.text(given, "catch_all_verification_mode", "BALANCED") not in _CATCH_ALL:
+        raise incorrect("catch_all_verification_mode")
+    kept = {name: value for name, value in given.items() if name not in _NOT_KEPT}
+    return with_kept(after, {"settings": {**kept_of(after).get("settings", {}), **kept}})
+
+
+def kept_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The door's part of the `extra` of a campaign or a step."""
+    kept = (data.get("extra") or {}).get(NAME)
+    return kept if isinstance(kept, Mapping) else {}
+
+
+def with_kept(data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a campaign or a step with this over what the door keeps in it."""
+    extra = data.get("extra") or {}
+    return {**data, "extra": {**extra, NAME: {**kept_of(data), **kept}}}
+
+
+def sequence(root: Body) -> list[dict[str, Any]]:
+    """The data of our steps for a START and all that follows it. Raises a Refusal."""
+    if root.get("type") != "START":
+        raise incorrect("steps.type")
+    found = [step_data(one) for one in _chain(root)]
+    if not 1 <= len(found) <= MAXIMUM_STEPS:
+        raise incorrect("steps")
+    return waited(found)
+
+
+def _chain(root: Body) -> Iterator[Body]:
+    following = root.get("followup")
+    while following is not None:
+        if not isinstance(following, Mapping):
+            raise incorrect("followup")
+        yield following
+        following = following.get("followup")
+
+
+def step_data(given: Body) -> dict[str, Any]:
+    """The data of our step for one of the vendor's; its delay is the step before's to say. Raises a Refusal."""
+    if given.get("type") != "EMAIL":
+        if given.get("type") == "LINKEDIN":
+            raise Refusal(409, "", "This is not supported here: LinkedIn steps.")
+        raise incorrect("type")
+    versions = reading.items(reading.record(given, "body", True), "versions", MAXIMUM_VERSIONS, True)
+    if not versions or not all(isinstance(one, Mapping) for one in versions):
+        raise incorrect("versions")
+    wait = given.get("followup_after")
+    if wait is not None:
+        seconds_of(wait)
+    kept = {
+        "delivery_time": delivery_time.checked(given.get("delivery_time")),
+        "versions": [_version(one) for one in versions],
+        "followup_after": wait,
+    }
+    data = with_kept({"variants": [variant(one, place) for place, one in enumerate(versions)]}, kept)
+    number = number_of_step(given.get("id"))
+    return data if number is None else {**data, "id": number}
+
+
+def _version(given: Body) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in ("id", "version")}
+
+
+def variant(given: Body, place: int) -> dict[str, Any]:
+    """The data of our variant for a version. Raises a Refusal."""
+    if reading.text(given, "signature", "SENDER") not in ("SENDER", "NO_SIGNATURE"):
+        raise incorrect("signature")
+    reading.flag(given, "track_opens", False)
+    subject = reading.text(given, "subject", "")
+    message = template(reading.text(given, "message", ""), True)
+    return {"name": _LETTERS[place], "subject": template(subject, False) if subject.strip() else None, "html": message}
+
+
+def waited(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The steps, each with the delay that the one before it asks for; the first has none."""
+    delays = [0, *(seconds_of(kept_of(step).get("followup_after") or USUAL_WAIT) for step in steps[:-1])]
+    return [{**step, "delay": delay} for step, delay in zip(steps, delays, strict=True)]
+
+
+def seconds_of(wait: object) -> int:
+    """A `followup_after` in seconds. Raises a Refusal."""
+    if not isinstance(wait, Mapping) or wait.get("range", "DAY") not in _SECONDS:
+        raise incorrect("followup_after")
+    return reading.whole(wait, "value", 1, 366 * 1_440, 1) * _SECONDS[wait.get("range", "DAY")]
+
+
+def windows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Our windows for the delivery times that these steps keep. Raises a Refusal."""
+    times = (kept_of(step).get("delivery_time") for step in steps)
+    return delivery_time.windows_of([one for one in times if one is not None])
+
+
+def shown(campaign: Campaign, mailbox_ids: Sequence[int]) -> dict[str, Any]:
+    """The payload. Raises a Refusal for what the vendor's API cannot show either."""
+    row, definition = campaign.row, campaign.definition
+    if row.status == "scheduled" or definition.starts_at is not None:
+        raise Refusal(409, "", "Campaigns with a scheduled start are not supported by the API.")
+    if any(step.condition is not None or step.send_at is not None for step in definition.steps):
+        raise Refusal(409, "", "Campaigns with conditions or fixed dates are not supported by the API.")
+    return {
+        "id": row.id,
+        "name": row.name,
+        "status": shown_status(row),
+        "email_account_ids": sorted(mailbox_ids),
+        "settings": _shown_settings(definition),
+        "steps": {"id": start_id(row.id), "type": "START", "followup": _shown_steps(definition)},
+    }
+
+
+def _shown_settings(definition: CampaignDefinition) -> dict[str, Any]:
+    kept = kept_of({"extra": definition.extra}).get("settings", {})
+    return {
+        "timezone": definition.zone,
+        "prospect_timezone": definition.window_zone == "lead",
+        "daily_enroll": definition.limits.daily_new,
+        **_USUAL_SETTINGS,
+        **kept,
+        "bounce_shield_autopaused_at": None,
+    }
+
+
+def _shown_steps(definition: CampaignDefinition) -> dict[str, Any] | None:
+    following: dict[str, Any] | None = None
+    wait: dict[str, Any] | None = None
+    for step in reversed(definition.steps):
+        kept = kept_of({"extra": step.extra})
+        shown_step = {
+            "id": step_id(step.id or 0),
+            "type": "EMAIL",
+            "delivery_time": kept.get("delivery_time") or delivery_time.shown(definition.windows),
+            "body": {"versions": shown_versions(step)},
+            "followup_after": wait or kept.get("followup_after"),
+            "followup": following,
+        }
+        following, wait = shown_step, _shown_wait(step.delay)
+    return following
+
+
+def _shown_wait(seconds: int) -> dict[str, Any]:
+    unit = next((one for one in ("DAY", "HOUR") if seconds and seconds % _SECONDS[one] == 0), "MINUTE")
+    return {"range": unit, "value": -(-seconds // _SECONDS[unit])}
+
+
+def shown_versions(step: StepDefinition) -> list[dict[str, Any]]:
+    """The texts as they came through this door, else those of our templates."""
+    texts = kept_of({"extra": step.extra}).get("versions") or []
+    versions = []
+    for place, own in enumerate(step.variants):
+        given = texts[place] if place < len(texts) else {}
+        versions.append(
+            {
+                "id": version_id(step.id or 0, place),
+                "version": _LETTERS[place],
+                "subject": given.get("subject", own.subject),
+                "message": given.get("message", own.html if own.html is not None else own.text),
+                "signature": given.get("signature", "NO_SIGNATURE"),
+                "track_opens": given.get("track_opens", False),
+            }
+        )
+    return versions
