@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from caesura.domain.api_key import Allowance
 from caesura.http.key_forms import KEY_FORMS, NATIVE
@@ -52,6 +54,15 @@ async def test_a_key_that_is_revoked_opens_nothing_any_more(desk: Any, mcp_url: 
         await agent.call("list_campaigns")
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+async def test_there_is_nothing_but_posts(api: Any, mcp_url: str, method: str) -> None:
+    headers = {**ACCEPT, "Authorization": f"Bearer {api.issued.text}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=10) as client:
+        answer = await client.request(method, mcp_url)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json()["code"] == "method_not_allowed"
+
+
 async def test_a_large_body_is_refused(api: Any, mcp_url: str) -> None:
     body = {**LIST, "params": {"_meta": {"a": "x" * (api.context.body_limit + 1)}}}
     assert (await post(mcp_url, body, Authorization=f"Bearer {api.issued.text}")).status_code == 413
@@ -72,3 +83,15 @@ async def test_a_key_that_asks_too_fast_is_told_to_wait(
     first, second = await post(mcp_url, **headers), await post(mcp_url, **headers)
     assert (first.status_code == 429, first.headers["RateLimit-Remaining"]) == (False, "0")
     assert (second.status_code, second.headers["Retry-After"], second.json()["code"]) == (429, "60", "rate_limited")
+
+
+async def test_clients_of_the_older_protocol_are_served_as_well(api: Any, mcp_url: str) -> None:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {api.issued.text}"}) as http_client,
+        Client(streamable_http_client(mcp_url, http_client=http_client), mode="legacy") as client,
+    ):
+        assert client.server_info.name == "caesura"
+        made = await client.call_tool("create_campaign", {"definition": {"name": "Spring"}})
+        assert made.structured_content["actor"] == f"key:{api.issued.row.prefix}"
+        wrong = await client.call_tool("get_campaign", {"campaign_id": "cmp_999"})
+        assert (wrong.is_error, wrong.structured_content["code"]) == (True, "campaign_not_found")

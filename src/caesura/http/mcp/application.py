@@ -4,6 +4,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,6 +34,12 @@ class _Admission:
             await admit(request)
         except CaesuraError as error:
             await problems.answer(request, error)(scope, receive, send)
+            return
+        if request.method != "POST":
+            # There is nothing to listen to, and no session to end; a GET would be held open for nothing.
+            answer = problems.answer(request, HTTPException(405))
+            answer.headers["Allow"] = "POST"
+            await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
