@@ -8,7 +8,7 @@ MEANINGS: Mapping[str, str] = {
     "campaign.created": "A new draft.",
     "campaign.deleted": "A draft without leads is gone.",
     "campaign.dismissed": "Its start was not approved; it is a draft again.",
-    "campaign.edited": "Its content was changed; what is not marked yet is composed anew.",
+    "campaign.edited": "Its content was changed; what is not marked is composed anew. `data` has the ids of new steps.",
     "campaign.editing_started": "It was taken out to be edited: from here on, nothing more of it enters `sending`.",
     "campaign.leads_enrolled": "Leads came in; `data` has their number and where they came from.",
     "campaign.pause_changed": "The options or the cause of its pause were changed.",

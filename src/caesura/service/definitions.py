@@ -154,9 +154,13 @@ async def edit(
             await store.shift_gap(tx, workspace_id, campaign_id, longer)
         ids = _step_ids(found.definition, definition)
         await store.replace_steps(tx, workspace_id, campaign_id, _steps(definition), ids)
-        await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id)])
+        edited = await _campaign(tx, await _get(tx, workspace_id, campaign_id))
+        known = {step.id for step in found.definition.steps}
+        added = [step.id for step in edited.definition.steps if step.id not in known]
+        data = {"steps_added": added} if added else {}
+        await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id, data=data)])
         await store.notify(tx, workspace_id, "campaign.edited", campaign_id)
-        return await _campaign(tx, await _get(tx, workspace_id, campaign_id))
+        return edited
 
     return await database.run(work)
 

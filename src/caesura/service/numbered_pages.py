@@ -3,6 +3,8 @@
 All raise Invalid `page_invalid` and `page_size_invalid`.
 """
 
+from collections.abc import Sequence
+
 from caesura.domain.errors import NotFound
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store import campaigns as campaign_store
@@ -14,7 +16,7 @@ from caesura.store.enrollments import EnrollmentRow
 from caesura.store.keys import KeyRow
 from caesura.store.leads import LeadRow
 from caesura.store.lists import ListRow
-from caesura.store.numbered_pages import CampaignChoice, EnrollmentChoice, LeadChoice
+from caesura.store.numbered_pages import CampaignChoice, EnrolledPerson, EnrollmentChoice, LeadChoice
 from caesura.store.webhooks import WebhookRow
 
 
@@ -58,6 +60,14 @@ async def of_enrollments(
         if await campaign_store.get(connection, workspace_id, campaign_id) is None:
             raise NotFound("campaign_not_found", "there is no such campaign")
         return await store.enrollments(connection, workspace_id, campaign_id, choice, place)
+
+
+async def enrolled_people(
+    database: Database, workspace_id: int, enrollment_ids: Sequence[int]
+) -> dict[int, EnrolledPerson]:
+    """Who is behind these enrollments, by their ids: for a page of them."""
+    async with database.connection() as connection:
+        return await store.enrolled_people(connection, workspace_id, enrollment_ids)
 
 
 async def of_webhooks(database: Database, workspace_id: int, dialect: str, place: Place) -> NumberedPage[WebhookRow]:

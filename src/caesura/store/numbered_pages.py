@@ -82,6 +82,14 @@ class EnrollmentChoice:
     is_under_way: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EnrolledPerson:
+    """The lead's fields, and when it was last sent a message of the campaign (UTC; None: not yet)."""
+
+    fields: Mapping[str, Any]
+    last_sent_at: datetime | None
+
+
 async def campaigns(
     tx: Connection, workspace_id: int, choice: CampaignChoice, place: Place
 ) -> NumberedPage[CampaignRow]:
@@ -114,6 +122,14 @@ async def enrollments(
         choice.is_under_way,
     )
     return await _page(tx, SQL["enrollments"], SQL["count_enrollments"], values, place, _enrollment)
+
+
+async def enrolled_people(
+    tx: Connection, workspace_id: int, enrollment_ids: Sequence[int]
+) -> dict[int, EnrolledPerson]:
+    """Who is behind these enrollments, by their ids."""
+    rows = await tx.fetch(SQL["enrolled_people"], workspace_id, list(enrollment_ids)) if enrollment_ids else ()
+    return {row["id"]: EnrolledPerson(row["fields"], row["last_sent_at"]) for row in rows}
 
 
 async def webhooks(tx: Connection, workspace_id: int, dialect: str, place: Place) -> NumberedPage[WebhookRow]:

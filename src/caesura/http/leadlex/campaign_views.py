@@ -1,13 +1,30 @@
-"""How a campaign looks through this door."""
+"""How a campaign looks through this door, and how its content is changed from here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from caesura.domain.errors import NotFound
+from caesura.domain.definition import CampaignDefinition, read_definition
+from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.lifecycle import CampaignState
 from caesura.http.door import Call
-from caesura.service import campaigns
+from caesura.http.leadlex.door import moment, shown
+from caesura.service import campaigns, definitions
 from caesura.service.campaigns import Status
+from caesura.service.definitions import Campaign
 from caesura.store.campaigns import CampaignRow
+
+WEEK = ("mon", "tue", "wed", "thu", "fri")
+WEEKEND = ("sat", "sun")
+WEEKDAYS = {"days": list(WEEK), "start": "00:00", "end": "24:00"}
+LEAST_GAP = 30
+# What the vendor's settings are until somebody says else.
+KEPT_DEFAULTS: Mapping[str, Any] = {
+    "description": None,
+    "delay_between_emails": LEAST_GAP,
+    "track_opens": False,
+    "track_clicks": False,
+    "show_unsubscribe": True,
+}
 
 _STATUSES: Mapping[CampaignState, str] = {
     CampaignState.DRAFT: "draft",
@@ -19,6 +36,8 @@ _STATUSES: Mapping[CampaignState, str] = {
     CampaignState.COMPLETED: "completed",
     CampaignState.STOPPED: "completed",
 }
+# Somebody else may edit at the same moment.
+_ATTEMPTS = 5
 
 
 def shown_status(state: CampaignState) -> str:
@@ -28,18 +47,105 @@ def shown_status(state: CampaignState) -> str:
 
 def states_of(word: str) -> list[str]:
     """Our states that are shown as `word`."""
-    return [str(state) for state, shown in _STATUSES.items() if shown == word]
+    return [str(state) for state, told in _STATUSES.items() if told == word]
 
 
 async def found(call: Call) -> Status:
     """The campaign of the path with its counts. An archived one is not there, as after its deletion: NotFound."""
     status = await campaigns.status(*call.key, call.campaign_id, call.now)
-    return present(status)
+    check_present(status.campaign)
+    return status
 
 
-def present(status: Status) -> Status:
-    """`status`, unless its campaign is archived: NotFound."""
-    row: CampaignRow = status.campaign
+def check_present(row: CampaignRow) -> None:
+    """Raises NotFound for an archived campaign."""
     if row.archived:
         raise NotFound("campaign_not_found", "No campaign with this ID")
-    return status
+
+
+async def read(call: Call) -> Campaign:
+    """The campaign of the path with its content. Raises NotFound."""
+    campaign = await definitions.get(*call.key, call.campaign_id)
+    check_present(campaign.row)
+    return campaign
+
+
+async def revise(call: Call, change: Callable[[dict[str, Any]], None]) -> tuple[Campaign, Campaign]:
+    """Changes the content of the campaign of the path, as JSON, in place; answers it before and after.
+
+    Between reading and writing nobody else's edit is lost. Raises NotFound, Invalid, Conflict.
+    """
+    for attempt in range(_ATTEMPTS):
+        before = await read(call)
+        content = before.definition.model_dump(mode="json")
+        change(content)
+        after = read_definition(content)
+        try:
+            edited = await definitions.edit(
+                *call.key, call.campaign_id, after, before.row.version, call.caller.actor, call.now
+            )
+        except Conflict as error:
+            if error.code != "version_mismatch" or attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return before, edited
+    raise AssertionError("the last attempt raises")
+
+
+def kept_of(definition: CampaignDefinition) -> Mapping[str, Any]:
+    """What this door keeps with a campaign."""
+    kept: Mapping[str, Any] = definition.extra.get("leadlex", {})
+    return kept
+
+
+def view(campaign: Campaign) -> dict[str, Any]:
+    """A campaign with its settings."""
+    row, definition = campaign.row, campaign.definition
+    kept = kept_of(definition)
+    settings = {name: kept.get(name, otherwise) for name, otherwise in KEPT_DEFAULTS.items()}
+    return {
+        **{name: value for name, value in kept.items() if name not in ("template", "list_id")},
+        **summary(row, kept),
+        **settings,
+        "daily_send_limit": definition.limits.daily_total,
+        "sending_timezone": definition.zone,
+        "send_on_weekends": sends_on_weekends(definition),
+        "track_opens": settings["track_opens"],
+        "started_at": moment(row.started_at),
+        "paused_at": moment(row.paused_at),
+        "updated_at": moment(row.updated_at),
+    }
+
+
+def summary(row: CampaignRow, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A campaign in few words; `kept` is what this door keeps with it."""
+    return {
+        "id": shown("campaign", row.id),
+        "name": row.name,
+        "description": kept.get("description"),
+        "status": shown_status(row.status),
+        "list_id": shown("list", kept.get("list_id")),
+        "created_at": moment(row.created_at),
+    }
+
+
+def sends_on_weekends(definition: CampaignDefinition) -> bool:
+    """Whether any of its windows is open on Saturday or Sunday; without windows it always sends."""
+    return not definition.windows or any(day in WEEKEND for window in definition.windows for day in window.days)
+
+
+def set_weekends(content: dict[str, Any], wanted: bool) -> None:
+    """Opens or closes Saturday and Sunday, and leaves the hours of the windows that there are."""
+    windows = content["windows"]
+    if wanted and windows == [WEEKDAYS]:
+        content["windows"] = []
+    elif wanted:
+        if not any(day in WEEKEND for window in windows for day in window["days"]):
+            last = max((WEEK.index(day) for window in windows for day in window["days"]), default=0)
+            for window in windows:
+                if WEEK[last] in window["days"]:
+                    window["days"] = [*window["days"], *WEEKEND]
+    else:
+        for window in windows:
+            window["days"] = [day for day in window["days"] if day not in WEEKEND]
+        content["windows"] = [window for window in windows if window["days"]] or [dict(WEEKDAYS)]

@@ -1,13 +1,15 @@
 """Start a campaign, and resume one that is paused."""
 
+from contextlib import suppress
+
 from starlette.responses import Response
 
-from caesura.domain.errors import Conflict, Invalid
+from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.lifecycle import CampaignState
 from caesura.http.door import Call, Refusal
 from caesura.http.leadlex.campaign_views import found, shown_status
 from caesura.http.leadlex.door import LEADLEX, data, sentence, shown
-from caesura.service import approvals, campaigns, mailboxes
+from caesura.service import approvals, campaigns, enrollments, mailboxes
 from caesura.service.campaigns import Status
 from caesura.store.approvals import ApprovalRow
 
@@ -34,12 +36,25 @@ async def start_campaign(call: Call) -> Response:
 
 
 async def _start(call: Call, status: Status) -> tuple[Status, ApprovalRow | None]:
+    status = await _with_list(call, status)
     if not status.counters.enrolled:
         raise _refused("Campaign is empty: it has no recipients")
     try:
         return await approvals.start(*call.key, call.campaign_id, call.caller.actor, call.now, await usual_pool(call))
     except (Conflict, Invalid) as error:
         raise refused_start(error) from error
+
+
+async def _with_list(call: Call, status: Status) -> Status:
+    """The campaign with those, too, who joined its list since it was made."""
+    row = status.campaign
+    list_id = row.definition.get("extra", {}).get("leadlex", {}).get("list_id")
+    if list_id is None or row.status is CampaignState.PENDING_APPROVAL:
+        return status
+    source = {"leadlex": {"source": f"list:{shown('list', list_id)}"}}
+    with suppress(NotFound):  # the list was deleted meanwhile
+        await enrollments.enrol_list(*call.key, row.id, list_id, call.caller.actor, call.now, source)
+    return await found(call)
 
 
 async def usual_pool(call: Call) -> int | None:

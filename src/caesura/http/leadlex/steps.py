@@ -1,0 +1,158 @@
+"""The steps of a campaign."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from caesura.domain.definition import StepDefinition
+from caesura.domain.errors import Invalid, NotFound
+from caesura.http.door import Call, Refusal, Support
+from caesura.http.leadlex import campaign_views as views
+from caesura.http.leadlex.door import LEADLEX, data, moment, number, shown
+from caesura.http.leadlex.merging import content
+from caesura.http.leadlex.values import missing, text, whole
+from caesura.service.definitions import Campaign
+
+CONDITIONS = ("always", "if_no_reply", "if_no_open", "if_opened", "if_clicked")
+# Nobody is known to have opened or clicked, so these are for nobody.
+_NEVER = ("if_opened", "if_clicked")
+_NOBODY = "1 == 2"
+_DAY, _HOUR = 86_400, 3_600
+_MOST_DAYS = 365
+_SET = ("subject", "body", "delay_days", "delay_hours", "send_condition")
+_FIXED = ("id", "index", "created_at", "condition")
+_PART = "opens and clicks are not recorded: if_no_open always sends, if_opened and if_clicked never"
+
+
+def step_views(campaign: Campaign) -> list[dict[str, Any]]:
+    """The steps in the order of sending, index 0 first."""
+    return [_view(campaign, place, step) for place, step in enumerate(campaign.definition.steps)]
+
+
+def _view(campaign: Campaign, place: int, step: StepDefinition) -> dict[str, Any]:
+    kept: Mapping[str, Any] = step.extra.get("leadlex", {})
+    variant = step.variants[0]
+    return {
+        **{name: value for name, value in kept.items() if name not in _FIXED},
+        "id": shown("step", step.id),
+        "index": place,
+        "subject": kept.get("subject", variant.subject),
+        "body": kept.get("body", variant.html or variant.text),
+        "delay_days": step.delay // _DAY,
+        "delay_hours": step.delay % _DAY // _HOUR,
+        "send_condition": kept.get("send_condition", "always"),
+        "created_at": kept.get("created_at") or moment(campaign.row.created_at),
+    }
+
+
+@LEADLEX.on("GET", "/v1/campaigns/{campaign_id}/steps", "campaigns:read")
+async def list_steps(call: Call) -> Response:
+    """All of them."""
+    return data(call, {"steps": step_views(await views.read(call))})
+
+
+@LEADLEX.on("POST", "/v1/campaigns/{campaign_id}/steps", "campaigns:write", support=Support.PART, note=_PART)
+async def create_step(call: Call) -> Response:
+    """A step at the end."""
+    body = call.fields()
+    lacking = [name for name in ("subject", "body") if not (text(body, name) or "").strip()]
+    if lacking:
+        raise missing(*lacking)
+    given = _checked(body)
+    given.setdefault("send_condition", "always")
+    made = _written({}, {**given, "created_at": moment(call.now)}, _delay(body, 0))
+
+    def change(definition: dict[str, Any]) -> None:
+        definition["steps"].append(made)
+
+    _, campaign = await views.revise(call, change)
+    return data(call, {"step": step_views(campaign)[-1]}, 201)
+
+
+@LEADLEX.on("PATCH", "/v1/campaigns/{campaign_id}/steps/{step_id}", "campaigns:write", support=Support.PART, note=_PART)
+async def change_step(call: Call) -> Response:
+    """Only sends to come are affected."""
+    body, step_id = call.fields(), _step_id(call)
+    given = _checked(body)
+
+    def change(definition: dict[str, Any]) -> None:
+        at = _place(definition, step_id)
+        step = definition["steps"][at]
+        definition["steps"][at] = _written(step, given, _delay(body, step["delay"]))
+
+    _, campaign = await views.revise(call, change)
+    [told] = [one for one in step_views(campaign) if one["id"] == shown("step", step_id)]
+    return data(call, {"step": told})
+
+
+@LEADLEX.on(
+    "DELETE",
+    "/v1/campaigns/{campaign_id}/steps/{step_id}",
+    "campaigns:write",
+    support=Support.PART,
+    note="as many steps stay as some contact has had: 409 step_in_use",
+)
+async def delete_step(call: Call) -> Response:
+    """Those behind it move up."""
+    step_id = _step_id(call)
+
+    def change(definition: dict[str, Any]) -> None:
+        del definition["steps"][_place(definition, step_id)]
+
+    try:
+        await views.revise(call, change)
+    except Invalid as error:
+        if error.code != "step_in_use":
+            raise
+        raise Refusal(409, "step_in_use", "Contacts have had so many steps already") from error
+    return data(call, {"deleted": True, "id": shown("step", step_id)})
+
+
+def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a body is kept with the step."""
+    condition = body.get("send_condition")
+    if condition is not None and condition not in CONDITIONS:
+        raise Refusal(400, "invalid_send_condition", f"send_condition must be one of {', '.join(CONDITIONS)}")
+    text(body, "subject", 998)
+    text(body, "body")
+    return {name: value for name, value in body.items() if name not in _FIXED and value is not None}
+
+
+def _delay(body: Mapping[str, Any], before: int) -> int:
+    """In seconds."""
+    days = whole(body, "delay_days", 0, _MOST_DAYS)
+    hours = whole(body, "delay_hours", 0, 23)
+    days = before // _DAY if days is None else days
+    hours = before % _DAY // _HOUR if hours is None else hours
+    rest = before % _HOUR if "delay_hours" not in body else 0
+    return days * _DAY + hours * _HOUR + rest
+
+
+def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int) -> dict[str, Any]:
+    """A step as our definition has it, out of what it was and what is given."""
+    extra = dict(step.get("extra", {}))
+    before = extra.get("leadlex", {})
+    kept = {**before, **{name: value for name, value in given.items() if name not in ("delay_days", "delay_hours")}}
+    extra["leadlex"] = kept
+    written = {**step, "delay": delay, "extra": extra}
+    if "subject" in given or "body" in given:
+        variant = dict(step["variants"][0]) if step else {}
+        subject = str(kept.get("subject", variant.get("subject") or ""))
+        body = str(kept.get("body", variant.get("html") or variant.get("text") or ""))
+        written["variants"] = [content(subject, body)]
+        written["thread"] = False
+    if "send_condition" in given:
+        written["condition"] = _NOBODY if kept["send_condition"] in _NEVER else None
+    return written
+
+
+def _step_id(call: Call) -> int:
+    return number("step", call.path("step_id"), NotFound("step_not_found", "No step with this ID"))
+
+
+def _place(definition: Mapping[str, Any], step_id: int) -> int:
+    for place, step in enumerate(definition["steps"]):
+        if step["id"] == step_id:
+            return place
+    raise NotFound("step_not_found", "No step with this ID")
