@@ -106,3 +106,16 @@ async def test_a_workspace_without_webhooks_has_no_cursor_and_no_job(hooks: Hook
         await asyncio.sleep(0.5)
     assert await hooks.engine.rows("select * from webhook_cursor") == []
     assert await hooks.engine.rows("select * from pgqueuer") == []
+
+
+async def test_after_an_outage_of_the_database_it_goes_on(hooks: Hooks, dsn: str) -> None:
+    async with receiving() as receiver, at_work(dsn):
+        await hooks.create(receiver.url, "campaign.paused")
+        await hooks.happen("campaign.paused")
+        await receiver.until(1)
+        await hooks.engine.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await hooks.happen("campaign.paused")
+        await receiver.until(2, seconds=60)

@@ -14,7 +14,7 @@ from webhook_desk import KEYRING, Hooks, receiving
 from caesura.domain.destinations import Destinations
 from caesura.service import webhook_delivery, webhooks
 from caesura.service.webhooks import Changes
-from caesura.store.events import Entry
+from caesura.store.events import Entry, append
 from caesura.worker import webhooks as courier_module
 from caesura.worker.webhooks import AddressRefused, Courier, Resolver, guarded_socket
 
@@ -461,3 +461,28 @@ async def test_old_deliveries_are_forgotten(hooks: Hooks) -> None:
         hooks.engine.wait(days=2)
         await webhook_delivery.prune(hooks.database, hooks.engine.now)
         assert await hooks.log(row.id) == []
+
+
+async def test_an_event_of_a_transaction_that_lasts_is_told_though_later_ones_were_committed_before(
+    hooks: Hooks,
+) -> None:
+    async with receiving() as receiver:
+        await hooks.create(receiver.url, "campaign.paused")
+        async with hooks.database.transaction() as tx:
+            await append(tx, hooks.workspace, hooks.engine.now, "test", [Entry("campaign.paused", 1)])
+            await hooks.happen(Entry("campaign.paused", 2))
+            await hooks.deliver()
+        await hooks.deliver()
+        await hooks.happen(Entry("campaign.paused", 3))
+        await hooks.deliver()
+    assert sorted(got.json["data"]["campaign_id"] for got in receiver.got) == ["cmp_1", "cmp_2", "cmp_3"]
+
+
+async def test_two_servers_that_fan_out_at_once_make_each_delivery_once(hooks: Hooks) -> None:
+    row = (await hooks.create("https://hooks.example.com/", "message.sent")).row
+    for number in range(1, 21):
+        await hooks.happen(*(Entry("message.sent", number, lead, 1) for lead in range(1, 51)))
+    await asyncio.gather(*(hooks.fan_out() for _ in range(4)))
+    await hooks.fan_out()
+    keys = [one.key for one in await hooks.log(row.id)]
+    assert len(keys) == len(set(keys)) == 1000
