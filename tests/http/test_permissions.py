@@ -169,7 +169,9 @@ async def test_a_key_with_the_permission_opens_it(desk: Desk) -> None:
     shut = {
         f"{one.method} {one.path}": status
         for one in desk.asked
-        if (status := (await desk.ask(one, key, campaign)).status_code) in (401, 403) or status >= 500
+        # What streams for ever would never be answered whole.
+        if not one.path.endswith("/stream")
+        and (status := (await desk.ask(one, key, campaign)).status_code) in (401, 403) or status >= 500
     }
     assert shut == {}
 
