@@ -171,7 +171,8 @@ async def test_a_key_with_the_permission_opens_it(desk: Desk) -> None:
         for one in desk.asked
         # What streams for ever would never be answered whole.
         if not one.path.endswith("/stream")
-        and (status := (await desk.ask(one, key, campaign)).status_code) in (401, 403) or status >= 500
+        and (status := (await desk.ask(one, key, campaign)).status_code) in (401, 403)
+        or status >= 500
     }
     assert shut == {}
 
