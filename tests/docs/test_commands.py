@@ -12,6 +12,8 @@ from reference import surface
 from typer import Exit
 
 from caesura.cli.campaign_file import load_campaign_file
+from caesura.http.door import Support
+from caesura.http.doors import doors
 from caesura.http.native.campaign_views import StatusView
 from caesura.runtime.settings import Settings
 from caesura.service.plans import compile_steps
@@ -117,6 +119,10 @@ def route_fault(method: str, path: str, names: frozenset[str]) -> str | None:
             parameters = operations[method.lower()].get("parameters", ())
             unknown = names - {one["name"] for one in parameters if one["in"] == "query"}
             return f"{method} {path} takes no {', '.join(unknown)}" if unknown else None
+    for door in doors():
+        for one in door.operations:
+            if one.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/{]+", door.prefix + one.path), path):
+                return f"the {door.name} door has not {method} {path}" if one.support is Support.NONE else None
     return f"there is no {method} {path}"
 
 
