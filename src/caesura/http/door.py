@@ -63,7 +63,7 @@ class Operation:
     """What a door offers at a method and path. `permission` is a word of the door's own; `note` says what is missing.
 
     `shared` operations may also be asked by a key that is restricted to campaigns, though the path names none: they
-    must look at `Call.visible` themselves.
+    must look at `Call.visible` themselves. `body_limit` is in bytes, 0 for the usual one.
     """
 
     method: str
@@ -74,6 +74,7 @@ class Operation:
     note: str = ""
     idempotent: bool = False
     shared: bool = False
+    body_limit: int = 0
 
 
 @dataclass(slots=True)
@@ -160,11 +161,13 @@ class Door(ABC):
         note: str = "",
         idempotent: bool = False,
         shared: bool = False,
+        body_limit: int = 0,
     ) -> Callable[[Handler], Handler]:
         """Puts the decorated function at a method and path (below the prefix; parameters in braces): see Operation."""
 
         def put(handler: Handler) -> Handler:
-            self.operations.append(Operation(method, path, permission, handler, support, note, idempotent, shared))
+            operation = Operation(method, path, permission, handler, support, note, idempotent, shared, body_limit)
+            self.operations.append(operation)
             return handler
 
         return put
@@ -273,7 +276,7 @@ class Door(ABC):
         if call.operation.method == "GET":
             return b""
         request = call.request
-        receive = bounded(request.receive, request.headers, call.context.body_limit)
+        receive = bounded(request.receive, request.headers, call.operation.body_limit or call.context.body_limit)
         body = await Request(request.scope, receive).body()
         if body.strip():
             call.content = strict_json.parse(body)

@@ -11,5 +11,6 @@ from collections.abc import Mapping
 from caesura.domain.webhook_form import WebhookForm
 from caesura.http.leadlex.webhook_form import LEADLEX_WEBHOOKS
 from caesura.http.native.webhook_form import NATIVE
+from caesura.http.woodpecker.webhooks import WOODPECKER_WEBHOOKS
 
-FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in (NATIVE, LEADLEX_WEBHOOKS)}
+FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in (NATIVE, LEADLEX_WEBHOOKS, WOODPECKER_WEBHOOKS)}

@@ -119,18 +119,19 @@ async def enrol_new(
     actor: str,
     now: datetime,
     extra: Mapping[str, Any] | None = None,
+    keep_known: bool = False,
 ) -> Enrolment:
     """The same for at most 1,000 leads by address and fields, which are added or changed on the way.
 
-    `replace_fields` puts the fields in the place of those that a known lead has; else they are merged in. Pointers
-    begin with `/leads/<place>`.
+    `replace_fields` puts the fields in the place of those that a known lead has; else they are merged in.
+    With `keep_known`, leads that are there already stay as they are. Pointers begin with `/leads/<place>`.
     """
     checked = leads.check_many(given)
     entries = list(checked.entries.values())
 
     async def work(tx: Connection) -> tuple[Enrolment, tuple[int, ...]]:
         row = await admit(tx, workspace_id, campaign_id)
-        done = await leads.put(tx, workspace_id, entries, replace_fields, actor, now)
+        done = await leads.put(tx, workspace_id, entries, replace_fields, actor, now, keep_known)
         own = {one: entry.own_fields for one, entry in zip(done.lead_ids, entries, strict=True) if entry.own_fields}
         by_lead = await _enrol_known(tx, row, done.lead_ids, actor, now, extra, own)
         outcomes = {

@@ -93,9 +93,17 @@ async def save(
 
 
 async def save_many(
-    database: Database, workspace_id: int, leads: Sequence[LeadInput], replace: bool, actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    leads: Sequence[LeadInput],
+    replace: bool,
+    actor: str,
+    now: datetime,
+    keep_known: bool = False,
 ) -> list[LeadOutcome]:
     """The same for at most 1,000 leads: one outcome each, in their order. A wrong one does not keep the others back.
+
+    With `keep_known`, leads that are there already stay as they are.
 
     Of several with the same address the first counts; the others are rejected. Pointers begin with `/leads/<place>`.
     Raises Invalid `too_many_leads`.
@@ -103,7 +111,7 @@ async def save_many(
     checked = check_many(leads)
 
     entries = list(checked.entries.values())
-    done = await database.run(lambda tx: put(tx, workspace_id, entries, replace, actor, now))
+    done = await database.run(lambda tx: put(tx, workspace_id, entries, replace, actor, now, keep_known))
     await recompose(database, workspace_id, done.claimed, actor, now)
     outcomes = {
         place: LeadOutcome(fate, lead_id)
@@ -138,13 +146,21 @@ def check_many(leads: Sequence[LeadInput]) -> Checked:
 
 
 async def put(
-    tx: Connection, workspace_id: int, entries: Sequence[LeadEntry], replace: bool, actor: str, now: datetime
+    tx: Connection,
+    workspace_id: int,
+    entries: Sequence[LeadEntry],
+    replace: bool,
+    actor: str,
+    now: datetime,
+    keep_known: bool = False,
 ) -> Put:
     """Adds or changes checked leads with different addresses, in the caller's transaction.
 
+    With `keep_known` it changes none.
+
     Call `recompose` with the answer's `claimed` once it is committed.
     """
-    done = await store.upsert(tx, workspace_id, entries, replace, now)
+    done = await store.upsert(tx, workspace_id, entries, replace, now, keep_known)
     lead_ids = tuple(done.ids[entry.key] for entry in entries)
     fates = tuple(_fate(lead_id, done) for lead_id in lead_ids)
     log = [

@@ -43,9 +43,16 @@ class Upserted:
 
 
 async def upsert(
-    tx: Connection, workspace_id: int, entries: Sequence[LeadEntry], replace: bool, now: datetime
+    tx: Connection,
+    workspace_id: int,
+    entries: Sequence[LeadEntry],
+    replace: bool,
+    now: datetime,
+    keep_known: bool = False,
 ) -> Upserted:
     """Adds leads, and changes those that are known by their address: merges their fields in, or replaces all.
+
+    With `keep_known` these stay as they are.
 
     Keys must differ; at most some thousands at a time. The address of a known lead keeps its spelling.
     """
@@ -76,6 +83,8 @@ async def upsert(
     for row in await tx.fetch(SQL["lock_known"], workspace_id, [keys[place] for place in known]):
         ids[row["address_key"]] = row["id"]
         kept[row["address_key"]] = row["extra"]
+    if keep_known:
+        return Upserted(ids, created, frozenset())
     changed = await tx.fetch(
         SQL["replace" if replace else "merge"],
         workspace_id,

@@ -183,7 +183,7 @@ def shown(campaign: Campaign, mailbox_ids: Sequence[int]) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
-        "status": shown_status(row),
+        "status": shown_status(row.status, row.cause),
         "email_account_ids": sorted(mailbox_ids),
         "settings": _shown_settings(definition),
         "steps": {"id": start_id(row.id), "type": "START", "followup": _shown_steps(definition)},

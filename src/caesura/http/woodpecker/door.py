@@ -136,6 +136,11 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def instant(at: datetime) -> str:
+    """The same for a thing, not an error: 2016-08-14T02:08:58+0000."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
 def _called(operation: Operation | None) -> str:
     """An operation in words: its function's name."""
     return getattr(operation.handler, "__name__", "this").replace("_", " ") if operation else "this"

@@ -22,13 +22,13 @@ _ATTEMPTS = 5
 _AT_REST = (CampaignState.DRAFT, CampaignState.PENDING_APPROVAL, CampaignState.STOPPED)
 
 
-def shown_status(row: CampaignRow) -> str:
-    """The vendor's word for a campaign's status."""
-    match row.status:
+def shown_status(status: CampaignState, cause: str) -> str:
+    """The vendor's word for a campaign's status, by ours and its cause."""
+    match status:
         case CampaignState.DRAFT | CampaignState.SCHEDULED | CampaignState.PENDING_APPROVAL:
             return "DRAFT"
         case CampaignState.PAUSED:
-            return "STOPPED" if row.cause == STOPPED else "PAUSED"
+            return "STOPPED" if cause == STOPPED else "PAUSED"
         case CampaignState.EDITING:
             return "EDITED"
         case state:

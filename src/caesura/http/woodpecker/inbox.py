@@ -1,0 +1,105 @@
+"""The inbox: what came back from prospects, newest first."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from caesura.domain.inbound import Classification, InboundKind
+from caesura.domain.scopes import Scope
+from caesura.http.door import Call, Support
+from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
+from caesura.http.woodpecker.reading import incorrect
+from caesura.service import inbound
+from caesura.store.inbound import InboundRow, Selection
+
+USUAL_PAGE = 10
+MAXIMUM_PAGE = 50
+MAXIMUM_PHRASES = 20
+SHORTEST_PHRASE = 3
+
+_STATUSES = {
+    "RESPONDED": InboundKind.REPLY,
+    "AUTOREPLIED": InboundKind.AUTO_REPLY,
+    "BOUNCED": InboundKind.BOUNCE,
+    "BLACKLISTED": InboundKind.COMPLAINT,
+    "OPT_OUT": InboundKind.UNSUBSCRIBE,
+}
+_LEVELS = {
+    "INTERESTED": Classification.INTERESTED,
+    "MAYBE_LATER": Classification.MAYBE_LATER,
+    "NOT_INTERESTED": Classification.NOT_INTERESTED,
+}
+_EXCLUSIVE = ("prospect_status", "prospect_interest_level", "out_of_campaign")
+
+
+@WOODPECKER.on(
+    "GET",
+    "/v2/inbox/messages",
+    Scope.LEADS_READ,
+    support=Support.PART,
+    note="only what was reported to us; not out_of_campaign, nor the level NOT_MARKED",
+)
+async def list_inbox_messages(call: Call) -> Response:
+    """A page, and the cursor of the next one, null after the last."""
+    size = identifier(call.query("per_page") or str(USUAL_PAGE), "per_page")
+    if not 1 <= size <= MAXIMUM_PAGE:
+        raise incorrect("per_page")
+    cursor = call.query("next_page_cursor")
+    below = None if cursor in (None, "", "null") else identifier(str(cursor), "next_page_cursor")
+    rows = await inbound.page(*call.key, _selection(call), below, size + 1)
+    following = str(rows[size - 1].id) if len(rows) > size else None
+    return call.answer({"content": [_shown(row) for row in rows[:size]], "next_page_cursor": following})
+
+
+WOODPECKER.lacks("POST", "/v2/inbox/messages/{message_id}/reply", Scope.CAMPAIGNS_SEND, "replies written by hand")
+
+
+def _selection(call: Call) -> Selection:
+    if sum(call.query(name) is not None for name in _EXCLUSIVE) > 1:
+        raise incorrect(", ".join(_EXCLUSIVE))
+    status, level = call.query("prospect_status"), call.query("prospect_interest_level")
+    if call.query("out_of_campaign") is not None or level == "NOT_MARKED":
+        raise WOODPECKER.unsupported("this filter")
+    if status is not None and status not in _STATUSES:
+        raise incorrect("prospect_status")
+    if level is not None and level not in _LEVELS:
+        raise incorrect("prospect_interest_level")
+    read = call.query("read")
+    if read is not None and read.lower() not in ("true", "false"):
+        raise incorrect("read")
+    phrases = [one.strip() for one in (call.query("search_phrases") or "").split(",") if one.strip()]
+    if len(phrases) > MAXIMUM_PHRASES or any(len(one) < SHORTEST_PHRASE for one in phrases):
+        raise incorrect("search_phrases")
+    return Selection(
+        campaign_ids=_numbers(call, "campaign_ids"),
+        mailbox_ids=_numbers(call, "mailbox_ids"),
+        kinds=None if status is None else [_STATUSES[status]],
+        classifications=None if level is None else [_LEVELS[level]],
+        is_read=None if read is None else read.lower() == "true",
+        search=phrases,
+    )
+
+
+def _numbers(call: Call, name: str) -> list[int] | None:
+    text = call.query(name)
+    return None if text is None else [identifier(one.strip(), name) for one in text.split(",")]
+
+
+def _shown(row: InboundRow) -> dict[str, Any]:
+    words = {kind: word for word, kind in _STATUSES.items()}
+    levels = {level: word for word, level in _LEVELS.items()}
+    return {
+        "id": row.id,
+        "prospect_id": row.lead_id,
+        "prospect_email": row.address,
+        "prospect_status": words[row.kind],
+        "prospect_interest_level": levels.get(row.classification) if row.classification else None,
+        "campaign_id": row.campaign_id,
+        "step": row.step,
+        "mailbox_id": row.mailbox_id,
+        "from": row.from_address,
+        "subject": row.subject,
+        "message": row.text,
+        "received": instant(row.received_at),
+        "read": row.is_read,
+    }

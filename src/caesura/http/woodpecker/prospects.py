@@ -1,0 +1,364 @@
+"""Prospects: our leads, with what there has been between them and us."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from caesura.domain.addresses import AddressError, deduplication_key, parse_address
+from caesura.domain.errors import Conflict, NotFound, Problem
+from caesura.domain.inbound import InboundKind
+from caesura.domain.lead_entry import LeadInput
+from caesura.domain.lifecycle import EnrollmentState
+from caesura.domain.numbered_page import Place
+from caesura.domain.scopes import Scope
+from caesura.http.door import Call, Refusal, Support
+from caesura.http.woodpecker import reading
+from caesura.http.woodpecker.content import NAME
+from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
+from caesura.http.woodpecker.prospect_fields import FIELDS, lead_input, shown_fields
+from caesura.http.woodpecker.status import found, shown_status
+from caesura.service import correspondence, enrollments, inbound, leads
+from caesura.service.enrollments import EnrolFate, EnrolOutcome
+from caesura.service.leads import LeadFate, LeadOutcome
+from caesura.store.correspondence import Choice, Correspondent, LeadPlace, LeadStanding
+from caesura.store.inbound import Selection
+
+MAXIMUM = 20_000
+CHUNK = 1_000
+USUAL_PAGE = 100
+BODY_LIMIT = 64_000_000
+OK: Mapping[str, str] = {"status": "OK", "code": "OK", "msg": "OK"}
+
+_STANDINGS = {
+    LeadStanding.OPEN: "ACTIVE",
+    LeadStanding.BOUNCED: "BOUNCED",
+    LeadStanding.SUPPRESSED: "BLACKLIST",
+    LeadStanding.REPLIED: "REPLIED",
+}
+_INTERESTS = {"interested": "INTERESTED", "maybe_later": "MAYBE-LATER", "not_interested": "NOT-INTERESTED"}
+_STOPPED = {"replied": "REPLIED", "bounced": "BOUNCED", "unsubscribed": "OPT-OUT", "suppressed": "BLACKLISTED"}
+_UNSUPPORTED = ("diff", "interested", "activity", "sort")
+
+
+@WOODPECKER.on(
+    "GET",
+    "/v1/prospects",
+    Scope.LEADS_READ,
+    support=Support.PART,
+    note="without diff, interested, activity and sort",
+)
+async def list_prospects(call: Call) -> Response:
+    """An array, oldest first; the number of all in X-Total-Count."""
+    for name in _UNSUPPORTED:
+        if call.query(name) is not None:
+            raise WOODPECKER.unsupported(f"the parameter {name}")
+    place = Place(_number(call, "page", 1), _number(call, "per_page", USUAL_PAGE))
+    with_places = (call.query("campaigns_details") or "").lower() in ("1", "true")
+    page = await correspondence.page(*call.key, _choice(call), place, with_places)
+    call.headers["X-Total-Count"] = str(page.total)
+    return call.answer([_shown(one, with_places) for one in page.rows])
+
+
+@WOODPECKER.on(
+    "POST",
+    "/v1/add_prospects_list",
+    Scope.LEADS_WRITE,
+    support=Support.PART,
+    note="a status other than ACTIVE is refused for its prospect",
+    body_limit=BODY_LIMIT,
+)
+async def add_prospects_to_list(call: Call) -> Response:
+    """Adds prospects; known ones stay as they are, unless `update` is true."""
+    body = call.fields()
+    keep = not reading.flag(body, "update", False)
+    answers: list[dict[str, Any]] = []
+    for chunk in _chunks(_given(body)):
+        good = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
+        done = await leads.save_many(*call.key, list(good.values()), False, call.caller.actor, call.now, keep)
+        outcomes = dict(zip(good, done, strict=True))
+        for place, one in enumerate(chunk):
+            outcome = outcomes.get(place)
+            answers.append(_refused(one, _input(one)) if outcome is None else _added(one, outcome, keep))
+    return call.answer({"prospects": answers, "status": OK})
+
+
+@WOODPECKER.on(
+    "POST",
+    "/v1/add_prospects_campaign",
+    Scope.LEADS_WRITE,
+    support=Support.PART,
+    note="not with a send_after in the future; a status other than ACTIVE is refused for its prospect",
+    body_limit=BODY_LIMIT,
+    shared=True,
+)
+async def add_prospects_to_campaign(call: Call) -> Response:
+    """Adds prospects to a campaign, in chunks; those whose status is not ACTIVE only with `force`."""
+    body = call.fields()
+    campaign = reading.record(body, "campaign", True)
+    call.campaign_id = reading.whole(campaign, "campaign_id", 0, 2**63 - 1)
+    if not call.visible(call.campaign_id):
+        raise NotFound("campaign_not_found", "there is no such campaign")
+    await found(call)
+    _check_send_after(call, campaign)
+    keep, force = not reading.flag(body, "update", False), reading.flag(body, "force", False)
+    answers: list[dict[str, Any]] = []
+    for chunk in _chunks(_given(body)):
+        answers += await _enrol(call, chunk, keep, force)
+    return call.answer({"prospects": answers, "status": OK})
+
+
+async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> list[dict[str, Any]]:
+    inputs = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
+    barred = await _barred(call, list(inputs.values()), force)
+    good = {place: given for place, given in inputs.items() if _key(given.address) not in barred}
+    place = (*call.key, call.campaign_id)
+    outcomes: dict[int, EnrolOutcome] = {}
+    if good:
+        values = list(good.values())
+        done = await enrollments.enrol_new(*place, values, False, call.caller.actor, call.now, keep_known=keep)
+        outcomes = dict(zip(good, done.rows, strict=True))
+    answers = []
+    for number, one in enumerate(chunk):
+        given = _input(one)
+        if number in outcomes:
+            answers.append(_enrolled(one, outcomes[number]))
+        elif isinstance(given, LeadInput):
+            standing, lead_id = barred[_key(given.address)]
+            answers.append(_not_active(one, _STANDINGS[standing], lead_id))
+        else:
+            answers.append(_refused(one, given))
+    return answers
+
+
+async def _barred(call: Call, given: Sequence[LeadInput], force: bool) -> dict[str, tuple[LeadStanding, int]]:
+    """Those who are known and not ACTIVE, by their key. What is suppressed stays so whatever is forced."""
+    keys = [key for one in given if (key := _key(one.address))]
+    wanted = [
+        one for one in LeadStanding if one is not LeadStanding.OPEN and not (force and one is LeadStanding.REPLIED)
+    ]
+    page = await correspondence.page(*call.key, Choice(keys=keys, standings=wanted), Place(1, CHUNK))
+    return {one.lead.address_key: (one.standing, one.lead.id) for one in page.rows}
+
+
+@WOODPECKER.on(
+    "DELETE",
+    "/v1/prospects",
+    Scope.LEADS_WRITE,
+    support=Support.PART,
+    note="a prospect that was in a campaign is taken out of all of them, and stays on record",
+)
+async def delete_prospects(call: Call) -> Response:
+    """Of the given campaigns only, or for good."""
+    ids = _numbers(call, "id")
+    if ids is None:
+        raise Refusal(409, "E_REQUIRED_ELEMENT", "The parameter id is required.")
+    campaign_ids = _numbers(call, "campaigns_id")
+    for lead_id in ids:
+        for one in await enrollments.of_lead(*call.key, lead_id):
+            if campaign_ids is None or one.campaign_id in campaign_ids:
+                await _take_out(call, one.id)
+        if campaign_ids is None:
+            try:
+                await leads.delete(*call.key, lead_id, call.caller.actor, call.now)
+            except Conflict:
+                continue
+    return call.empty()
+
+
+async def _take_out(call: Call, enrollment_id: int) -> None:
+    try:
+        await enrollments.stop(*call.key, enrollment_id, call.caller.actor, call.now)
+    except Conflict:  # every step is behind it
+        return
+
+
+@WOODPECKER.on("GET", "/v2/prospects/{prospect_id}/responses", Scope.LEADS_READ)
+async def list_prospect_responses(call: Call) -> Response:
+    """What the prospect answered, newest first; of one campaign with campaign_id."""
+    lead = await leads.get(*call.key, identifier(call.path("prospect_id"), "prospect_id"))
+    text = call.query("campaign_id")
+    campaign_ids = None if text is None else [identifier(text, "campaign_id")]
+    selection = Selection(campaign_ids, lead.id, (InboundKind.REPLY, InboundKind.AUTO_REPLY))
+    responses = [
+        {
+            "response_id": one.id,
+            "campaign_id": one.campaign_id,
+            "step": one.step,
+            "campaign_email_sent": one.step,
+            "subject": one.subject,
+            "message": one.text,
+            "delivered": instant(one.received_at),
+            "secondary_prospect_email": None,
+        }
+        for one in await inbound.page(*call.key, selection, None, CHUNK)
+    ]
+    return call.answer({"prospect_id": lead.id, "email": lead.address, "responses": responses})
+
+
+def _choice(call: Call) -> Choice:
+    status = call.query("status")
+    standings = None
+    if status is not None:
+        wanted = {one.strip().upper() for one in status.split(",")}
+        standings = [standing for standing, word in _STANDINGS.items() if word in wanted]
+    contacted = call.query("contacted")
+    fields: dict[str, list[str]] = {}
+    keys: list[str] = []
+    for name, value in _searched(call.query("search")):
+        if name == "email":
+            keys.append(_key(value))
+        else:
+            fields.setdefault(FIELDS.get(name, name), []).append(value.lower())
+    return Choice(
+        lead_ids=_numbers(call, "id"),
+        keys=keys or None,
+        campaign_ids=_numbers(call, "campaigns_id"),
+        standings=standings,
+        is_written_to=None if contacted is None else contacted.lower() in ("1", "true", "yes"),
+        fields=fields or None,
+    )
+
+
+def _searched(text: str | None) -> Iterator[tuple[str, str]]:
+    """`email=a@b.example,company=Pied Piper`: or within a field, and between fields."""
+    for part in (text or "").split(","):
+        name, sign, value = part.partition("=")
+        if sign:
+            yield name.strip().lower(), value.strip()
+
+
+def _numbers(call: Call, name: str) -> list[int] | None:
+    text = call.query(name)
+    return None if text is None else [identifier(one.strip(), name) for one in text.split(",")]
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = call.query(name)
+    return default if text is None else identifier(text, name)
+
+
+def _key(address: str) -> str:
+    """What the same address has in common; "" for none."""
+    try:
+        return deduplication_key(parse_address(address))
+    except AddressError:
+        return ""
+
+
+def _given(body: Mapping[str, Any]) -> Sequence[Any]:
+    given = reading.items(body, "prospects", MAXIMUM, True)
+    if not given:
+        raise Refusal(409, "E_REQUIRED_ELEMENT", "prospects is required.")
+    return given
+
+
+def _chunks(given: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (given[start : start + CHUNK] for start in range(0, len(given), CHUNK))
+
+
+def _check_send_after(call: Call, campaign: Mapping[str, Any]) -> None:
+    """Nobody is written to before a time that was asked for: what we cannot keep is refused."""
+    after = campaign.get("send_after")
+    if after is not None and (not isinstance(after, str) or after[:10] >= f"{call.now:%Y-%m-%d}"):
+        raise WOODPECKER.unsupported("send_after in the future")
+
+
+def _input(given: object) -> LeadInput | Problem:
+    """A prospect as a lead, or why it is refused."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("email"), str):
+        return Problem("E_REQUIRED_ELEMENT", "email is required")
+    if given.get("status") not in (None, "", "ACTIVE"):
+        return Problem("E_INV_STATUS", "a prospect can be added as ACTIVE only")
+    return lead_input(given, NAME)
+
+
+def _email(given: object) -> Any:
+    return given.get("email") if isinstance(given, Mapping) else None
+
+
+def _line(given: object, lead_id: int | None, **more: Any) -> dict[str, Any]:
+    return {"email": _email(given), "id": lead_id, "prospect": None, "prospect_campaign": None, **OK, **more}
+
+
+def _refused(given: object, problem: object) -> dict[str, Any]:
+    code, detail = (problem.code, problem.detail) if isinstance(problem, Problem) else ("E_UNKNOWN", "")
+    return _line(given, None, status="ERROR", code=code, msg=detail)
+
+
+def _not_active(given: object, status: str, lead_id: int) -> dict[str, Any]:
+    message = f"the prospect's status is {status}"
+    return _line(given, lead_id, prospect="DUPLICATE", status="ERROR", code="E_INV_STATUS", msg=message)
+
+
+def _faulty(given: object, problems: Sequence[Problem]) -> dict[str, Any]:
+    codes = {one.code for one in problems}
+    if "duplicate_address" in codes:
+        return _line(given, None, prospect="DUPLICATE", status="ERROR", code="E_DUPLICATE", msg=problems[0].detail)
+    is_address = any((one.pointer or "").endswith("/address") for one in problems)
+    code = "E_EMAIL" if is_address else "E_WRONG_PARAM"
+    return _line(given, None, status="ERROR", code=code, msg=" ".join(one.detail for one in problems))
+
+
+def _added(given: object, outcome: LeadOutcome, keep: bool) -> dict[str, Any]:
+    if outcome.fate is LeadFate.REJECTED:
+        return _faulty(given, outcome.problems)
+    if outcome.fate is LeadFate.CREATED:
+        return _line(given, outcome.lead_id)
+    if not keep:
+        return _line(given, outcome.lead_id, prospect="DUPLICATE")
+    message = "the prospect is there already"
+    told = {"status": "ERROR", "code": "E_DUPLICATE", "msg": message}
+    return _line(given, outcome.lead_id, prospect="DUPLICATE", **told)
+
+
+def _enrolled(given: object, outcome: EnrolOutcome) -> dict[str, Any]:
+    known = None if outcome.lead_fate is LeadFate.CREATED else "DUPLICATE"
+    match outcome.fate:
+        case EnrolFate.ENROLLED:
+            return _line(given, outcome.lead_id, prospect=known)
+        case EnrolFate.ALREADY_ENROLLED:
+            told = {"status": "ERROR", "code": "E_DUPLICATE", "msg": "the prospect is in the campaign already"}
+            return _line(given, outcome.lead_id, prospect=known, prospect_campaign="DUPLICATE", **told)
+        case EnrolFate.SUPPRESSED:
+            told = {"status": "ERROR", "code": "E_INV_STATUS", "msg": "the prospect's status is BLACKLIST"}
+            return _line(given, outcome.lead_id, prospect=known, **told)
+        case _:
+            return _faulty(given, outcome.problems)
+
+
+def _shown(one: Correspondent, with_places: bool) -> dict[str, Any]:
+    lead = one.lead
+    shown = {
+        "id": lead.id,
+        "email": lead.address,
+        **shown_fields(lead, NAME),
+        "last_contacted": instant(one.written_at) if one.written_at else "",
+        "last_replied": instant(one.replied_at) if one.replied_at else "",
+        "updated": instant(lead.updated_at),
+        "interested": _INTERESTS.get(one.classification or "", "NOT-MARKED"),
+        "status": _STANDINGS[one.standing],
+    }
+    return shown | {"campaigns_details": [_place(place) for place in one.places]} if with_places else shown
+
+
+def _place(place: LeadPlace) -> dict[str, Any]:
+    return {
+        "campaign_id": place.campaign_id,
+        "campaign_name": place.campaign_name,
+        "campaign_status": shown_status(place.campaign_status, place.campaign_cause),
+        "campaign_prospect_status": _place_status(place),
+        "campaign_email": place.mailbox or "",
+    }
+
+
+def _place_status(place: LeadPlace) -> str:
+    match place.state:
+        case EnrollmentState.FINISHED:
+            return "NONRESPONSIVE"
+        case EnrollmentState.HELD:
+            return "TO-CHECK"
+        case EnrollmentState.STOPPED:
+            return _STOPPED.get(place.cause or "", "PAUSED")
+        case _:
+            return "ACTIVE"

@@ -1,0 +1,193 @@
+"""Webhooks: subscriptions to single events, and what is told of them, in arrays of up to 100, without a signature."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from caesura.domain.scopes import Scope
+from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel, WebhookForm
+from caesura.http.door import Call, Refusal, Support
+from caesura.http.woodpecker import reading
+from caesura.http.woodpecker.door import WOODPECKER, instant
+from caesura.http.woodpecker.prospect_fields import FIELDS
+from caesura.service import webhooks
+from caesura.service.webhooks import Changes, NewWebhook
+from caesura.store.webhooks import WebhookRow
+
+MAXIMUM_OF_AN_EVENT = 3
+
+# Which are told of here. The others can be subscribed to, and nothing comes: what they tell of does not happen here.
+_INBOUND = {
+    "reply": "prospect_replied",
+    "auto_reply": "prospect_autoreplied",
+    "bounce": "prospect_bounced",
+    "complaint": "prospect_blacklisted",
+    "unsubscribe": "prospect_opt_out",
+}
+_CLASSIFIED = {
+    "interested": "prospect_interested",
+    "maybe_later": "prospect_maybe_later",
+    "not_interested": "prospect_not_interested",
+}
+_PLAIN = {
+    "lead.created": "prospect_saved",
+    "enrollment.finished": "prospect_non_responsive",
+    "message.sent": "campaign_sent",
+    "campaign.completed": "campaign_completed",
+}
+_NEVER_TOLD = (
+    "prospect_invalid",
+    "link_clicked",
+    "email_opened",
+    "followup_after_autoreply",
+    "secondary_replied",
+    "task_created",
+    "task_done",
+    "task_ignored",
+    "linkedin_automation_connection_request_accepted",
+    "linkedin_automation_account_connected",
+    "linkedin_automation_account_disconnected",
+    "campaign_paused_by_bounce_shield",
+)
+
+
+class WoodpeckerForm:
+    """As `WebhookForm` says."""
+
+    dialect = "woodpecker"
+    names = frozenset((*_INBOUND.values(), *_CLASSIFIED.values(), *_PLAIN.values(), *_NEVER_TOLD))
+    batch = 100
+    retries = (60.0, 300.0, 1_500.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0)
+    timeout = 15.0
+    unsubscribing = frozenset({310, 410})
+
+    def new_secret(self, entropy: Callable[[int], bytes]) -> str:
+        """Nothing is signed; there is one because every webhook has one."""
+        return entropy(32).hex()
+
+    def translate(self, event: Occurrence, facts: Facts) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """At most one of the vendor's events."""
+        name = _name(event)
+        if name is None:
+            return ()
+        item: dict[str, Any] = {"method": name}
+        if name == "campaign_completed":
+            item["campaign"] = _campaign(event, facts)
+        else:
+            item["prospect"] = _prospect(event, facts)
+        if event.enrollment_id is not None and event.step is not None:
+            item["email"] = _email(event, facts)
+        return [(name, item | {"timestamp": instant(event.at), "firm_id": event.workspace_id})]
+
+    def body(self, notices: Sequence[Notice]) -> bytes:
+        """A JSON array."""
+        return msgspec.json.encode([notice.data for notice in notices])
+
+    def headers(self, parcel: Parcel, secrets: Sequence[str], now: datetime) -> Mapping[str, str]:
+        """The vendor documents no signature."""
+        return {"Content-Type": "application/json", "User-Agent": "Caesura-Webhooks/1.0"}
+
+
+WOODPECKER_WEBHOOKS: WebhookForm = WoodpeckerForm()
+"""What `http.webhook_forms` has of this door."""
+
+
+def _name(event: Occurrence) -> str | None:
+    if event.kind == "inbound.received":
+        return _INBOUND.get(str(event.data.get("kind")))
+    if event.kind == "inbound.classified":
+        return _CLASSIFIED.get(str(event.data.get("classification")))
+    return _PLAIN.get(event.kind)
+
+
+def _campaign(event: Occurrence, facts: Facts) -> dict[str, Any]:
+    row = facts.campaigns.get(event.campaign_id or 0, {})
+    return {"campaign_id": event.campaign_id, "campaign_name": row.get("name")}
+
+
+def _prospect(event: Occurrence, facts: Facts) -> dict[str, Any]:
+    """The prospect; what is of a campaign is missing where the event is of none."""
+    lead = facts.leads.get(event.lead_id or 0, {})
+    fields = lead.get("fields") or {}
+    shown = {"id": event.lead_id, "email": lead.get("address")}
+    shown |= {name: fields.get(own, "") for name, own in FIELDS.items()}
+    if event.campaign_id is None:
+        return shown
+    mailbox = facts.mailboxes.get(event.mailbox_id or 0, {})
+    return shown | _campaign(event, facts) | {"campaign_email": mailbox.get("address"), "step": event.step}
+
+
+def _email(event: Occurrence, facts: Facts) -> dict[str, Any]:
+    message = facts.messages.get((event.enrollment_id or 0, event.step or 0), {})
+    mailbox = facts.mailboxes.get(message.get("mailbox_id") or event.mailbox_id or 0, {})
+    settled_at = message.get("settled_at")
+    return {
+        "id": event.enrollment_id,
+        "mail_id": message.get("message_id"),
+        "subject": message.get("subject"),
+        "sender": mailbox.get("address"),
+        "email": message.get("recipient"),
+        "date": instant(settled_at) if isinstance(settled_at, datetime) else None,
+    }
+
+
+@WOODPECKER.on(
+    "POST",
+    "/v1/webhooks/subscribe",
+    Scope.WEBHOOKS_WRITE,
+    support=Support.PART,
+    note="opens, clicks, tasks, LinkedIn and the bounce shield can be subscribed to and are never told of",
+)
+async def subscribe_webhook(call: Call) -> Response:
+    """One event to one address; at most three addresses for an event."""
+    url, name = _given(call)
+    rows = [row for row in await _rows(call) if name in row.events]
+    known = next((row for row in rows if row.url == url), None)
+    if known is not None and known.active:
+        raise Refusal(409, "E_WRONG_PARAM", "Event defined for this url.")
+    if sum(row.active for row in rows) >= MAXIMUM_OF_AN_EVENT:
+        raise Refusal(409, "E_WRONG_PARAM", f"An event can have at most {MAXIMUM_OF_AN_EVENT} subscriptions.")
+    context, actor = call.context, call.caller.actor
+    if known is not None:
+        key = (context.database, WOODPECKER_WEBHOOKS, context.destinations, call.workspace_id)
+        await webhooks.change(*key, known.id, Changes(active=True), None, actor, call.now)
+    else:
+        tools = (context.keyring, WOODPECKER_WEBHOOKS, context.destinations, context.entropy)
+        await webhooks.create(context.database, *tools, call.workspace_id, NewWebhook(url, (name,)), actor, call.now)
+    return call.answer({"target_url": url, "event": name, "message": "Subscribed."}, 201)
+
+
+@WOODPECKER.on("POST", "/v1/webhooks/unsubscribe", Scope.WEBHOOKS_WRITE)
+async def unsubscribe_webhook(call: Call) -> Response:
+    """Takes a subscription away."""
+    url, name = _given(call)
+    rows = [row for row in await _rows(call) if row.url == url and name in row.events]
+    if not rows:
+        raise Refusal(404, "E_RECORD_NOT_FOUND", "There is no such subscription.")
+    for row in rows:
+        await webhooks.delete(*call.key, WOODPECKER_WEBHOOKS.dialect, row.id, call.caller.actor, call.now)
+    return call.answer({"target_url": url, "event": name, "message": "Unsubscribed."}, 201)
+
+
+@WOODPECKER.on("GET", "/v2/webhooks", Scope.WEBHOOKS_READ)
+async def list_webhooks(call: Call) -> Response:
+    """The subscriptions, oldest first; in words where there are none."""
+    rows = [row for row in reversed(await _rows(call)) if row.active]
+    if not rows:
+        return call.answer({"message": "You haven't subscribed to any webhooks."})
+    return call.answer({"webhooks": [{"target_url": row.url, "event": row.events[0].upper()} for row in rows]})
+
+
+async def _rows(call: Call) -> list[WebhookRow]:
+    return await webhooks.page(*call.key, WOODPECKER_WEBHOOKS.dialect, None, webhooks.MAXIMUM)
+
+
+def _given(call: Call) -> tuple[str, str]:
+    body = call.fields()
+    url, name = reading.text(body, "target_url"), reading.text(body, "event").lower()
+    if name not in WOODPECKER_WEBHOOKS.names:
+        raise Refusal(409, "E_WRONG_PARAM", "There is no such event.")
+    return url, name

@@ -1,0 +1,218 @@
+"""Prospects: added to the list and to campaigns, listed, deleted, and what they answered."""
+
+from typing import Any
+
+import pytest
+from woodpecker_client import Bird, number
+
+from caesura.domain.inbound import Classification, InboundKind, InboundReport
+from caesura.service import inbound
+
+OK = {"status": "OK", "code": "OK", "msg": "OK"}
+ERLICH = {
+    "email": "erlich@bachman.example.com",
+    "status": "ACTIVE",
+    "first_name": "Erlich",
+    "last_name": "Bachman",
+    "company": "Bachmanity",
+    "website": "http://www.bachmanity.example/",
+    "linkedin_url": "https://www.linkedin.com/in/erlich-bachman/",
+    "tags": "#VC",
+    "title": "VC Angel",
+    "phone": "111222333",
+    "address": "221 Newell Rd",
+    "city": "Palo Alto",
+    "state": "California",
+    "country": "USA",
+    "industry": "Software as a Service",
+    **{f"snippet{place}": f"snippet {place}" for place in range(1, 16)},
+}
+
+
+async def added(bird: Bird, *given: Any, **more: Any) -> Any:
+    return (await bird.post("/v1/add_prospects_list", {"prospects": list(given), **more}))["prospects"]
+
+
+async def enrolled(bird: Bird, campaign: int, *given: Any, **more: Any) -> Any:
+    body = {"campaign": {"campaign_id": campaign}, "prospects": list(given), **more}
+    return (await bird.post("/v1/add_prospects_campaign", body))["prospects"]
+
+
+async def draft(bird: Bird) -> int:
+    return number((await bird.desk.campaign())["id"])
+
+
+async def report(bird: Bird, kind: InboundKind, address: str, **more: Any) -> None:
+    api = bird.desk.api
+    given = InboundReport(kind, from_address=address, address=address, **more)
+    await inbound.report(api.database, api.context.plans, bird.desk.workspace_id, given, "test", api.clock())
+
+
+async def test_the_documented_prospect_is_added_and_listed_with_all_its_fields(bird: Bird) -> None:
+    [one] = await added(bird, ERLICH, file_name="API import YYYY-MM-DD")
+    assert one == {"email": ERLICH["email"], "id": one["id"], "prospect": None, "prospect_campaign": None, **OK}
+    answer = await bird.raw("GET", "/v1/prospects")
+    [shown] = answer.json()
+    assert answer.headers["X-Total-Count"] == "1"
+    assert ERLICH.items() <= shown.items()
+    assert (shown["id"], shown["last_contacted"], shown["updated"]) == (one["id"], "", "2026-03-02T09:00:00+0000")
+    native = (await bird.desk.get("/leads"))["items"][0]["fields"]
+    assert (native["job_title"], native["snippet15"]) == ("VC Angel", "snippet 15")
+
+
+async def test_a_known_prospect_is_a_duplicate_and_stays_as_it_is_unless_updated(bird: Bird) -> None:
+    [first] = await added(bird, ERLICH)
+    [again] = await added(bird, {"email": "Erlich@Bachman.example.com", "city": "Berlin"})
+    assert (again["id"], again["prospect"], again["code"]) == (first["id"], "DUPLICATE", "E_DUPLICATE")
+    assert (await bird.get("/v1/prospects"))[0]["city"] == "Palo Alto"
+    [updated] = await added(bird, {"email": ERLICH["email"], "city": "Berlin"}, update=True)
+    assert (updated["prospect"], updated["code"]) == ("DUPLICATE", "OK")
+    [shown] = await bird.get("/v1/prospects")
+    assert (shown["city"], shown["country"]) == ("Berlin", "USA")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"email": "no address"}, "E_EMAIL"),
+        ({"first_name": "x"}, "E_REQUIRED_ELEMENT"),
+        ("x", "E_REQUIRED_ELEMENT"),
+        ({"email": "a@example.com", "status": "BLACKLIST"}, "E_INV_STATUS"),
+    ],
+)
+async def test_a_wrong_prospect_is_told_inside_200_and_keeps_no_other_back(bird: Bird, given: Any, code: str) -> None:
+    campaign = await draft(bird)
+    for answers in (await added(bird, given, ERLICH), await enrolled(bird, campaign, given, ERLICH)):
+        assert [one["status"] for one in answers][0] == "ERROR"
+        assert answers[0]["code"] == code
+        assert answers[1]["id"] is not None
+
+
+async def test_prospects_of_a_campaign_are_told_what_became_of_each(bird: Bird) -> None:
+    campaign = await draft(bird)
+    await added(bird, ERLICH)
+    answers = await enrolled(bird, campaign, ERLICH, {"email": "new@example.com"}, {"email": "new@example.com"})
+    assert [(one["prospect"], one["prospect_campaign"], one["code"]) for one in answers] == [
+        ("DUPLICATE", None, "OK"),
+        (None, None, "OK"),
+        ("DUPLICATE", None, "E_DUPLICATE"),
+    ]
+    [again] = await enrolled(bird, campaign, ERLICH)
+    assert (again["prospect_campaign"], again["code"]) == ("DUPLICATE", "E_DUPLICATE")
+
+
+async def test_a_prospect_that_replied_is_refused_unless_forced_and_one_on_the_blacklist_always(bird: Bird) -> None:
+    campaign = await draft(bird)
+    await added(bird, {"email": "replied@example.com"}, {"email": "black@example.com"})
+    await report(bird, InboundKind.REPLY, "replied@example.com")
+    await bird.post("/v2/blacklist/emails", {"emails": ["black@example.com"]})
+    both = ({"email": "replied@example.com"}, {"email": "black@example.com"})
+    assert [one["code"] for one in await enrolled(bird, campaign, *both)] == ["E_INV_STATUS"] * 2
+    assert [one["code"] for one in await enrolled(bird, campaign, *both, force=True)] == ["OK", "E_INV_STATUS"]
+
+
+async def test_more_than_a_chunk_is_added_in_order(bird: Bird) -> None:
+    campaign = await draft(bird)
+    given = [{"email": f"p{place}@example.com"} for place in range(2_100)]
+    answers = await enrolled(bird, campaign, *given)
+    assert [one["email"] for one in answers] == [one["email"] for one in given]
+    assert {one["code"] for one in answers} == {"OK"}
+    assert (await bird.desk.get(f"/campaigns/cmp_{campaign}/status"))["counts"]["enrolled"] == 2_100
+
+
+async def test_more_than_20000_are_refused(bird: Bird) -> None:
+    body = await bird.post("/v1/add_prospects_list", {"prospects": [{}] * 20_001}, status=400)
+    assert body["status"]["status"] == "ERROR"
+
+
+async def test_20000_pass_the_limit_of_a_body(bird: Bird) -> None:
+    given = [{"email": "same@example.com", "snippet1": "x" * 100}] * 20_000
+    answers = await added(bird, *given)
+    assert len(answers) == 20_000
+
+
+async def test_errors_of_version_1_have_its_envelope(bird: Bird) -> None:
+    body = {"campaign": {"campaign_id": 99_999_999}, "prospects": [ERLICH]}
+    missing = await bird.post("/v1/add_prospects_campaign", body, status=404)
+    assert missing == {"status": {"status": "ERROR", "code": "E_RECORD_NOT_FOUND", "msg": "Campaign not found"}}
+    unknown = await bird.get("/v1/prospects", status=401, headers={"x-api-key": "wrong"})
+    assert unknown == {"status": {"status": "ERROR", "code": "E_SESSION", "msg": "Invalid api key"}}
+    nowhere = await bird.get("/v1/nowhere", status=404)
+    assert nowhere["status"]["code"] == "E_URL_NOT_FOUND"
+
+
+async def test_a_send_after_in_the_future_is_not_supported_and_one_in_the_past_does_not_matter(bird: Bird) -> None:
+    campaign = await draft(bird)
+    for text, status in (("2026-04-01T00:01:01-0000", 409), ("2025-04-01T00:01:01-0000", 200)):
+        body = {"campaign": {"campaign_id": campaign, "send_after": text}, "prospects": [ERLICH]}
+        await bird.post("/v1/add_prospects_campaign", body, status=status)
+
+
+async def test_the_list_is_filtered_and_paged(bird: Bird) -> None:
+    campaign = await draft(bird)
+    await added(bird, ERLICH, {"email": "b@example.com"}, {"email": "c@example.com"})
+    await enrolled(bird, campaign, {"email": "b@example.com"})
+    await report(bird, InboundKind.REPLY, "c@example.com", classification=Classification.INTERESTED)
+
+    async def emails(query: str) -> list[str]:
+        return [one["email"] for one in await bird.get(f"/v1/prospects?{query}")]
+
+    every = await emails("")
+    assert every == ["b@example.com", "c@example.com", ERLICH["email"]]
+    assert await emails("page=2&per_page=2") == every[2:]
+    assert await emails("page=9") == []
+    assert (await bird.raw("GET", "/v1/prospects?page=9")).headers["X-Total-Count"] == "3"
+    assert await emails("status=REPLIED") == ["c@example.com"]
+    assert await emails("status=ACTIVE") == [every[0], every[2]]
+    assert await emails(f"campaigns_id={campaign}") == ["b@example.com"]
+    assert await emails("search=email=B@example.com") == ["b@example.com"]
+    assert await emails("search=company=bachmanity,city=Palo Alto") == every[2:]
+    assert await emails("search=company=bachmanity,city=Berlin") == []
+    assert await emails("contacted=false") == every
+    [shown] = await bird.get("/v1/prospects?search=email=c@example.com")
+    assert (shown["interested"], shown["last_replied"]) == ("INTERESTED", "2026-03-02T09:00:00+0000")
+    for wrong in ("sort=+id", "diff=1", "activity=OPENED"):
+        await bird.get(f"/v1/prospects?{wrong}", status=409)
+
+
+async def test_the_campaigns_of_a_prospect_are_told_when_asked_for(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    assert await bird.desk.send(campaign_id) == 1
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true&contacted=true")
+    [place] = shown["campaigns_details"]
+    assert (place["campaign_id"], place["campaign_status"]) == (number(campaign_id), "RUNNING")
+    assert place["campaign_prospect_status"] == "ACTIVE"
+    assert place["campaign_email"].endswith("@sender.test")
+    assert shown["last_contacted"] == "2026-03-02T09:00:00+0000"
+
+
+async def test_a_prospect_is_taken_out_of_one_campaign_or_deleted(bird: Bird) -> None:
+    first, second = await draft(bird), await draft(bird)
+    [one] = await enrolled(bird, first, ERLICH)
+    await enrolled(bird, second, ERLICH)
+    answer = await bird.raw("DELETE", f"/v1/prospects?id={one['id']}&campaigns_id={first}")
+    assert (answer.status_code, answer.content) == (200, b"")
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true")
+    assert [place["campaign_prospect_status"] for place in shown["campaigns_details"]] == ["PAUSED", "ACTIVE"]
+    await bird.ask("DELETE", f"/v1/prospects?id={one['id']}")
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true")
+    assert [place["campaign_prospect_status"] for place in shown["campaigns_details"]] == ["PAUSED", "PAUSED"]
+    [alone] = await added(bird, {"email": "alone@example.com"})
+    await bird.ask("DELETE", f"/v1/prospects?id={alone['id']}")
+    assert len(await bird.get("/v1/prospects")) == 1
+    await bird.ask("DELETE", "/v1/prospects", status=409)
+
+
+async def test_what_a_prospect_answered(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    assert await bird.desk.send(campaign_id) == 1
+    await report(bird, InboundKind.REPLY, "a@example.com", subject="Re: Hello", text="Yes")
+    [lead] = await bird.get("/v1/prospects")
+    found = await bird.get(f"/v2/prospects/{lead['id']}/responses")
+    assert (found["prospect_id"], found["email"]) == (lead["id"], "a@example.com")
+    [response] = found["responses"]
+    assert (response["campaign_id"], response["step"], response["message"]) == (number(campaign_id), 1, "Yes")
+    assert (await bird.get(f"/v2/prospects/{lead['id']}/responses?campaign_id=1"))["responses"] == []
+    missing = await bird.get("/v2/prospects/99999999/responses", status=404)
+    assert missing["code"] == "PROSPECT_NOT_EXIST"
+    assert lead["status"] == "REPLIED"
