@@ -19,7 +19,6 @@ NAMES: Mapping[str, str] = {
 
 # Kept for its owner, and not for templates.
 KEPT = ("related_company_id", "priority", "tags", "custom_fields", "created_date")
-_PRIORITIES: Mapping[object, str] = {1: "high", 2: "medium", 3: "low", "high": "high", "medium": "medium", "low": "low"}
 
 
 def contact_row(row: LeadRow) -> dict[str, Any]:
@@ -55,8 +54,8 @@ def contact_of(lead: Mapping[str, Any]) -> dict[str, Any]:
         "related_company_id": kept.get("related_company_id"),
         "linkedin_url": fields.get("linkedin_url"),
         "priority": kept.get("priority"),
-        "tags": kept.get("tags", []),
-        "custom_fields": kept.get("custom_fields", {}),
+        "tags": kept.get("tags") or [],
+        "custom_fields": kept.get("custom_fields") or {},
         "created_date": kept.get("created_date") or moment(lead["created_at"]),
         "created_at": moment(lead["created_at"]),
         "updated_date": moment(lead["updated_at"]),

@@ -27,6 +27,7 @@ from caesura.service.rate_limits import Standing
 EXAMPLE_KEY = "wbk_your_api_key_here"
 ADMINISTER_KEYS = "admin:api_keys"
 LEXI = "lexi"
+_VERBS = ("read", "write")
 
 # One page of the vendor's, on starting, has an older word for it than all others.
 _MISSING_BY_PATH: Mapping[tuple[str, str], str] = {
@@ -40,6 +41,7 @@ _MISSING: Mapping[str, str] = {
     "membership_not_found": "membership_not_found",
     "webhook_not_found": "webhook_not_found",
 }
+"""What is missing, in the vendor's words; all else is `not_found`."""
 _CODES: Mapping[str, tuple[int, str]] = {
     "body_too_large": (413, "payload_too_large"),
     "url_invalid": (400, "invalid_url"),
@@ -67,10 +69,11 @@ class LeadLexDoor(Door):
             return True
         if needed == LEXI:
             return "write:ai" in held
-        resource, _, verb = needed.partition(":")
-        if resource == "admin":
-            return False
-        return not {f"{verb}:{resource}", f"admin:{resource}", verb}.isdisjoint(held)
+        resource, verb = _parts(needed)
+        same = {f"{resource}:{verb}", f"{verb}:{resource}"}
+        if verb in _VERBS:
+            same |= {verb, f"admin:{resource}"}
+        return not same.isdisjoint(held)
 
     def refusal(self, error: Exception, operation: Operation | None) -> Refusal:
         """Codes are the vendor's where it has one."""
@@ -118,6 +121,12 @@ class LeadLexDoor(Door):
 
 LEADLEX = LeadLexDoor("leadlex", "/leadlex/functions/v1/api-gateway", KEY_FORMS["leadlex"])
 """The door; the modules beside this one put the operations in."""
+
+
+def _parts(permission: str) -> tuple[str, str]:
+    """Resource and verb, in whichever order they are."""
+    first, _, second = permission.partition(":")
+    return (second, first) if first in (*_VERBS, "admin") else (first, second)
 
 
 def number(kind: str, text: object, otherwise: Exception) -> int:

@@ -110,7 +110,7 @@ def _of_status(event: Occurrence, campaign: Mapping[str, Any]) -> Sequence[Told]
     match event.kind:
         case "campaign.started" | "campaign.resumed" | "campaign.reopened":
             started = {"campaign": {**campaign, "status": "active", "started_at": moment(event.at)}}
-            return [*_of_approval(event, "task.approved", "completed"), ("campaign.started", started)]
+            return [*_of_approval(event, "task.approved", "approved"), ("campaign.started", started)]
         # What is taken out of sending to be edited is paused in this door's words, and is so once.
         case "campaign.paused" | "campaign.editing_started" if event.data.get("from") == CampaignState.RUNNING:
             return [("campaign.paused", {"campaign": {**campaign, "status": "paused", "paused_at": moment(event.at)}})]
