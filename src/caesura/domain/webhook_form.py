@@ -40,6 +40,7 @@ class Facts:
     mailboxes: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     enrollments: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     messages: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
+    inbound: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ async def facts(tx: Connection, workspace_id: int, events: Sequence[Occurrence])
     named = sorted((enrollment, step) for enrollment, step in places if enrollment and step)
     columns = [enrollment for enrollment, _ in named], [step for _, step in named]
     messages = await tx.fetch(SQL["fact_messages"], workspace_id, *columns) if named else ()
+    inbound_ids = _ids(event.data.get("inbound") for event in events)
     workspace = await tx.fetchrow(SQL["fact_workspace"], workspace_id)
     return Facts(
         workspace=dict(workspace) if workspace else {},
@@ -148,6 +149,7 @@ async def facts(tx: Connection, workspace_id: int, events: Sequence[Occurrence])
             await tx.fetch(SQL["fact_enrollments"], workspace_id, enrollment_ids) if enrollment_ids else ()
         ),
         messages={(row["enrollment_id"], row["step"]): dict(row) for row in messages},
+        inbound=_by_id(await tx.fetch(SQL["fact_inbound"], workspace_id, inbound_ids) if inbound_ids else ()),
     )
 
 

@@ -82,6 +82,12 @@ select * from enrollment where workspace_id = $1 and id = any($2::bigint[])
 select m.* from unnest($2::bigint[], $3::smallint[]) as named(enrollment_id, step)
 join message m on m.workspace_id = $1 and m.enrollment_id = named.enrollment_id and m.step = named.step
 
+-- name: fact_inbound
+-- What came back, as events name it; not its HTML, which can be large.
+select id, kind, campaign_id, lead_id, enrollment_id, step, mailbox_id, address, from_address, subject, text, message_id,
+       in_reply_to, bounce_type, reason, classification, received_at, extra
+from inbound where workspace_id = $1 and id = any($2::bigint[])
+
 -- name: due
 -- Webhooks to which something is to be sent now.
 select w.workspace_id, w.id from webhook w

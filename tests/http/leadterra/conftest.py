@@ -1,0 +1,5 @@
+"""The client of this door for every test here."""
+
+from leadterra_client import terra
+
+__all__ = ["terra"]
