@@ -104,11 +104,11 @@ class Desk:
         ]
         return await sending.mark(database, plans, plan, wanted, WORKER, LEASE, now)
 
-    async def send(self, campaign_id: str, kind: Kind = Kind.ACCEPTED) -> int:
-        """What is due is sent, with this outcome; answers how many messages that were."""
-        return await self.record(campaign_id, await self.mark(campaign_id), kind)
+    async def send(self, campaign_id: str, kind: Kind = Kind.ACCEPTED, **said: Any) -> int:
+        """What is due is sent, with this outcome; answers how many messages that were. `said` is of `Delivery`."""
+        return await self.record(campaign_id, await self.mark(campaign_id), kind, **said)
 
-    async def record(self, campaign_id: str, answer: Any, kind: Kind = Kind.ACCEPTED) -> int:
+    async def record(self, campaign_id: str, answer: Any, kind: Kind = Kind.ACCEPTED, **said: Any) -> int:
         async with self.api.database.connection() as connection:
             rows = await connection.fetch(
                 "select enrollment_id, mailbox_id from message where workspace_id = $1 and state = 'sending'",
@@ -124,6 +124,7 @@ class Desk:
                 mailboxes[one.enrollment_id],
                 kind,
                 stage="content",
+                **said,
             )
             for one in answer.marked
         ]
