@@ -343,3 +343,11 @@ async def test_a_planned_resume_can_be_taken_back_in_the_pause(desk: Any) -> Non
     assert kept["resume_at"] == planned["resume_at"]
     taken_back = await desk.post(f"/campaigns/{campaign_id}/pause", {"resume_at": None})
     assert (taken_back["resume_at"], taken_back["reason"]) == (None, "wrong price")
+
+
+async def test_a_patch_takes_lists_too(desk: Any) -> None:
+    path = f"/campaigns/{(await desk.campaign())['id']}"
+    windows = [{"days": ["sun"], "start": "10:00", "end": "11:00"}]
+    steps = [{"subject": "Only", "text": "one"}]
+    after = (await desk.ask("PATCH", path, {"windows": windows, "steps": steps}))["definition"]
+    assert (after["windows"], [one["variants"][0]["subject"] for one in after["steps"]]) == (windows, ["Only"])

@@ -47,7 +47,10 @@ CampaignId = Annotated[str, CAMPAIGN.path()]
 
 # The definition with every field optional: what is left out stays as it is.
 _PATCH_FIELDS: Any = {
-    name: (field.annotation, Field(default=None, description=field.description, examples=field.examples))
+    name: (
+        Annotated[(field.annotation, *field.metadata, Field(description=field.description, examples=field.examples))],
+        None,
+    )
     for name, field in CampaignDefinition.model_fields.items()
 }
 CampaignPatch: Any = create_model(
