@@ -324,3 +324,36 @@ async def test_a_prospect_whose_value_is_missing_is_not_written_to(bird: Bird) -
     await bird.desk.enrol(f"cmp_{made['id']}", "a@example.com")
     native = (await bird.desk.get(f"/campaigns/cmp_{made['id']}/check"))["findings"]
     assert [one["code"] for one in native] == ["missing_variable"]
+
+
+async def test_a_wait_is_returned_as_it_was_given(bird: Bird) -> None:
+    wait = {"range": "HOUR", "value": 24}
+    made = await create(bird, step(followup_after=wait, followup=step()))
+    assert made["steps"]["followup"]["followup_after"] == wait
+
+
+async def test_what_another_door_has_changed_since_is_shown_as_it_is_now(bird: Bird) -> None:
+    made = await create(bird, step(version("Old {{COMPANY}}"), followup=step()))
+    path = f"/campaigns/cmp_{made['id']}"
+    definition = (await bird.desk.get(path))["definition"]
+    definition["steps"][0]["variants"][0]["subject"] = "New {{ company }}"
+    definition["steps"][1]["delay"] = 7_200
+    definition["windows"] = [{"days": ["sun"], "start": "10:00", "end": "11:00"}]
+    await bird.desk.ask("PATCH", path, {"steps": definition["steps"], "windows": definition["windows"]})
+    first = (await bird.get(f"/v2/campaigns/{made['id']}"))["steps"]["followup"]
+    shown = first["body"]["versions"][0]
+    assert (shown["subject"], shown["message"]) == ("New {{ company }}", "<p>Hi {{FIRST_NAME}}</p>")
+    assert first["followup_after"] == {"range": "HOUR", "value": 2}
+    assert first["delivery_time"] == {"SUNDAY": [{"from": "10:00", "to": "11:00"}]}
+
+
+async def test_a_version_of_another_doors_campaign_keeps_what_is_not_given(bird: Bird) -> None:
+    steps = [{"subject": "Hi {{ first_name }}", "text": "Our {{ company }}"}]
+    draft = number((await bird.desk.campaign(steps=steps))["id"])
+    first = (await bird.get(f"/v2/campaigns/{draft}"))["steps"]["followup"]
+    path = f"/v2/campaigns/{draft}/steps/{first['id']}/versions/{first['body']['versions'][0]['id']}"
+    after = await bird.ask("PATCH", path, {"subject": "Hello {{FIRST_NAME}}"})
+    shown = after["steps"]["followup"]["body"]["versions"][0]
+    assert (shown["subject"], shown["message"]) == ("Hello {{FIRST_NAME}}", "Our {{ company }}")
+    [native] = (await bird.desk.get(f"/campaigns/cmp_{draft}"))["definition"]["steps"][0]["variants"]
+    assert (native["subject"], native["text"]) == ("Hello {{ first_name }}", "Our {{ company }}")

@@ -216,3 +216,11 @@ async def test_what_a_prospect_answered(bird: Bird) -> None:
     missing = await bird.get("/v2/prospects/99999999/responses", status=404)
     assert missing["code"] == "PROSPECT_NOT_EXIST"
     assert lead["status"] == "REPLIED"
+
+
+async def test_a_prospect_of_the_campaign_that_was_to_be_updated_was(bird: Bird) -> None:
+    campaign = await draft(bird)
+    await enrolled(bird, campaign, ERLICH)
+    [again] = await enrolled(bird, campaign, {"email": ERLICH["email"], "city": "Berlin"}, update=True)
+    assert (again["prospect_campaign"], again["code"]) == ("DUPLICATE", "OK")
+    assert (await bird.get("/v1/prospects"))[0]["city"] == "Berlin"

@@ -10,6 +10,8 @@ from woodpecker_client import Bird, number
 
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
+from caesura.http.turns import Turns
+from caesura.http.woodpecker.door import TURNS
 from caesura.service import campaigns
 from caesura.store.database import Database
 
@@ -61,3 +63,7 @@ async def test_seven_of_nine_calls_over_two_servers_are_taken_one_after_the_othe
     [body, _] = [answer.json() for answer in answers if answer.status_code == 429]
     assert (body["title"], body["status"]) == ("Too Many Requests", 429)
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+
+
+def test_one_is_under_way_six_wait_and_each_for_15_seconds() -> None:
+    assert Turns(active=1, queued=6, wait=15.0) == TURNS

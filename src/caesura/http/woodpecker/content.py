@@ -149,9 +149,13 @@ def variant(given: Body, place: int) -> dict[str, Any]:
     if reading.text(given, "signature", "SENDER") not in ("SENDER", "NO_SIGNATURE"):
         raise incorrect("signature")
     reading.flag(given, "track_opens", False)
-    subject = reading.text(given, "subject", "")
-    message = template(reading.text(given, "message", ""), True)
-    return {"name": _LETTERS[place], "subject": template(subject, False) if subject.strip() else None, "html": message}
+    subject = _subject(reading.text(given, "subject", ""))
+    return {"name": _LETTERS[place], "subject": subject, "html": template(reading.text(given, "message", ""), True)}
+
+
+def _subject(given: str | None) -> str | None:
+    """The source of a subject; None for an empty one, which goes into the thread."""
+    return template(given, False) if given and given.strip() else None
 
 
 def waited(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -203,25 +207,40 @@ def _shown_settings(definition: CampaignDefinition) -> dict[str, Any]:
 
 
 def _shown_steps(definition: CampaignDefinition) -> dict[str, Any] | None:
+    """What came through this door is shown to the letter, unless another door has changed it since."""
+    times = _shown_times(definition)
     following: dict[str, Any] | None = None
-    wait: dict[str, Any] | None = None
-    for step in reversed(definition.steps):
-        kept = kept_of({"extra": step.extra})
+    delay: int | None = None
+    for step, time in zip(reversed(definition.steps), reversed(times), strict=True):
         shown_step = {
             "id": step_id(step.id or 0),
             "type": "EMAIL",
-            "delivery_time": kept.get("delivery_time") or delivery_time.shown(definition.windows),
+            "delivery_time": time,
             "body": {"versions": shown_versions(step)},
-            "followup_after": wait or kept.get("followup_after"),
+            "followup_after": _shown_wait(kept_of({"extra": step.extra}).get("followup_after"), delay),
             "followup": following,
         }
-        following, wait = shown_step, _shown_wait(step.delay)
+        following, delay = shown_step, step.delay
     return following
 
 
-def _shown_wait(seconds: int) -> dict[str, Any]:
-    unit = next((one for one in ("DAY", "HOUR") if seconds and seconds % _SECONDS[one] == 0), "MINUTE")
-    return {"range": unit, "value": -(-seconds // _SECONDS[unit])}
+def _shown_times(definition: CampaignDefinition) -> list[Mapping[str, Any]]:
+    """The delivery time of each step."""
+    kept = [kept_of({"extra": step.extra}).get("delivery_time") for step in definition.steps]
+    given = [one for one in kept if one is not None]
+    ours = [window.model_dump(mode="json") for window in definition.windows]
+    usual = delivery_time.shown(definition.windows)
+    if len(given) < len(kept) or delivery_time.windows_of(given) != ours:
+        return [usual] * len(kept)
+    return given
+
+
+def _shown_wait(kept: Mapping[str, Any] | None, delay: int | None) -> Mapping[str, Any] | None:
+    """The wait before the next step, whose delay is in seconds; what is kept for a later one where there is none."""
+    if delay is None or (kept is not None and seconds_of(kept) == delay):
+        return kept
+    unit = next((one for one in ("DAY", "HOUR") if delay and delay % _SECONDS[one] == 0), "MINUTE")
+    return {"range": unit, "value": -(-delay // _SECONDS[unit])}
 
 
 def shown_versions(step: StepDefinition) -> list[dict[str, Any]]:
@@ -230,12 +249,14 @@ def shown_versions(step: StepDefinition) -> list[dict[str, Any]]:
     versions = []
     for place, own in enumerate(step.variants):
         given = texts[place] if place < len(texts) else {}
+        subject, message = given.get("subject"), given.get("message") or ""
+        is_ours = own.subject != _subject(subject), own.html != template(message, True)
         versions.append(
             {
                 "id": version_id(step.id or 0, place),
                 "version": _LETTERS[place],
-                "subject": given.get("subject", own.subject),
-                "message": given.get("message", own.html if own.html is not None else own.text),
+                "subject": own.subject if is_ours[0] else subject,
+                "message": (own.html if own.html is not None else own.text) if is_ours[1] else message,
                 "signature": given.get("signature", "NO_SIGNATURE"),
                 "track_opens": given.get("track_opens", False),
             }

@@ -24,6 +24,7 @@ FIELDS: Mapping[str, str] = {
 }
 """The vendor's names, and ours for the same."""
 
+_OWN = frozenset({"id", "email", "status", "interested"})
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 
 
@@ -37,7 +38,7 @@ def lead_input(given: Mapping[str, Any], owner: str) -> LeadInput:
         plain = isinstance(value, str | int | float | bool)
         if name in FIELDS and plain:
             fields[FIELDS[name]] = value if isinstance(value, str) else str(value)
-        elif plain and name != "tags" and _NAME.fullmatch(name):
+        elif plain and name not in ("tags", "interested") and _NAME.fullmatch(name):
             fields[name] = value
         else:
             kept[name] = value
@@ -47,5 +48,5 @@ def lead_input(given: Mapping[str, Any], owner: str) -> LeadInput:
 def shown_fields(lead: LeadRow, owner: str) -> dict[str, Any]:
     """All fields that the vendor has, empty where the lead has none, with those that were kept."""
     kept = lead.extra.get(owner)
-    kept = kept if isinstance(kept, Mapping) else {}
+    kept = {name: value for name, value in kept.items() if name not in _OWN} if isinstance(kept, Mapping) else {}
     return {name: lead.fields.get(own, "") for name, own in FIELDS.items()} | {"tags": "", **kept}

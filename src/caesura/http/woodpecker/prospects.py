@@ -122,7 +122,7 @@ async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> l
     for number, one in enumerate(chunk):
         given = _input(one)
         if number in outcomes:
-            answers.append(_enrolled(one, outcomes[number]))
+            answers.append(_enrolled(one, outcomes[number], keep))
         elif isinstance(given, LeadInput):
             standing, lead_id = barred[_key(given.address)]
             answers.append(_not_active(one, _STANDINGS[standing], lead_id))
@@ -312,11 +312,13 @@ def _added(given: object, outcome: LeadOutcome, keep: bool) -> dict[str, Any]:
     return _line(given, outcome.lead_id, prospect="DUPLICATE", **told)
 
 
-def _enrolled(given: object, outcome: EnrolOutcome) -> dict[str, Any]:
+def _enrolled(given: object, outcome: EnrolOutcome, keep: bool) -> dict[str, Any]:
     known = None if outcome.lead_fate is LeadFate.CREATED else "DUPLICATE"
     match outcome.fate:
         case EnrolFate.ENROLLED:
             return _line(given, outcome.lead_id, prospect=known)
+        case EnrolFate.ALREADY_ENROLLED if not keep:  # it was to be updated, and was
+            return _line(given, outcome.lead_id, prospect=known, prospect_campaign="DUPLICATE")
         case EnrolFate.ALREADY_ENROLLED:
             told = {"status": "ERROR", "code": "E_DUPLICATE", "msg": "the prospect is in the campaign already"}
             return _line(given, outcome.lead_id, prospect=known, prospect_campaign="DUPLICATE", **told)

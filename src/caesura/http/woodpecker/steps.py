@@ -62,16 +62,18 @@ async def update_version(call: Call) -> Response:
     ]
     given = {name: value for name, value in call.fields().items() if name in versions[number]}
     versions[number] |= given
-    step = steps[place]
-    if given.keys() & {"subject", "message"}:
-        changed = content.variant(versions[number], number)
-        kept = {**step["variants"][number], **changed, "name": step["variants"][number].get("name") or changed["name"]}
-        variants = [kept if at == number else one for at, one in enumerate(step["variants"])]
-        step = {**step, "variants": variants}
-    else:
-        content.variant({**given}, number)
+    variants = list(steps[place]["variants"])
+    variants[number] = variants[number] | _changed(given, number)
+    step = {**steps[place], "variants": variants}
     steps[place] = content.with_kept(step, {"versions": versions})
     return await _save(call, before, steps)
+
+
+def _changed(given: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """What of our variant changes with these fields of a version; an HTML text takes the place of a plain one."""
+    variant = content.variant(given, number)
+    changed = {"subject": variant["subject"]} if "subject" in given else {}
+    return changed | ({"html": variant["html"], "text": None} if "message" in given else {})
 
 
 @WOODPECKER.on("DELETE", _STEP, Scope.CAMPAIGNS_WRITE)

@@ -1,0 +1,108 @@
+"""Leads by what there has been between them and us."""
+
+import pytest
+
+from caesura.domain.errors import Invalid
+from caesura.domain.inbound import BounceType, Classification, InboundKind, InboundReport
+from caesura.domain.lead_entry import LeadInput
+from caesura.domain.numbered_page import Place
+from caesura.service import correspondence, inbound, leads, mailboxes, suppressions
+from caesura.store.correspondence import Choice, LeadStanding
+
+ALL = Place(1, 100)
+
+
+async def saved(world, *addresses: str, **fields: str) -> None:
+    given = [LeadInput(address, fields) for address in addresses]
+    await leads.save_many(*world.key, given, False, world.actor, world.now)
+
+
+async def report(world, kind: InboundKind, address: str, **more) -> None:
+    given = InboundReport(kind, from_address=address, address=address, **more)
+    await inbound.report(world.database, world.plans, world.workspace_id, given, world.actor, world.now)
+
+
+async def standings(world, choice: Choice = Choice()) -> dict[str, LeadStanding]:
+    page = await correspondence.page(*world.key, choice, ALL)
+    return {one.lead.address: one.standing for one in page.rows}
+
+
+async def test_the_first_of_bounced_suppressed_and_replied_is_where_a_lead_stands(world) -> None:
+    names = ("open", "replied", "away", "bounced", "soft", "suppressed", "both")
+    await saved(world, *(f"{name}@example.com" for name in names), "x@bad.example")
+    await report(world, InboundKind.REPLY, "replied@example.com")
+    await report(world, InboundKind.AUTO_REPLY, "away@example.com")
+    await report(world, InboundKind.BOUNCE, "bounced@example.com", bounce_type=BounceType.HARD)
+    await report(world, InboundKind.BOUNCE, "soft@example.com", bounce_type=BounceType.SOFT)
+    await report(world, InboundKind.REPLY, "both@example.com")
+    for value in ("suppressed@example.com", "both@example.com", "bad.example"):
+        await suppressions.suppress(*world.key, value, world.actor, world.now)
+    assert await standings(world) == {
+        "open@example.com": LeadStanding.OPEN,
+        "replied@example.com": LeadStanding.REPLIED,
+        "away@example.com": LeadStanding.OPEN,
+        "bounced@example.com": LeadStanding.BOUNCED,
+        "soft@example.com": LeadStanding.OPEN,
+        "suppressed@example.com": LeadStanding.SUPPRESSED,
+        "both@example.com": LeadStanding.SUPPRESSED,
+        "x@bad.example": LeadStanding.SUPPRESSED,
+    }
+    assert set(await standings(world, Choice(standings=[LeadStanding.REPLIED]))) == {"replied@example.com"}
+
+
+async def test_when_a_lead_was_written_to_and_what_it_wants(world) -> None:
+    campaign_id = await world.running()
+    await world.enrolled(campaign_id, count=1)
+    assert await world.send(campaign_id) == 1
+    written_at = world.now
+    await saved(world, "z@example.com")
+    [never, one] = sorted(
+        (await correspondence.page(*world.key, Choice(), ALL, True)).rows, key=lambda row: row.written_at is not None
+    )
+    assert (never.written_at, never.places) == (None, ())
+    assert (one.written_at, [place.campaign_id for place in one.places]) == (written_at, [campaign_id])
+    await report(world, InboundKind.REPLY, one.lead.address, classification=Classification.INTERESTED)
+    chosen = await correspondence.page(*world.key, Choice(is_written_to=True), ALL)
+    assert [(row.lead.id, row.classification) for row in chosen.rows] == [(one.lead.id, Classification.INTERESTED)]
+
+
+async def test_fields_are_compared_whatever_their_case(world) -> None:
+    await saved(world, "a@example.com", company="Pied Piper", city="Ulm")
+    await saved(world, "b@example.com", company="Hooli", city="Ulm")
+    for fields, expected in (
+        ({"company": ["pied piper", "hooli"]}, 2),
+        ({"company": ["hooli"], "city": ["ulm"]}, 1),
+        ({"company": ["pied"]}, 0),
+        ({"country": ["usa"]}, 0),
+    ):
+        assert len(await standings(world, Choice(fields=fields))) == expected
+
+
+async def test_pages_tell_how_many_there_are_in_all(world) -> None:
+    await saved(world, *(f"{place}@example.com" for place in range(5)))
+    pages = [await correspondence.page(*world.key, Choice(), Place(number, 2)) for number in (1, 2, 3, 4)]
+    assert [(len(page.rows), page.total) for page in pages] == [(2, 5), (2, 5), (1, 5), (0, 5)]
+    with pytest.raises(Invalid):
+        await correspondence.page(*world.key, Choice(), Place(0, 2))
+
+
+async def test_nothing_of_a_stranger_is_told(world, stranger) -> None:
+    await saved(world, "a@example.com")
+    assert await standings(stranger) == {}
+
+
+async def test_known_leads_stay_as_they_are_when_asked_for(world) -> None:
+    await saved(world, "a@example.com", city="Ulm")
+    given = [LeadInput("A@example.com", {"city": "Bonn"}), LeadInput("b@example.com", {"city": "Bonn"})]
+    outcomes = await leads.save_many(*world.key, given, False, world.actor, world.now, keep_known=True)
+    assert [one.fate for one in outcomes] == ["unchanged", "created"]
+    page = await correspondence.page(*world.key, Choice(), ALL)
+    assert [row.lead.fields["city"] for row in page.rows] == ["Ulm", "Bonn"]
+
+
+async def test_the_pool_of_some_mailboxes_is_made_once(world) -> None:
+    one, two = await world.mailbox(), await world.mailbox()
+    made = await mailboxes.pool_of(*world.key, [two, one, one], world.actor, world.now)
+    assert list(made.mailbox_ids) == [one, two]
+    assert await mailboxes.pool_of(*world.key, [one, two], world.actor, world.now) == made
+    assert (await mailboxes.pool_of(*world.key, [one], world.actor, world.now)).id != made.id
