@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from webhook_desk import KEYRING, Hooks, receiving
 
 from caesura.domain.destinations import Destinations
-from caesura.service import webhook_delivery, webhooks
+from caesura.service import webhook_delivery, webhooks, workspaces
 from caesura.service.webhooks import Changes
 from caesura.store.events import Entry, append
 from caesura.worker import webhooks as courier_module
@@ -118,6 +119,19 @@ async def test_retry_after_is_heeded(hooks: Hooks) -> None:
         assert await hooks.deliver() == 0
         hooks.engine.wait(seconds=2)
         assert await hooks.deliver() == 1
+
+
+@pytest.mark.parametrize("asked", ["9" * 400, "9" * 30, "99999999999"])
+async def test_a_retry_after_beyond_the_calendar_is_a_day(hooks: Hooks, asked: str) -> None:
+    async def busy(_request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": asked})
+
+    async with receiving(answer=busy) as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+    [delivery] = await hooks.log(row.id)
+    assert (delivery.attempts, delivery.due_at) == (1, hooks.engine.now + timedelta(days=1))
 
 
 async def test_410_disables_the_webhook_and_that_is_told_to_others(hooks: Hooks) -> None:
@@ -362,6 +376,36 @@ async def test_a_name_that_changes_its_address_is_looked_at_each_time_and_never_
     assert [error for _, _, error in await hooks.attempts(row.id)] == ["connection_refused", "address_refused"]
 
 
+async def test_names_that_nobody_answers_for_keep_no_other_name_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    asked: list[str] = []
+
+    def ask(host: str, port: int, *_rest: Any) -> list[Any]:
+        asked.append(host)
+        if host.startswith("dead"):
+            answered.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(courier_module.socket, "getaddrinfo", ask)
+    resolver = Resolver()
+    # A workspace has at most so many webhooks, and each has some requests under way.
+    hosts = [f"dead{number}.example" for number in range(webhooks.MAXIMUM)] * courier_module.PER_WEBHOOK
+    waiting = [asyncio.create_task(resolver.resolve(host, 443)) for host in hosts]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert [one["host"] for one in await resolver.resolve("good.example", 443)] == ["8.8.8.8"]
+            # Who gives up on a name leaves it to those who still wait for it.
+            waiting[0].cancel()
+            answered.set()
+            found = await asyncio.gather(*waiting, return_exceptions=True)
+    finally:
+        answered.set()
+        await resolver.close()
+    assert [type(one) for one in found] == [asyncio.CancelledError] + [list] * (len(hosts) - 1)
+    assert len(asked) == webhooks.MAXIMUM + 1
+
+
 async def test_a_name_with_one_address_inside_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     def both(host: str, port: int, *_rest: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in ("8.8.8.8", "10.0.0.1")]
@@ -401,6 +445,24 @@ async def test_a_door_that_cannot_put_an_event_into_words_misses_that_one_only(h
         await hooks.happen("campaign.resumed", "campaign.stopped", "campaign.paused")
         await hooks.deliver()
     assert [got.json["type"] for got in receiver.got] == ["campaign.paused"]
+
+
+async def test_a_webhook_of_a_door_that_is_not_there_yet_keeps_no_other_workspace_waiting(hooks: Hooks) -> None:
+    other = Hooks(hooks.engine)
+    other.workspace = await workspaces.named(hooks.database, "another", hooks.engine.now)
+    async with receiving() as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await other.create(receiver.url, "campaign.resumed")
+        await hooks.engine.rows("update webhook set dialect = 'leadterra' where id = $1", row.id)
+        forms, other.forms = hooks.forms, {"native": hooks.forms["native"]}
+        await hooks.happen("campaign.paused")
+        await other.happen("campaign.resumed")
+        await other.deliver()
+        assert [got.json["type"] for got in receiver.got] == ["campaign.resumed"]
+        # Once it is there, nothing was lost.
+        other.forms = {**forms, "leadterra": forms["native"]}
+        await other.fan_out()
+    assert [one.name for one in await hooks.log(row.id, "leadterra")] == ["campaign.paused"]
 
 
 async def test_a_door_that_batches_gets_one_event_of_one_campaign_in_each_request(hooks: Hooks) -> None:

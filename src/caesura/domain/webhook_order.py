@@ -60,4 +60,4 @@ def next_attempt(
     draw = blake2s(f"{delivery_id}:{failed}".encode(), digest_size=4).digest()
     planned = retries[failed - 1] * (1 + _JITTER * int.from_bytes(draw, "big") / 2**32)
     wait = timedelta(seconds=planned)
-    return now + (max(wait, min(timedelta(seconds=asked), LONGEST_WAIT)) if asked else wait)
+    return now + (max(wait, timedelta(seconds=min(asked, LONGEST_WAIT.total_seconds()))) if asked else wait)

@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from caesura.domain.errors import Invalid, NotFound, Problem
+from caesura.domain.errors import CaesuraError, Invalid, NotFound, Problem
 from caesura.domain.webhook_form import EVERYTHING, Facts, Notice, Parcel, WebhookForm
 from caesura.domain.webhook_order import next_attempt, ready
 from caesura.service.keyring import Keyring
@@ -60,10 +60,16 @@ async def fan_out(database: Database, forms: Forms, now: datetime) -> int:
     told = 0
     for workspace_id in workspaces:
         advance = partial(_advance, forms=forms, workspace_id=workspace_id, now=now)
-        while count := await database.run(advance):
-            told += count
-            if count < PAGE:
-                break
+        try:
+            while count := await database.run(advance):
+                told += count
+                if count < PAGE:
+                    break
+        except CaesuraError:
+            raise
+        except Exception:
+            # Such as a webhook of a door that only a newer server has. It waits, and the other workspaces do not.
+            log.exception("webhooks_stuck", workspace_id=workspace_id)
     return told
 
 

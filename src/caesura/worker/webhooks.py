@@ -35,8 +35,9 @@ RESPONSE_BYTES = 2_000
 # With the status, the answer is known: a body that trickles is not waited for.
 BODY_SECONDS = 2.0
 _HEADER_BYTES = 8_190
-# Threads that ask for names: one whose server does not answer keeps its thread for a while, and nobody else's.
-_RESOLVERS = 32
+# Threads that ask for names: one whose server does not answer keeps its thread for a while, and nobody else's. More
+# than a workspace can have webhooks, and than a server sends to at a time.
+_RESOLVERS = 128
 
 
 class AddressRefused(OSError):
@@ -44,24 +45,36 @@ class AddressRefused(OSError):
 
 
 class Resolver(AbstractResolver):
-    """Names to addresses, on threads of its own. Raises AddressRefused if any address is not of the open internet."""
+    """Names to addresses, on threads of its own: one for a name, however many ask for it at the same time.
+
+    Raises AddressRefused if any address is not of the open internet.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="webhook-names")
+        self._asked: dict[tuple[str, int, int], asyncio.Future[list[tuple[int, str]]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of `host`."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _addresses, host, port, family)
-        for _, address in found:
+        place = host, port, int(family)
+        if (asked := self._asked.get(place)) is None:
+            loop = asyncio.get_running_loop()
+            asked = self._asked[place] = loop.run_in_executor(self._threads, _addresses, *place)
+            asked.add_done_callback(lambda done: self._answered(place, done))
+        for _, address in (found := await asyncio.shield(asked)):
             if not is_open(address):
                 raise AddressRefused(f"{host} has the address {address}")
         return [
             ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
             for kind, address in found
         ]
+
+    def _answered(self, place: tuple[str, int, int], done: "asyncio.Future[list[tuple[int, str]]]") -> None:
+        del self._asked[place]
+        if not done.cancelled():
+            done.exception()  # all who waited may have given up: then nobody else looks at it
 
     async def close(self) -> None:
         """Waits for none of its threads."""
