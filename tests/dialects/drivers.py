@@ -157,7 +157,7 @@ class LeadLex(Driver):
     door = "leadlex"
     words = {"draft": "draft", "running": "active", "paused": "paused", "completed": "completed"}
     again = {"start": 400, "pause": 409}
-    unknown = (404, "campaign_not_found")
+    unknown = (404, "not_found")  # so the page on starting; the others have campaign_not_found
     unauthorized = (401, "invalid_key")
     root = "/leadlex/functions/v1/api-gateway/v1"
 

@@ -101,6 +101,16 @@ async def test_keys_of_other_doors_are_left_out_and_revoked_ones_unless_asked_fo
     assert await shown(True, "ON") == ["one"]
 
 
+async def test_nothing_has_a_part_that_no_text_can_have(world: Any) -> None:
+    await world.campaign()
+    await world.lead()
+    await world.list_of()
+    assert await campaigns(world, CampaignChoice(part="\0")) == ([], 0)
+    assert await leads(world, LeadChoice(part="\0")) == ([], 0)
+    assert (await numbered_pages.of_lists(*world.key, "\0", Place(1, 10))).total == 0
+    assert (await numbered_pages.of_keys(*world.key, "native", True, "\0", Place(1, 10))).total == 0
+
+
 @pytest.mark.parametrize(("number", "size"), [(0, 10), (1, 0), (1, 1_001), (10**9, 1_000), (-1, 1)])
 async def test_pages_that_cannot_be_are_refused(world: Any, number: int, size: int) -> None:
     with pytest.raises(Invalid) as caught:

@@ -25,6 +25,8 @@ async def of_campaigns(
 ) -> NumberedPage[CampaignRow]:
     """Campaigns, newest first."""
     place.check()
+    if not (choice.part or "").isprintable():
+        return NumberedPage([], 0)
     async with database.connection() as connection:
         return await store.campaigns(connection, workspace_id, choice, place)
 

@@ -235,6 +235,18 @@ async def test_a_step_waits_days_and_hours_and_keeps_its_id_when_changed(lexi: L
     assert ours["delay"] == 2 * 86_400 + 3_600 and ours["variants"][0]["html"] == "<p>Hi</p>"
 
 
+async def test_a_step_that_was_changed_elsewhere_shows_what_is_sent(lexi: Lexi) -> None:
+    campaign = await draft(lexi)
+    place = f"/campaigns/{native(campaign)}"
+    ours = (await lexi.desk.get(place))["definition"]
+    ours["steps"][0]["variants"][0]["text"] = "New {{ first_name }}"
+    await lexi.desk.ask("PUT", place, ours)
+    [step] = (await lexi.get(f"/campaigns/{campaign}/steps"))["steps"]
+    assert step["body"] == "New {{ first_name }}"
+    changed = (await lexi.patch(f"/campaigns/{campaign}/steps/{step['id']}", {"subject": "About {{company}}"}))["step"]
+    assert (changed["subject"], changed["body"]) == ("About {{company}}", "New {{ first_name }}")
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -110,7 +110,6 @@ def view(campaign: Campaign) -> dict[str, Any]:
         "daily_send_limit": definition.limits.daily_total,
         "sending_timezone": definition.zone,
         "send_on_weekends": sends_on_weekends(definition),
-        "track_opens": settings["track_opens"],
         "started_at": moment(row.started_at),
         "paused_at": moment(row.paused_at),
         "updated_at": moment(row.updated_at),

@@ -32,13 +32,13 @@ def step_views(campaign: Campaign) -> list[dict[str, Any]]:
 
 def _view(campaign: Campaign, place: int, step: StepDefinition) -> dict[str, Any]:
     kept: Mapping[str, Any] = step.extra.get("leadlex", {})
-    variant = step.variants[0]
+    subject, body = _words(kept, step.variants[0].model_dump(mode="json"))
     return {
         **{name: value for name, value in kept.items() if name not in _FIXED},
         "id": shown("step", step.id),
         "index": place,
-        "subject": kept.get("subject", variant.subject),
-        "body": kept.get("body", variant.html or variant.text),
+        "subject": subject,
+        "body": body,
         "delay_days": step.delay // _DAY,
         "delay_hours": step.delay % _DAY // _HOUR,
         "send_condition": kept.get("send_condition", "always"),
@@ -137,14 +137,23 @@ def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int) -> d
     extra["leadlex"] = kept
     written = {**step, "delay": delay, "extra": extra}
     if "subject" in given or "body" in given:
-        variant = dict(step["variants"][0]) if step else {}
-        subject = str(kept.get("subject", variant.get("subject") or ""))
-        body = str(kept.get("body", variant.get("html") or variant.get("text") or ""))
-        written["variants"] = [content(subject, body)]
+        subject, body = _words(before, step["variants"][0]) if step else ("", "")
+        kept["subject"], kept["body"] = given.get("subject", subject), given.get("body", body)
+        written["variants"] = [content(kept["subject"], kept["body"])]
         written["thread"] = False
     if "send_condition" in given:
         written["condition"] = _NOBODY if kept["send_condition"] in _NEVER else None
     return written
+
+
+def _words(kept: Mapping[str, Any], variant: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and body as they were given here, unless they were changed elsewhere since; then our template's."""
+    subject, body = kept.get("subject"), kept.get("body")
+    if isinstance(subject, str) and isinstance(body, str):
+        given = content(subject, body)
+        if all(variant.get(name) == given.get(name) for name in ("subject", "text", "html")):
+            return subject, body
+    return variant.get("subject") or "", variant.get("html") or variant.get("text") or ""
 
 
 def _step_id(call: Call) -> int:
