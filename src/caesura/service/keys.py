@@ -1,12 +1,14 @@
 """API keys: made, shown once, listed, revoked, and checked at the door."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from caesura.domain import api_key, scopes
 from caesura.domain.api_key import KeyForm
 from caesura.domain.errors import Forbidden, Invalid, NotFound, Problem, Unauthenticated
+from caesura.domain.extra import check_extra
 from caesura.domain.secrets import digest, same
 from caesura.store import campaigns, events, keys
 from caesura.store.database import Connection, Database
@@ -22,7 +24,7 @@ class NewKey:
     """A key to be made. `expires_at` is UTC, None for never; `label` has at most 200 characters.
 
     `campaign_ids` are the only campaigns that it may touch, None for all; `plan` is one of its form's, None for the
-    usual one; an `is_account` key opens every workspace.
+    usual one; an `is_account` key opens every workspace; `extra` is kept with it.
     """
 
     form: KeyForm
@@ -32,6 +34,7 @@ class NewKey:
     campaign_ids: Collection[int] | None = None
     plan: str | None = None
     is_account: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ async def create(
             await _campaigns(tx, workspace_id, new.campaign_ids),
             new.plan,
             new.is_account,
+            check_extra(new.extra, "/extra"),
         )
         data = {"key_id": row.id, "prefix": row.prefix, "dialect": row.dialect, "scopes": granted}
         await events.append(tx, workspace_id, now, actor, [events.Entry("key.created", data=data)])

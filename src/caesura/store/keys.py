@@ -1,8 +1,9 @@
 """API keys: prefix, digest, scopes and state. The secret part is never stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -15,7 +16,7 @@ class KeyRow:
     """A key as stored; the times are UTC. It is good while not revoked and not expired.
 
     `campaign_ids` are the only campaigns that it may touch, None for all; an `is_account` key opens every workspace;
-    `plan` names its rate limits, None for the usual ones of its door.
+    `plan` names its rate limits, None for the usual ones of its door; `extra` is kept.
     """
 
     workspace_id: int
@@ -32,6 +33,7 @@ class KeyRow:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def insert(
@@ -47,10 +49,11 @@ async def insert(
     campaign_ids: Sequence[int] | None,
     plan: str | None,
     is_account: bool,
+    extra: Mapping[str, Any],
 ) -> KeyRow:
     """A new key."""
     values = (workspace_id, prefix, digest, dialect, scopes, label, now, expires_at, campaign_ids, plan, is_account)
-    [row] = await tx.fetch(SQL["insert"], *values)
+    [row] = await tx.fetch(SQL["insert"], *values, dict(extra))
     return KeyRow(**row)
 
 

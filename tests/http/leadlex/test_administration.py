@@ -167,14 +167,16 @@ async def test_what_is_taken_out_to_be_edited_is_told_as_paused_once(lexi: Lexi)
 
 
 async def test_a_key_is_created_shown_once_listed_and_revoked(lexi: Lexi) -> None:
-    body = {"name": "CRM", "permissions": ["campaigns:write", "read"], "rate_limit_tier": "high"}
+    body = {"name": "CRM", "permissions": ["campaigns:write", "read"], "rate_limit_tier": "high", "description": "ours"}
     answer = await lexi.raw("POST", "/api-keys", body)
     made = answer.json()["data"]["api_key"]
     assert answer.status_code == 201 and made["key"].startswith("wbk_")
     assert made["prefix"] == made["key"][:8] and made["rate_limit_tier"] == "high"
+    assert made["description"] == "ours"
     assert (await lexi.raw("GET", "/campaigns", key=made["key"])).status_code == 200
     shown = (await lexi.get("/api-keys?search=crm"))["api_keys"]
     assert [one["id"] for one in shown] == [made["id"]] and "key" not in shown[0]
+    assert shown[0]["description"] == "ours"
     assert (await lexi.raw("DELETE", f"/api-keys/{made['id']}")).status_code == 204
     assert await lexi.code("GET", "/campaigns", key=made["key"]) == (401, "invalid_key")
     assert (await lexi.get("/api-keys?search=crm"))["api_keys"] == []

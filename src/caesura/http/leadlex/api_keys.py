@@ -20,14 +20,17 @@ NAME_LENGTH = 120
 PREFIX_LENGTH = 8
 # The vendor's tier, and our plan: None has the limits of a usual key.
 _PLANS: Mapping[str, str | None] = {"standard": None, "high": "high", "unmetered": UNMETERED}
+_GIVEN = ("name", "permissions", "rate_limit_tier", "expires_at", "id", "key")
 _ALL_KEYS = Place(1, 1_000)
 
 
 def _view(row: KeyRow) -> dict[str, Any]:
+    kept: Mapping[str, Any] = row.extra.get("leadlex", {})
     return {
+        **kept,
         "id": shown("key", row.id),
         "name": row.label,
-        "description": None,
+        "description": kept.get("description"),
         "prefix": f"{LEADLEX.form.lead_in}{row.prefix}"[:PREFIX_LENGTH],
         "permissions": list(row.scopes),
         "rate_limit_tier": row.plan if row.plan in _PLANS else "standard",
@@ -39,7 +42,7 @@ def _view(row: KeyRow) -> dict[str, Any]:
     }
 
 
-@LEADLEX.on("GET", "/v1/api-keys", ADMINISTER_KEYS, support=Support.PART, note="description and created_by are null")
+@LEADLEX.on("GET", "/v1/api-keys", ADMINISTER_KEYS, support=Support.PART, note="created_by is null")
 async def list_api_keys(call: Call) -> Response:
     """Newest first; revoked ones only with include_revoked."""
     wanted = place(call, 25)
@@ -54,7 +57,7 @@ async def list_api_keys(call: Call) -> Response:
     ADMINISTER_KEYS,
     idempotent=True,
     support=Support.PART,
-    note="no key gives a permission that it has not; description is not kept",
+    note="no key gives a permission that it has not",
 )
 async def create_api_key(call: Call) -> Response:
     """With the key itself, which is shown here and never again."""
@@ -65,7 +68,9 @@ async def create_api_key(call: Call) -> Response:
     tier = text(body, "rate_limit_tier") or "standard"
     if tier not in _PLANS:
         raise wrong("rate_limit_tier", f"must be one of {', '.join(_PLANS)}")
-    new = NewKey(LEADLEX.form, permissions, name, _expiry(body), plan=_PLANS[tier])
+    text(body, "description", 10_000)
+    kept = {key: value for key, value in body.items() if key not in _GIVEN}
+    new = NewKey(LEADLEX.form, permissions, name, _expiry(body), plan=_PLANS[tier], extra={"leadlex": kept})
     context = call.context
     try:
         issued = await keys.create(

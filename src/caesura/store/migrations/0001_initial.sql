@@ -29,6 +29,7 @@ create table api_key (
     expires_at timestamptz,                 -- null: never
     last_used_at timestamptz,               -- null: not used yet
     revoked_at timestamptz,                 -- null: good
+    extra jsonb not null default '{}',      -- kept and returned, never read
     primary key (workspace_id, id)
 );
 

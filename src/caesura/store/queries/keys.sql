@@ -1,8 +1,9 @@
 -- name: insert
 -- A new key. Its secret is not kept: only the digest.
 insert into api_key
-  (workspace_id, prefix, digest, dialect, scopes, label, created_at, expires_at, campaign_ids, plan, is_account)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  (workspace_id, prefix, digest, dialect, scopes, label, created_at, expires_at, campaign_ids, plan, is_account,
+   extra)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 returning *
 
 -- name: by_prefix
