@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from webhook_desk import Hooks, receiving
 from woodpecker_client import Bird
 
 from caesura.domain.webhook_form import Facts, Notice, Occurrence
 from caesura.http.webhook_forms import FORMS
+from caesura.service import webhooks
 
 FORM = FORMS["woodpecker"]
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -123,3 +125,21 @@ def test_a_delivery_is_an_array_of_up_to_100_and_has_no_signature() -> None:
     assert json.loads(FORM.body(notices)) == [{"method": "campaign_sent"}] * 100
     assert FORM.batch == 100
     assert set(FORM.unsubscribing) == {310, 410}
+
+
+async def test_a_hundred_at_most_go_out_in_one_array_and_310_ends_the_subscription(engine: Any) -> None:
+    hooks = Hooks(engine)
+    async with receiving() as receiver:
+        issued = await hooks.create(receiver.url, "prospect_saved", dialect="woodpecker")
+        await hooks.happen(*["lead.created"] * 103)
+        await hooks.deliver()
+        assert [len(one.json) for one in receiver.got] == [100, 3]
+        assert {item["method"] for one in receiver.got for item in one.json} == {"prospect_saved"}
+        receiver.status = 310
+        await hooks.happen("lead.created", "lead.updated")
+        await hooks.deliver()
+        await hooks.happen("lead.created")
+        await hooks.deliver()
+        assert len(receiver.got) == 3
+    row = await webhooks.get(hooks.database, hooks.workspace, "woodpecker", issued.row.id)
+    assert (row.active, row.disabled_cause) == (False, "unsubscribed")
