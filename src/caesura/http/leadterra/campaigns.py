@@ -1,17 +1,15 @@
 """Create a campaign, and its stats."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from caesura.domain.definition import read_definition
-from caesura.domain.extra import extra_problem
 from caesura.domain.lifecycle import CampaignState
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Support
-from caesura.http.leadterra.door import CAMPAIGN, LEADTERRA, moment, optional, required, shown, wrong
+from caesura.http.leadterra.door import CAMPAIGN, LEADTERRA, kept, moment, optional, required, shown, wrong
 from caesura.http.merge_fields import MergeField, field_name, translated
 from caesura.service import campaigns, definitions, inbound
 from caesura.service.campaigns import Status
@@ -43,7 +41,7 @@ async def create_campaign(call: Call) -> Response:
     steps = optional(given, "sequenceSteps", list, "an array") or []
     unknown = {key: value for key, value in given.items() if key not in ("name", "sequenceSteps")}
     definition = read_definition(
-        {"name": name, "steps": [_step(step, place) for place, step in enumerate(steps)], "extra": _kept(unknown)}
+        {"name": name, "steps": [_step(step, place) for place, step in enumerate(steps)], "extra": kept(unknown)}
     )
     campaign_id = await definitions.create(*call.key, definition, call.caller.actor, call.now)
     told = {
@@ -102,15 +100,9 @@ def _step(given: object, place: int) -> dict[str, Any]:
         raise wrong(f"{pointer}/delayDays", detail)
     subject = translated(given["subject"], _TOKEN, _meaning, html=False)
     body = translated(given["bodyHtml"], _TOKEN, _meaning, html=True)
-    return {"subject": subject, "html": body, "delay": days * DAY, "extra": _kept(given)}
+    return {"subject": subject, "html": body, "delay": days * DAY, "extra": kept(given)}
 
 
 def _meaning(found: re.Match[str]) -> MergeField:
     """A missing value renders as nothing."""
     return MergeField(field_name(found[1]))
-
-
-def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the vendor's client has given, beside what we make of it; not, if it is more than is kept."""
-    kept = {LEADTERRA.name: dict(given)} if given else {}
-    return kept if extra_problem(kept, "") is None else {}

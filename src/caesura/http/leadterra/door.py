@@ -19,6 +19,7 @@ from caesura.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from caesura.domain.extra import extra_problem
 from caesura.http.door import Call, Door, Operation, Refusal, as_json, bearer
 from caesura.http.key_forms import KEY_FORMS
 
@@ -127,6 +128,12 @@ def optional(fields: Mapping[str, Any], name: str, kind: type, called: str) -> A
     if value is not None and type(value) is not kind:
         raise wrong(f"/{name}", f"{name} must be {called}")
     return value
+
+
+def kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client has given, to be kept beside what we make of it; not, if it is more than can be kept."""
+    found = {LEADTERRA.name: dict(given)} if given else {}
+    return found if extra_problem(found, "") is None else {}
 
 
 def moment(at: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from caesura.domain.errors import NotFound
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call
-from caesura.http.leadterra.door import LEADTERRA, WEBHOOK, moment, number, required, shown, wrong
+from caesura.http.leadterra.door import LEADTERRA, WEBHOOK, kept, moment, number, required, shown, wrong
 from caesura.http.leadterra.webhook_form import LEADTERRA_WEBHOOKS
 from caesura.service import webhooks
 from caesura.service.webhooks import NewWebhook
@@ -31,7 +31,7 @@ async def create_webhook(call: Call) -> Response:
         context.destinations,
         context.entropy,
         call.workspace_id,
-        NewWebhook(url, names, extra={LEADTERRA.name: extra} if extra else {}),
+        NewWebhook(url, names, extra=kept(extra)),
         call.caller.actor,
         call.now,
     )
