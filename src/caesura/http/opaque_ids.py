@@ -12,6 +12,8 @@ _NUMBER_BYTES = 8
 _HEX_CHECK_BYTES = 4
 _MAXIMUM = 2**63 - 1
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_SHORT = 2**48 - 1
+_SHORT_HEX = re.compile(r"[0-9a-f]{20}", re.ASCII | re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{24}", re.ASCII | re.IGNORECASE)
 
 # A UUID has 122 free bits (RFC 9562): 64 for the number, 58 for the digest.
@@ -59,3 +61,18 @@ def _digest(kind: str, number: int, size: int) -> int:
 
 def _mask(check: int) -> int:
     return int.from_bytes(blake2b(check.to_bytes(8, "big"), digest_size=_NUMBER_BYTES).digest(), "big")
+
+
+def short_hex_of(kind: str, number: int) -> str:
+    """The id of number `number` (under 2**48) of a kind, as 20 hexadecimal digits in lower case."""
+    check = _digest(kind, number, _HEX_CHECK_BYTES)
+    return f"{check:08x}{number ^ (_mask(check) & _SHORT):012x}"
+
+
+def number_of_short_hex(kind: str, text: str) -> int | None:
+    """The number behind 20 digits that `short_hex_of` gave for this kind; None for any other text."""
+    if _SHORT_HEX.fullmatch(text) is None:
+        return None
+    check = int(text[:8], 16)
+    number = int(text[8:], 16) ^ (_mask(check) & _SHORT)
+    return number if number > 0 and _digest(kind, number, _HEX_CHECK_BYTES) == check else None

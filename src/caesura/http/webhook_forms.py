@@ -9,10 +9,11 @@ the form; `service.webhooks.send` sends tests.
 from collections.abc import Mapping
 
 from caesura.domain.webhook_form import WebhookForm
+from caesura.http.autosend.webhook_form import AUTOSEND_WEBHOOKS
 from caesura.http.leadlex.webhook_form import LEADLEX_WEBHOOKS
 from caesura.http.leadterra.webhook_form import LEADTERRA_WEBHOOKS
 from caesura.http.native.webhook_form import NATIVE
 from caesura.http.woodpecker.webhooks import WOODPECKER_WEBHOOKS
 
-_ALL = (NATIVE, LEADTERRA_WEBHOOKS, LEADLEX_WEBHOOKS, WOODPECKER_WEBHOOKS)
+_ALL = (NATIVE, LEADTERRA_WEBHOOKS, LEADLEX_WEBHOOKS, AUTOSEND_WEBHOOKS, WOODPECKER_WEBHOOKS)
 FORMS: Mapping[str, WebhookForm] = {form.dialect: form for form in _ALL}

@@ -83,9 +83,14 @@ def _timing(definition: CampaignDefinition) -> tuple[Any, ...]:
 
 
 async def create(
-    database: Database, workspace_id: int, definition: CampaignDefinition, actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    definition: CampaignDefinition,
+    actor: str,
+    now: datetime,
+    kind: str = "sequence",
 ) -> int:
-    """A new draft, whose steps have new ids; answers its id.
+    """A new draft, whose steps have new ids; answers its id. One of the kind `single` is in no list of campaigns.
 
     Raises Invalid for templates, conditions and pools that are wrong.
     """
@@ -95,7 +100,7 @@ async def create(
         pool_id = await _pool(tx, workspace_id, definition.pool)
         stored, steps = _stored(definition), _steps(definition)
         campaign_id = await store.insert(
-            tx, workspace_id, definition.name, pool_id, stored, definition.starts_at, actor, now
+            tx, workspace_id, definition.name, pool_id, stored, definition.starts_at, actor, now, kind
         )
         await store.replace_steps(tx, workspace_id, campaign_id, steps, [None] * len(steps))
         entry = events.Entry("campaign.created", campaign_id, data={"name": definition.name})

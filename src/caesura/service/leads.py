@@ -231,6 +231,28 @@ async def find(database: Database, workspace_id: int, address: str) -> LeadRow |
         return await store.by_key(connection, workspace_id, key)
 
 
+async def find_many(database: Database, workspace_id: int, addresses: Sequence[str]) -> list[LeadRow]:
+    """The leads of at most 1,000 addresses; those that are no addresses are nobody's.
+
+    Raises Invalid `too_many_leads`.
+    """
+    if len(addresses) > MAXIMUM_AT_ONCE:
+        raise Invalid.of(Problem("too_many_leads", f"At most {MAXIMUM_AT_ONCE} leads can be given at once.", "/leads"))
+    keys = []
+    for address in addresses:
+        with suppress(AddressError):
+            keys.append(deduplication_key(parse_address(address)))
+    async with database.connection() as connection:
+        return await store.by_keys(connection, workspace_id, keys)
+
+
+async def find_kept(database: Database, workspace_id: int, kept: Mapping[str, Any]) -> LeadRow | None:
+    """The oldest lead of which `kept` is a part of its `extra`, or None."""
+    async with database.connection() as connection:
+        rows = await store.by_extra(connection, workspace_id, kept, 1)
+    return rows[0] if rows else None
+
+
 async def page(
     database: Database, workspace_id: int, below: int | None, search: str | None, limit: int
 ) -> list[LeadRow]:

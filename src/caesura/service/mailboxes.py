@@ -227,11 +227,6 @@ async def find_by_address(database: Database, workspace_id: int, address: str) -
     return rows[0] if rows else None
 
 
-async def pool_of_one(database: Database, workspace_id: int, mailbox_id: int, actor: str, now: datetime) -> PoolRow:
-    """The pool of this mailbox alone, which is made if there is none. Raises NotFound."""
-    return await pool_of(database, workspace_id, [mailbox_id], actor, now)
-
-
 async def pool_of(
     database: Database, workspace_id: int, mailbox_ids: Sequence[int], actor: str, now: datetime
 ) -> PoolRow:

@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from caesura.domain.errors import Invalid, NotFound, Problem
+import asyncpg
+
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.store import events, workspaces
 from caesura.store.database import Connection, Database
 from caesura.store.workspaces import WorkspaceRow
 
 NAME_LENGTH = 200
+MAXIMUM_LISTED = 1_000
 _NAMED = 20
 MAXIMUM_LEADS = 1_000_000_000
 
@@ -53,6 +56,34 @@ async def get(database: Database, workspace_id: int) -> WorkspaceRow:
     if row is None:
         raise NotFound("workspace_not_found", "there is no such workspace")
     return row
+
+
+async def all_of(database: Database) -> list[WorkspaceRow]:
+    """The oldest 1,000 workspaces."""
+    async with database.connection() as connection:
+        return await workspaces.all_of(connection, MAXIMUM_LISTED)
+
+
+async def create(database: Database, name: str, now: datetime) -> WorkspaceRow:
+    """A new workspace. Raises Invalid as `named` does, and Conflict `name_taken`."""
+    async with database.connection() as connection:
+        if await workspaces.by_name(connection, name) is not None:
+            raise Conflict("name_taken", f"there is a workspace named {name!r} already")
+    return await get(database, await named(database, name, now))
+
+
+async def delete(database: Database, workspace_id: int) -> None:
+    """Deletes a workspace with nothing in it. Raises NotFound, and Conflict `workspace_not_empty`."""
+
+    async def work(tx: Connection) -> bool:
+        return await workspaces.delete(tx, workspace_id)
+
+    try:
+        if not await database.run(work):
+            raise NotFound("workspace_not_found", "there is no such workspace")
+    except asyncpg.ForeignKeyViolationError as error:
+        detail = "only a workspace in which nothing was ever made can be deleted"
+        raise Conflict("workspace_not_empty", detail) from error
 
 
 async def existing(database: Database, name: str) -> int:

@@ -17,7 +17,9 @@ SQL = load("campaigns")
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as stored. Times are UTC; `overdue_*` and what the offset is taken from are campaign time."""
+    """A campaign as stored; of the kind `single`, a mailing of its own that is in no list.
+
+    Times are UTC; `overdue_*` and what the offset is taken from are campaign time."""
 
     workspace_id: int
     id: int
@@ -43,6 +45,7 @@ class CampaignRow:
     overdue_until: Sequence[datetime]
     overdue_policy: Sequence[str]
     archived: bool
+    kind: str
     timing: int
     version: int
     created_at: datetime
@@ -89,9 +92,11 @@ async def insert(
     starts_at: datetime | None,
     actor: str,
     now: datetime,
+    kind: str = "sequence",
 ) -> int:
     """A new draft; answers its id."""
-    campaign_id: int = await tx.fetchval(SQL["insert"], workspace_id, name, actor, now, pool_id, definition, starts_at)
+    values = (name, actor, now, pool_id, definition, starts_at, kind)
+    campaign_id: int = await tx.fetchval(SQL["insert"], workspace_id, *values)
     await tx.execute(SQL["insert_pace"], workspace_id, campaign_id)
     return campaign_id
 

@@ -114,6 +114,16 @@ async def by_key(tx: Connection, workspace_id: int, key: str) -> LeadRow | None:
     return LeadRow(*row) if row else None
 
 
+async def by_extra(tx: Connection, workspace_id: int, kept: Mapping[str, Any], limit: int) -> list[LeadRow]:
+    """The oldest `limit` leads of which `kept` is a part of what is kept."""
+    return [LeadRow(*row) for row in await tx.fetch(SQL["by_extra"], workspace_id, kept, limit)]
+
+
+async def by_keys(tx: Connection, workspace_id: int, keys: Sequence[str]) -> list[LeadRow]:
+    """The leads of these address keys."""
+    return [LeadRow(*row) for row in await tx.fetch(SQL["by_keys"], workspace_id, list(keys))]
+
+
 async def existing(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> set[int]:
     """Those of these ids that are leads of this workspace."""
     return {row["id"] for row in await tx.fetch(SQL["existing"], workspace_id, list(lead_ids))}

@@ -178,6 +178,12 @@ async def of_domain(tx: Connection, workspace_id: int, domain: str) -> MailboxRo
     return MailboxRow(*row) if row else None
 
 
+async def is_used(tx: Connection, workspace_id: int, mailbox_id: int) -> bool:
+    """Whether a campaign that is not at an end sends from a pool with this mailbox."""
+    answer: bool = await tx.fetchval(SQL["is_used"], workspace_id, mailbox_id)
+    return answer
+
+
 async def pool_of(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]) -> PoolRow | None:
     """The oldest pool of exactly these mailboxes, given in order; or None."""
     row = await tx.fetchrow(SQL["pool_of"], workspace_id, list(mailbox_ids))

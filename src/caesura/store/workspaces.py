@@ -27,6 +27,16 @@ async def get(tx: Connection, workspace_id: int) -> WorkspaceRow | None:
     return WorkspaceRow(*row) if row else None
 
 
+async def all_of(tx: Connection, limit: int) -> list[WorkspaceRow]:
+    """The oldest `limit` workspaces."""
+    return [WorkspaceRow(*row) for row in await tx.fetch(SQL["all"], limit)]
+
+
+async def delete(tx: Connection, workspace_id: int) -> bool:
+    """Deletes a workspace; whether there was one. Fails by foreign key when anything is in it."""
+    return await tx.fetchval(SQL["delete"], workspace_id) is not None
+
+
 async def insert(tx: Connection, name: str, now: datetime) -> int | None:
     """A new workspace; answers its id, or None when the name is taken (by one that has committed by then)."""
     workspace_id: int | None = await tx.fetchval(SQL["insert"], name, now)

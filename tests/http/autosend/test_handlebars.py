@@ -61,7 +61,7 @@ def test_what_is_not_supported_is_refused(source: str) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [("firstName", "first_name"), ("jobTitle", "job_title"), ("Order ID", "order_id"), ("HTMLBody", "html_body"),
-     ("firstname", "first_name"), ("2nd", "_2nd"), ("snippet1", "snippet1"), ("é", "")],
+     ("2nd", "field_2nd"), ("if", "if_"), ("snippet1", "snippet1"), ("é", "")],
 )  # fmt: skip
 def test_a_name_is_ours_in_snake_case(theirs: str, ours: str) -> None:
     assert field_name(theirs) == ours

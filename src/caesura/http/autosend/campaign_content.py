@@ -77,7 +77,7 @@ def send_mode(definition: CampaignDefinition) -> str:
     given = kept(definition).get("sendMode")
     if given in ("immediate", "scheduled"):
         return str(given)
-    return "immediate" if definition.starts_at is None or kept(definition).get("sendNow") else "scheduled"
+    return "scheduled" if kept(definition).get("scheduledAt") and not kept(definition).get("sendNow") else "immediate"
 
 
 def gradual(definition: CampaignDefinition) -> dict[str, Any]:
@@ -106,8 +106,7 @@ def written(
         data["name"] = given["name"]
     if body.has("timezone"):
         data["zone"] = given["timezone"]
-    if "scheduledAt" in given:
-        data["starts_at"] = given["scheduledAt"]
+    data["starts_at"] = given["scheduledAt"] if "scheduledAt" in given else (before and kept(before).get("scheduledAt"))
     if pool is not None:
         data["pool"] = pool
     if growth is not None:

@@ -1,39 +1,136 @@
 """Campaigns: `/campaigns`. One of the vendor's is one of ours with one step."""
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.errors import Conflict
+from caesura.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from caesura.domain.lifecycle import CampaignState, CampaignVerb
+from caesura.domain.numbered_page import Place
 from caesura.domain.scopes import Scope
 from caesura.http.autosend import campaign_content as content
 from caesura.http.autosend import campaign_views as views
+from caesura.http.autosend import contact_lists, templates
 from caesura.http.autosend.door import AUTOSEND
-from caesura.http.autosend.values import Body, number_of
+from caesura.http.autosend.suppression_groups import group_of
+from caesura.http.autosend.values import Body, counted, leaf, number_of
 from caesura.http.door import Call, Refusal
-from caesura.service import campaigns, definitions, inbound, mailboxes
+from caesura.service import (
+    campaigns,
+    definitions,
+    inbound,
+    mailboxes,
+    message_templates,
+    numbered_pages,
+    segments,
+    suppression_groups,
+)
 from caesura.service.campaigns import PauseOptions
+from caesura.service.definitions import Campaign
+from caesura.store.message_templates import TemplateRow
+from caesura.store.numbered_pages import CampaignChoice
+from caesura.store.segments import Audience
 
+# What the vendor leaves between the request and the send, so that it can be taken back.
+SEND_NOW_AFTER = timedelta(seconds=120)
+_EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED, CampaignState.EDITING)
 _ALL = "/campaigns"
 _ONE = "/campaigns/{campaign_id}"
+_PART = "replyTo and from.name are kept and returned; what is sent has those of the sender. Opens and clicks are 0."
 
 
-@AUTOSEND.on("POST", _ALL, Scope.CAMPAIGNS_WRITE)
+@AUTOSEND.on("POST", _ALL, Scope.CAMPAIGNS_WRITE, note=_PART)
 async def create_campaign(call: Call) -> Response:
-    """A draft."""
+    """A draft; with `publish` or `sendNow` it takes its leads, and is sent at its time."""
     body = Body(call.fields())
     content.read(body, is_new=True)
     body.check()
-    body = Body(call.fields())
-    definition = content.written(body, None, await _pool(call, body), None)
+    _check_permission(call, body)
+    template = await _template(call, body)
+    definition = content.written(Body(call.fields()), None, await _pool(call, body, is_new=True), _texts(template))
+    contact_lists.named([*body.texts("toLists", 100), *body.texts("excludeLists", 100)])
+    group_id = group_of(body.text("unsubscribeGroupId"))
     campaign_id = await definitions.create(*call.key, definition, call.caller.actor, call.now)
-    return call.answer({"success": True, "data": await _whole(call, campaign_id)}, 201)
+    if group_id is not None:
+        await suppression_groups.bind(*call.key, campaign_id, group_id)
+    if _is_published(body):
+        try:
+            await _publish(call, campaign_id, SEND_NOW_AFTER)
+        except Exception:
+            await _forget(call, campaign_id)
+            raise
+    return call.answer({"success": True, "data": await _whole(call, campaign_id), "message": _made(body)}, 201)
+
+
+@AUTOSEND.on("GET", _ALL, Scope.CAMPAIGNS_READ)
+async def list_campaigns(call: Call) -> Response:
+    """Campaigns, newest first, of one status or all."""
+    page, limit = counted("page", call.query("page"), 1, None), counted("limit", call.query("limit"), 20, 100)
+    word = call.query("status")
+    states, is_gradual = views.states_of(word) if word else (None, None)
+    choice = CampaignChoice(statuses=states)
+    if is_gradual is None:
+        found = await numbered_pages.of_campaigns(*call.key, choice, Place(page, limit))
+        rows, total = found.rows, found.total
+    else:
+        # Running ones are few, and only their content tells the two kinds apart.
+        running = await numbered_pages.of_campaigns(*call.key, choice, Place(1, 1_000))
+        fitting = [row for row in running.rows if (_gradual(row.definition)) == is_gradual]
+        rows, total = fitting[(page - 1) * limit : page * limit], len(fitting)
+    shown = [await _whole(call, row.id) for row in rows]
+    return call.answer({"success": True, "data": {"campaigns": shown, "pagination": leaf(page, limit, total)}})
 
 
 @AUTOSEND.on("GET", _ONE, Scope.CAMPAIGNS_READ)
 async def get_campaign(call: Call) -> Response:
-    """One campaign, with its numbers."""
-    return call.answer({"success": True, "data": await _whole(call, call.campaign_id)})
+    """One campaign, with its numbers, its lists and its template."""
+    whole = await _whole(call, call.campaign_id)
+    whole["template"] = None
+    if isinstance(whole["templateId"], str):
+        try:
+            number = templates.number_of_template(whole["templateId"])
+            whole["template"] = templates.view(await message_templates.get(*call.key, number))
+        except NotFound:  # it is gone, or was never one of ours
+            whole["template"] = None
+    return call.answer({"success": True, "data": whole})
+
+
+@AUTOSEND.on("PATCH", _ONE, Scope.CAMPAIGNS_WRITE, note=_PART)
+async def update_campaign(call: Call) -> Response:
+    """Changes what is given; with `publish` or `sendNow` it is sent."""
+    body = Body(call.fields())
+    content.read(body, is_new=False)
+    body.check()
+    _check_permission(call, body)
+    before = await definitions.get(*call.key, call.campaign_id)
+    if before.row.status not in _EDITABLE:
+        word = views.status_of(before.row, before.definition)
+        raise Refusal(400, "CAMPAIGN_CANNOT_BE_UPDATED", f"A campaign that is {word} cannot be updated")
+    template = await _template(call, body)
+    pool = await _pool(call, body, is_new=False)
+    definition = content.written(Body(call.fields()), before.definition, pool, _texts(template))
+    contact_lists.named([*body.texts("toLists", 100), *body.texts("excludeLists", 100)])
+    if body.has("unsubscribeGroupId"):
+        await suppression_groups.bind(*call.key, call.campaign_id, group_of(body.text("unsubscribeGroupId")))
+    await definitions.edit(*call.key, call.campaign_id, definition, before.row.version, call.caller.actor, call.now)
+    if before.row.status is CampaignState.SCHEDULED and definition.starts_at and body.has("scheduledAt"):
+        await campaigns.schedule(*call.key, call.campaign_id, definition.starts_at, call.caller.actor, call.now)
+    if _is_published(body):
+        await _publish(call, call.campaign_id, timedelta(0))
+    whole = await _whole(call, call.campaign_id)
+    return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
+
+
+@AUTOSEND.on("DELETE", _ONE, Scope.CAMPAIGNS_WRITE)
+async def delete_campaign(call: Call) -> Response:
+    """Deletes a draft."""
+    try:
+        await definitions.delete(*call.key, call.campaign_id, call.caller.actor, call.now)
+    except Conflict as error:
+        message = "Only draft campaigns can be deleted"
+        raise Refusal(400, "ONLY_DRAFT_CAMPAIGNS_CAN_BE_DELETED", message) from error
+    return call.answer({"success": True, "message": "Campaign deleted successfully"})
 
 
 @AUTOSEND.on("POST", f"{_ONE}/pause", Scope.CAMPAIGNS_SEND)
@@ -57,19 +154,7 @@ async def resume_campaign(call: Call) -> Response:
     return call.answer(await _answer(call))
 
 
-async def _answer(call: Call) -> dict[str, Any]:
-    campaign = await definitions.get(*call.key, call.campaign_id)
-    return {"success": True, "data": views.short(campaign)}
-
-
-async def _whole(call: Call, campaign_id: int) -> dict[str, Any]:
-    status = await campaigns.status(*call.key, campaign_id, call.now)
-    campaign = await definitions.get(*call.key, campaign_id)
-    counts = await inbound.counts(*call.key, campaign_id)
-    return {**views.short(campaign), "metrics": views.metrics(status.counters, counts.total)}
-
-
-async def _pool(call: Call, body: Body) -> str | None:
+async def sender_pool(call: Call, body: Body) -> str | None:
     """The pool of the sender that a body names, or the usual one where it names none; None for an unknown sender."""
     if body.has("senderId"):
         row = await mailboxes.get(*call.key, number_of("sender", str(body.fields["senderId"])))
@@ -80,8 +165,120 @@ async def _pool(call: Call, body: Body) -> str | None:
         row = found
     else:
         usual = await mailboxes.usual_pool(*call.key)
-        return usual.name if usual else None
-    return (await mailboxes.pool_of_one(*call.key, row.id, call.caller.actor, call.now)).name
+        if usual is not None:
+            return usual.name
+        newest = await mailboxes.page(*call.key, None, 500)
+        if not newest:
+            return None
+        row = newest[-1]
+    return (await mailboxes.pool_of(*call.key, [row.id], call.caller.actor, call.now)).name
+
+
+async def _answer(call: Call) -> dict[str, Any]:
+    campaign = await definitions.get(*call.key, call.campaign_id)
+    return {"success": True, "data": views.short(campaign)}
+
+
+async def _whole(call: Call, campaign_id: int) -> dict[str, Any]:
+    status = await campaigns.status(*call.key, campaign_id, call.now)
+    campaign = await definitions.get(*call.key, campaign_id)
+    counts = await inbound.counts(*call.key, campaign_id)
+    to, without = _lists(campaign, "toLists"), _lists(campaign, "excludeLists")
+    return {
+        **views.short(campaign),
+        "toLists": await contact_lists.summaries(call, to),
+        "excludeLists": await contact_lists.summaries(call, without),
+        "metrics": views.metrics(status.counters, counts.total),
+    }
+
+
+def _lists(campaign: Campaign, name: str) -> list[str]:
+    found = content.kept(campaign.definition).get(name)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+async def _pool(call: Call, body: Body, is_new: bool) -> str | None:
+    return await sender_pool(call, body) if is_new or body.has("senderId") or body.has("from") else None
+
+
+async def _template(call: Call, body: Body) -> TemplateRow | None:
+    """What templateId names. Where htmlTemplate comes with it, the template is overwritten, as the vendor documents."""
+    if not body.has("templateId"):
+        return None
+    number = templates.number_of_template(str(body.fields["templateId"]))
+    row = await message_templates.get(*call.key, number)
+    if not body.has("htmlTemplate"):
+        return row
+    definition = templates.definition_of(Body({"emailTemplate": body.fields["htmlTemplate"]}), row)
+    return await message_templates.replace(*call.key, number, definition, call.caller.actor, call.now)
+
+
+def _texts(template: TemplateRow | None) -> dict[str, Any] | None:
+    return None if template is None else {"html": template.html or ""}
+
+
+def _is_published(body: Body) -> bool:
+    """An older version of the page sends at `sendNow` alone."""
+    return body.fields.get("publish") is True or body.fields.get("sendNow") is True
+
+
+def _check_permission(call: Call, body: Body) -> None:
+    """Who may write a campaign may not therefore send it. Raises Forbidden."""
+    if _is_published(body) and not AUTOSEND.allows(call.caller.scopes, Scope.CAMPAIGNS_SEND):
+        raise Forbidden("scope_missing", f"this key lacks the permission {Scope.CAMPAIGNS_SEND}")
+
+
+def _made(body: Body) -> str:
+    return "Campaign updated successfully" if _is_published(body) else "Campaign created successfully"
+
+
+async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
+    """Enrols the audience as it is now, and starts the campaign at its time, `after` now for sendNow."""
+    campaign = await definitions.get(*call.key, campaign_id)
+    kept = content.kept(campaign.definition)
+    to = contact_lists.named(_lists(campaign, "toLists"))
+    without = contact_lists.named(_lists(campaign, "excludeLists"))
+    everyone = to.everyone or kept.get("sendToGlobalList") is True
+    if not everyone and not to.list_ids and not to.segment_ids:
+        raise Invalid.of(Problem("missing_field", "toLists or sendToGlobalList is required to publish", "/toLists"))
+    if campaign.row.pool_id is None:
+        raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
+    starts_at = campaign.row.starts_at if not kept.get("sendNow") else None
+    if starts_at is None and after and kept.get("sendNow"):
+        starts_at = call.now + after
+    if starts_at is not None and starts_at <= call.now:
+        raise Invalid.of(Problem("starts_at_past", "scheduledAt must be in the future", "/scheduledAt"))
+    group = kept.get("unsubscribeGroupId")
+    who = Audience(
+        everyone and not without.everyone,
+        to.list_ids,
+        to.segment_ids,
+        without.list_ids,
+        without.segment_ids,
+        group_of(group) if isinstance(group, str) else None,
+    )
+    blocking = [one for one in await definitions.check(*call.key, campaign_id) if one.blocks]
+    if blocking:
+        raise Invalid.of(*(Problem(one.code, one.detail, one.pointer) for one in blocking))
+    await segments.enrol(*call.key, campaign_id, who, call.caller.actor, call.now)
+    if starts_at is not None:
+        await campaigns.schedule(*call.key, campaign_id, starts_at, call.caller.actor, call.now)
+    elif campaign.row.status in (CampaignState.PAUSED, CampaignState.EDITING):
+        await campaigns.resume(*call.key, campaign_id, call.caller.actor, call.now)
+    else:
+        await definitions.start(*call.key, campaign_id, call.caller.actor, call.now, CampaignVerb.START)
+
+
+async def _forget(call: Call, campaign_id: int) -> None:
+    """A campaign that could not be published was never there; one that has leads by now stays a draft."""
+    try:
+        await definitions.delete(*call.key, campaign_id, call.caller.actor, call.now)
+    except Conflict:
+        return
+
+
+def _gradual(definition: Any) -> bool:
+    return bool((definition.get("limits") or {}).get("gradual"))
 
 
 def _unfit(verb: str, error: Conflict) -> Refusal:

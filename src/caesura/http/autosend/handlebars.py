@@ -9,27 +9,22 @@ from collections.abc import Callable, Iterator
 
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.html_context import HtmlContext
+from caesura.http import merge_fields
 
 _TAG = re.compile(r"\{\{!--.*?--~?\}\}|\{\{\{.*?\}\}\}|\{\{.*?\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@\[\]-]*", re.ASCII)
 _SIGNS = re.compile(r"[{|}]")
 _JINJA = re.compile(r"\{(?=[%#{])")
 _LITERAL_BRACE = '{{ "{" }}'
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_UNFIT = re.compile(r"[^a-z0-9_]+")
 
 # Objects that the vendor's data may stand in: a lead's fields are flat.
 _ROOTS = ("contact.", "customfields.", "this.", "@root.", "data.")
 _UNSUBSCRIBE = frozenset({"unsubscribe", "unsubscribe_url", "unsubscribe_link"})
-# Their own names in campaigns and leads of every door.
-_SAME = {"firstname": "first_name", "lastname": "last_name", "fullname": "full_name", "company_name": "company"}
 
 
 def field_name(name: str) -> str:
     """Our name of a lead's field: `firstName` is `first_name`. Empty where no letter or digit is left."""
-    snake = _UNFIT.sub("_", _CAMEL.sub("_", name.strip()).casefold()).strip("_")[:64]
-    snake = _SAME.get(snake, snake)
-    return f"_{snake}"[:64] if snake[:1].isdigit() else snake
+    return merge_fields.field_name(name) or ""
 
 
 def translate(source: str, pointer: str, html: bool) -> str:

@@ -1,6 +1,6 @@
 """Values on the wire: ids, times, and the fields of a request's body."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,7 +162,7 @@ def counted(name: str, text: str | None, usual: int, most: int | None) -> int:
     return number
 
 
-def leaf(items: Sequence[Any], page: int, limit: int, total: int) -> dict[str, Any]:
+def leaf(page: int, limit: int, total: int) -> dict[str, Any]:
     """The pagination of a list, with both of the names that the pages have for the number of pages."""
     pages = -(-total // limit)
     return {"page": page, "limit": limit, "total": total, "totalPages": pages, "pages": pages}

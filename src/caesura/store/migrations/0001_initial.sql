@@ -60,6 +60,9 @@ create table lead (
     unique (workspace_id, address_key)
 );
 
+-- finds leads by what is kept of them
+create index lead_extra on lead using gin (extra jsonb_path_ops) where extra <> '{}';
+
 create table lead_list (
     workspace_id integer not null references workspace,
     id bigint generated always as identity,
@@ -161,6 +164,7 @@ create table campaign (
     overdue_until timestamptz[] not null default '{}',  -- which lacks the last one while it is paused
     overdue_policy text[] not null default '{}',  -- and what is done with it, as each pause has chosen: skip or review
     archived boolean not null default false,
+    kind text not null default 'sequence' check (kind in ('sequence', 'single')),  -- a single mailing is in no list
     timing integer not null default 1,      -- counts edits of windows, zones and fixed dates: what parks leads
     version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
     created_at timestamptz not null,
@@ -583,3 +587,121 @@ create table approval (
 create unique index approval_pending on approval (workspace_id, campaign_id) where state = 'pending';
 -- deleting a campaign finds its own
 create index approval_campaign on approval (workspace_id, campaign_id);
+
+-- Leads by what their fields hold: who is in it is asked each time.
+create table segment (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    description text not null,
+    criteria jsonb not null,                -- {"match": all or any, "conditions": [...]}, see `condition_holds`
+    extra jsonb not null default '{}',      -- kept and returned, never read
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);
+
+-- One condition of a segment for one value of a field. It says what `domain/segments.py` says.
+create function condition_holds(value jsonb, c jsonb) returns boolean language sql immutable as $f$
+    select case
+        when o.operator = 'is_empty' then coalesce(o.text, '') = ''
+        when o.operator = 'is_not_empty' then coalesce(o.text, '') <> ''
+        else (o.operator like 'not\_%') <> coalesce(case c ->> 'kind'
+            when 'number' then case replace(o.operator, 'not_', '')
+                when 'equals' then o.number = (c ->> 'value')::numeric
+                when 'greater_than' then o.number > (c ->> 'value')::numeric
+                when 'less_than' then o.number < (c ->> 'value')::numeric
+                else o.number between (c ->> 'value')::numeric and (c ->> 'upper')::numeric
+            end
+            when 'date' then case replace(o.operator, 'not_', '')
+                when 'equals' then o.day = left(c ->> 'value', 10) collate "C"
+                when 'after' then o.day > left(c ->> 'value', 10) collate "C"
+                when 'before' then o.day < left(c ->> 'value', 10) collate "C"
+                else o.day >= left(c ->> 'value', 10) collate "C" and o.day <= left(c ->> 'upper', 10) collate "C"
+            end
+            else case replace(o.operator, 'not_', '')
+                when 'equals' then o.text = c ->> 'value'
+                when 'contains' then strpos(o.text, c ->> 'value') > 0
+                when 'starts_with' then left(o.text, length(c ->> 'value')) = c ->> 'value'
+                else right(o.text, length(c ->> 'value')) = c ->> 'value'
+            end
+        end, false)
+    end
+    from (
+        select c ->> 'operator' as operator, value #>> '{}' as text,
+            case when jsonb_typeof(value) = 'number' or (jsonb_typeof(value) = 'string'
+                and (value #>> '{}') ~ '^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?$') then (value #>> '{}')::numeric end as number,
+            case when (value #>> '{}') ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' then left(value #>> '{}', 10) end as day
+    ) o
+$f$;
+
+-- Whether a lead, given as its fields, meets the criteria of a segment.
+create function lead_matches(document jsonb, criteria jsonb) returns boolean language sql immutable as $f$
+    select case when criteria ->> 'match' = 'all' then bool_and(h.hit) else bool_or(h.hit) end
+    from (select condition_holds(document -> (c ->> 'field'), c) as hit from jsonb_array_elements(criteria -> 'conditions') c) h
+$f$;
+
+-- Texts to make messages of.
+create table message_template (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    subject text,                           -- null: none was given; likewise the next two
+    html text,
+    text text,
+    description text not null,
+    extra jsonb not null default '{}',      -- kept and returned, never read
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id)
+);
+
+-- Kinds of messages that a recipient can refuse without refusing all others.
+create table suppression_group (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null check (length(name) between 1 and 200),
+    description text not null,
+    active boolean not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);
+
+create table suppression_group_member (
+    workspace_id integer not null,
+    group_id bigint not null,
+    value text not null,                    -- an address key
+    cause text not null,
+    actor text not null,
+    created_at timestamptz not null,
+    primary key (workspace_id, group_id, value),
+    foreign key (workspace_id, group_id) references suppression_group on delete cascade
+);
+
+-- Which group's recipients a campaign does not write to.
+create table campaign_suppression_group (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    group_id bigint not null,
+    primary key (workspace_id, campaign_id),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade,
+    foreign key (workspace_id, group_id) references suppression_group on delete cascade
+);
+create index campaign_suppression_group_group on campaign_suppression_group (workspace_id, group_id);
+
+-- What a lead's own fields are, for people and forms. A field needs no entry here.
+create table lead_property (
+    workspace_id integer not null references workspace,
+    id bigint generated always as identity,
+    name text not null,
+    kind text not null check (kind in ('text', 'number', 'truth', 'date')),
+    description text not null,
+    extra jsonb not null default '{}',
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (workspace_id, id),
+    unique (workspace_id, name)
+);

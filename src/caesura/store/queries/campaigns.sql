@@ -1,7 +1,8 @@
 -- name: insert
 -- A new campaign, as a draft.
-insert into campaign (workspace_id, name, cause, actor, status_at, pool_id, definition, starts_at, created_at, updated_at)
-values ($1, $2, 'created', $3, $4, $5, $6, $7, $4, $4)
+insert into campaign
+  (workspace_id, name, cause, actor, status_at, pool_id, definition, starts_at, kind, created_at, updated_at)
+values ($1, $2, 'created', $3, $4, $5, $6, $7, $8, $4, $4)
 returning id
 
 -- name: insert_pace
@@ -24,13 +25,13 @@ select * from campaign where workspace_id = $1 and id = $2 for no key update
 
 -- name: find
 -- Campaigns by exact name, the newest first.
-select * from campaign where workspace_id = $1 and name = $2 and not archived order by id desc limit 2
+select * from campaign where workspace_id = $1 and name = $2 and not archived and kind = 'sequence' order by id desc limit 2
 
 -- name: list
 -- A page of campaigns, newest first, below a cursor.
 select * from campaign
 where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
-  and ($3::text is null or status = $3) and (archived = $4 or $4 is null)
+  and ($3::text is null or status = $3) and (archived = $4 or $4 is null) and kind = 'sequence'
 order by id desc
 limit $5
 

@@ -53,6 +53,14 @@ select * from lead where workspace_id = $1 and id = $2 for no key update
 -- The lead of this address.
 select * from lead where workspace_id = $1 and address_key = $2
 
+-- name: by_extra
+-- The oldest leads of which this is kept.
+select * from lead where workspace_id = $1 and extra <> '{}' and extra @> $2 order by id limit $3
+
+-- name: by_keys
+-- The leads of these addresses.
+select * from lead where workspace_id = $1 and address_key = any($2::text[]) order by id
+
 -- name: existing
 -- Which of these ids are leads, which are not deleted before this transaction ends.
 select id from lead where workspace_id = $1 and id = any($2::bigint[]) order by id for key share

@@ -93,6 +93,12 @@ select * from mailbox
 where workspace_id = $1 and lower(split_part(address, '@', 2)) = lower($2) and not archived
 order by id limit 1
 
+-- name: is_used
+-- Whether a campaign that is not at an end sends from a pool with this mailbox.
+select exists (
+  select from campaign c join pool_mailbox pm on pm.workspace_id = $1 and pm.pool_id = c.pool_id and pm.mailbox_id = $2
+  where c.workspace_id = $1 and c.status in ('scheduled', 'pending_approval', 'running', 'paused', 'editing'))
+
 -- name: pool_of
 -- The oldest pool with these mailboxes, given in order, and no others.
 select p.id, p.name, p.created_at, $2::bigint[] as mailbox_ids

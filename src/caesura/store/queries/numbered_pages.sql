@@ -1,7 +1,7 @@
 -- name: campaigns
 -- Campaigns in one of these statuses, those among the given ids, with a part of their name: newest first.
 select * from campaign
-where workspace_id = $1 and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
+where workspace_id = $1 and kind = 'sequence' and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
   and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
 order by id desc
 limit $6 offset $7
@@ -9,7 +9,7 @@ limit $6 offset $7
 -- name: count_campaigns
 -- How many of these there are.
 select count(*) from campaign
-where workspace_id = $1 and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
+where workspace_id = $1 and kind = 'sequence' and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
   and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
 
 -- name: leads

@@ -25,3 +25,11 @@ select settings from workspace where id = $1 for no key update
 -- name: set_settings
 -- Sets it.
 update workspace set settings = $2 where id = $1
+
+-- name: all
+-- The workspaces, oldest first.
+select id, name, settings, created_at from workspace order by id limit $1
+
+-- name: delete
+-- A workspace with nothing in it.
+delete from workspace where id = $1 returning id

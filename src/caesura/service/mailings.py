@@ -1,0 +1,95 @@
+"""Single mailings: a message to a few recipients at once, as a campaign of its own that is in no list of campaigns.
+
+Nothing is sent past the gate: suppressions, caps, windows and holds count as for any other campaign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from caesura.domain.addresses import AddressError, deduplication_key, parse_address
+from caesura.domain.definition import CampaignDefinition
+from caesura.domain.errors import Invalid, Problem
+from caesura.domain.lead_entry import LeadInput
+from caesura.service import campaigns, definitions, enrollments, suppression_groups
+from caesura.service.enrollments import EnrolFate, EnrolOutcome
+from caesura.store.database import Database
+
+KIND = "single"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """A mailing that was accepted, with what became of each recipient, in their order.
+
+    `campaign_id` is None where nobody of them may be written to: then there is no mailing.
+    """
+
+    campaign_id: int | None
+    outcomes: Sequence[EnrolOutcome]
+
+
+async def send(
+    database: Database,
+    workspace_id: int,
+    definition: CampaignDefinition,
+    recipients: Sequence[LeadInput],
+    group_id: int | None,
+    actor: str,
+    now: datetime,
+) -> Mailing:
+    """Sends one message to at most 1,000 recipients, at the definition's `starts_at`, or as soon as the limits allow.
+
+    What differs between them is in `own_fields`: a lead's own fields stay as they are. Who refuses the group `group_id`
+    or everything gets nothing. In transactions of its own for the content, the recipients and the start: cut short, it
+    is a draft, and nothing is sent. Raises Invalid for templates, for recipients that are all wrong, and for all that
+    keeps a campaign from starting; NotFound for the group.
+    """
+    if definition.starts_at is not None and definition.starts_at <= now:
+        raise Invalid.of(Problem("starts_at_past", "starts_at must be in the future", "/starts_at"))
+    campaign_id = await definitions.create(database, workspace_id, definition, actor, now, KIND)
+    try:
+        outcomes = await _enrol(database, workspace_id, campaign_id, recipients, group_id, actor, now)
+    except Exception:
+        await definitions.delete(database, workspace_id, campaign_id, actor, now)
+        raise
+    if not any(one.fate is EnrolFate.ENROLLED for one in outcomes):
+        await definitions.delete(database, workspace_id, campaign_id, actor, now)
+        return Mailing(None, outcomes)
+    if definition.starts_at is not None:
+        await campaigns.schedule(database, workspace_id, campaign_id, definition.starts_at, actor, now)
+    else:
+        await definitions.start(database, workspace_id, campaign_id, actor, now, cause="mailing")
+    return Mailing(campaign_id, outcomes)
+
+
+async def _enrol(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    recipients: Sequence[LeadInput],
+    group_id: int | None,
+    actor: str,
+    now: datetime,
+) -> list[EnrolOutcome]:
+    findings = await definitions.check(database, workspace_id, campaign_id)
+    blocking = [Problem(one.code, one.detail, one.pointer) for one in findings if one.blocks]
+    if blocking:
+        raise Invalid.of(*blocking)
+    refused: set[int] = set()
+    if group_id is not None:
+        await suppression_groups.bind(database, workspace_id, campaign_id, group_id)
+        keys = {place: key for place, one in enumerate(recipients) if (key := _key(one.address)) is not None}
+        refusing = await suppression_groups.refusing(database, workspace_id, group_id, list(keys.values()))
+        refused = {place for place, key in keys.items() if key in refusing}
+    wanted = [one for place, one in enumerate(recipients) if place not in refused]
+    done = await enrollments.enrol_new(database, workspace_id, campaign_id, wanted, False, actor, now)
+    rows = iter(done.rows)
+    return [EnrolOutcome(EnrolFate.SUPPRESSED) if place in refused else next(rows) for place in range(len(recipients))]
+
+
+def _key(address: str) -> str | None:
+    try:
+        return deduplication_key(parse_address(address))
+    except AddressError:
+        return None

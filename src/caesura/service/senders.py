@@ -1,0 +1,75 @@
+"""Further addresses of a domain that is there already: a mailbox beside another, over the same server."""
+
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from caesura.domain.addresses import AddressError, parse_address
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.mailbox_definition import MailboxDefinition
+from caesura.domain.validation import validate
+from caesura.service import mailboxes
+from caesura.service.keyring import Keyring
+from caesura.store import mailboxes as store
+from caesura.store.database import Connection, Database
+from caesura.store.mailboxes import MailboxRow
+
+
+async def add_beside(
+    database: Database,
+    keyring: Keyring,
+    workspace_id: int,
+    address: str,
+    from_name: str | None,
+    reply_to: str | None,
+    actor: str,
+    now: datetime,
+) -> MailboxRow:
+    """A mailbox for `address` with the server, password, limits and signature of the oldest one of its domain.
+
+    Raises Invalid for the addresses, NotFound `domain_not_found` where no mailbox has the domain, and Conflict
+    `sender_exists` where one has the address.
+    """
+    try:
+        parsed = parse_address(address)
+    except AddressError as error:
+        raise Invalid.of(Problem(error.code, error.detail, "/address")) from error
+    async with database.connection() as connection:
+        if await store.by_address(connection, workspace_id, parsed.address):
+            raise Conflict("sender_exists", f"there is a mailbox with the address {parsed.address} already")
+        beside = await store.of_domain(connection, workspace_id, parsed.domain)
+    if beside is None:
+        raise NotFound("domain_not_found", f"no mailbox here sends from {parsed.domain}")
+    definition = _definition(beside, keyring, parsed.address, from_name, reply_to)
+    return await mailboxes.create(database, workspace_id, definition, keyring.seal, actor, now)
+
+
+async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: str, now: datetime) -> MailboxRow:
+    """Takes a mailbox out of use for good. Raises NotFound, and Conflict `mailbox_in_use` while a campaign that is not
+    at an end sends from a pool that has it.
+    """
+
+    async def work(tx: Connection) -> bool:
+        return await store.is_used(tx, workspace_id, mailbox_id)
+
+    row = await mailboxes.get(database, workspace_id, mailbox_id)
+    if row.archived:
+        raise NotFound("mailbox_not_found", "there is no such mailbox")
+    if await database.run(work):
+        raise Conflict("mailbox_in_use", "a campaign that is not at an end sends from this mailbox")
+    return await mailboxes.archive(database, workspace_id, mailbox_id, True, actor, now)
+
+
+def _definition(
+    beside: MailboxRow, keyring: Keyring, address: str, from_name: str | None, reply_to: str | None
+) -> MailboxDefinition:
+    stored = {name: value for name, value in beside.definition.items() if name != "ramp_started_on"}
+    stored |= {"name": address, "address": address, "from_name": from_name, "reply_to": reply_to, "extra": {}}
+    workspace_id, name = beside.workspace_id, beside.name
+    if beside.secret is not None:
+        secret = SecretStr(keyring.open(workspace_id, name, beside.secret))
+        stored["transport"] = {**stored["transport"], "password": secret}
+    if beside.dkim_key is not None and stored.get("dkim"):
+        key = SecretStr(keyring.open(workspace_id, name, beside.dkim_key, "dkim"))
+        stored["dkim"] = {**stored["dkim"], "private_key": key}
+    return validate(MailboxDefinition, stored)

@@ -1,0 +1,151 @@
+"""Groups of messages: a recipient can refuse one and get the others. Whom it concerns is settled behind the gate."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from caesura.domain.addresses import AddressError, deduplication_key, parse_address
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.numbered_page import NumberedPage, Place
+from caesura.service import enrollments
+from caesura.service.suppressions import MAXIMUM_AT_ONCE
+from caesura.store import campaigns, events
+from caesura.store import sending as gate
+from caesura.store import suppression_groups as store
+from caesura.store.database import Connection, Database
+from caesura.store.suppression_groups import EntryChoice, GroupEntry, GroupRow
+
+MAXIMUM = 200
+
+
+async def create(
+    database: Database, workspace_id: int, name: str, description: str, active: bool, actor: str, now: datetime
+) -> GroupRow:
+    """A new group; its name has 1 to 200 printable characters. Raises Invalid, Conflict `name_taken`."""
+    name = name.strip()
+    if not (0 < len(name) <= 200 and name.isprintable()):
+        raise Invalid.of(Problem("group_name", "a group's name has 1 to 200 printable characters", "/name"))
+
+    async def work(tx: Connection) -> GroupRow:
+        if len(await store.all_of(tx, workspace_id, MAXIMUM)) == MAXIMUM:
+            raise Conflict("too_many_groups", f"a workspace has at most {MAXIMUM} groups: delete one first")
+        row = await store.insert(tx, workspace_id, name, description, active, now)
+        if row is None:
+            raise Conflict("name_taken", f"there is a group named {name!r} already")
+        await _tell(tx, workspace_id, "suppression_group.created", row.id, actor, now, name=name)
+        return row
+
+    return await database.run(work)
+
+
+async def get(database: Database, workspace_id: int, group_id: int) -> GroupRow:
+    """One group. Raises NotFound `suppression_group_not_found`."""
+    async with database.connection() as connection:
+        return _found(await store.get(connection, workspace_id, group_id))
+
+
+async def all_of(database: Database, workspace_id: int) -> list[GroupRow]:
+    """All groups, oldest first."""
+    async with database.connection() as connection:
+        return await store.all_of(connection, workspace_id, MAXIMUM)
+
+
+async def delete(database: Database, workspace_id: int, group_id: int, actor: str, now: datetime) -> None:
+    """Deletes a group with the refusals in it. Raises NotFound."""
+
+    async def work(tx: Connection) -> None:
+        row = _found(await store.get(tx, workspace_id, group_id))
+        await store.delete(tx, workspace_id, group_id)
+        await _tell(tx, workspace_id, "suppression_group.deleted", group_id, actor, now, name=row.name)
+
+    await database.run(work)
+
+
+async def bind(database: Database, workspace_id: int, campaign_id: int, group_id: int | None) -> None:
+    """Sets which group's refusals a campaign heeds; None: no group's. Raises NotFound for either."""
+
+    async def work(tx: Connection) -> None:
+        if await campaigns.get(tx, workspace_id, campaign_id, lock=True) is None:
+            raise NotFound("campaign_not_found", "there is no such campaign")
+        if group_id is not None:
+            _found(await store.get(tx, workspace_id, group_id))
+        await store.bind(tx, workspace_id, campaign_id, group_id)
+
+    await database.run(work)
+
+
+async def refuse(
+    database: Database,
+    workspace_id: int,
+    group_id: int,
+    addresses: Sequence[str],
+    cause: str,
+    actor: str,
+    now: datetime,
+) -> int:
+    """These addresses (at most 1,000) get nothing of a group any more: when this returns, nothing enters `sending`.
+
+    Answers how many did not refuse it before. Raises NotFound, and Invalid with a pointer for each wrong address.
+    """
+    keys = address_keys(addresses, "/addresses")
+
+    async def work(tx: Connection) -> int:
+        await gate.close_gate(tx, workspace_id)
+        _found(await store.get(tx, workspace_id, group_id))
+        added = await store.add(tx, workspace_id, group_id, keys, cause, actor, now)
+        open_ones = await store.enrolled(tx, workspace_id, group_id, keys)
+        await enrollments.take_out(tx, workspace_id, open_ones, "suppressed", actor, now)
+        entries = [
+            events.Entry("suppression_group.refused", data={"group": group_id, "value": value, "cause": cause})
+            for value in added
+        ]
+        await events.append(tx, workspace_id, now, actor, entries)
+        return len(added)
+
+    return await database.run(work)
+
+
+async def refusing(database: Database, workspace_id: int, group_id: int, keys: Sequence[str]) -> set[str]:
+    """Those of these address keys that refuse a group. Raises NotFound."""
+    async with database.connection() as connection:
+        _found(await store.get(connection, workspace_id, group_id))
+        return await store.refusing(connection, workspace_id, group_id, keys)
+
+
+async def entries(
+    database: Database, workspace_id: int, group_id: int | None, choice: EntryChoice, place: Place
+) -> NumberedPage[GroupEntry]:
+    """Who refuses a group, or with None everything: newest first. Raises NotFound, Invalid."""
+    place.check()
+    async with database.connection() as connection:
+        if group_id is not None:
+            _found(await store.get(connection, workspace_id, group_id))
+        return await store.entries(connection, workspace_id, group_id, choice, place)
+
+
+def address_keys(addresses: Sequence[str], pointer: str) -> list[str]:
+    """The address keys of at most 1,000 addresses. Raises Invalid with a pointer for each wrong one."""
+    if len(addresses) > MAXIMUM_AT_ONCE:
+        detail = f"At most {MAXIMUM_AT_ONCE} addresses can be given at once."
+        raise Invalid.of(Problem("too_many_values", detail, pointer))
+    keys: dict[str, None] = {}
+    problems = []
+    for place, address in enumerate(addresses):
+        try:
+            keys[deduplication_key(parse_address(address))] = None
+        except AddressError as error:
+            problems.append(Problem(error.code, error.detail, f"{pointer}/{place}"))
+    if problems:
+        raise Invalid.of(*problems)
+    return list(keys)
+
+
+async def _tell(
+    tx: Connection, workspace_id: int, kind: str, group_id: int, actor: str, now: datetime, **data: object
+) -> None:
+    await events.append(tx, workspace_id, now, actor, [events.Entry(kind, data={"group": group_id, **data})])
+
+
+def _found(row: GroupRow | None) -> GroupRow:
+    if row is None:
+        raise NotFound("suppression_group_not_found", "there is no such group")
+    return row

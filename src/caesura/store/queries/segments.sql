@@ -1,0 +1,52 @@
+-- name: insert
+-- A new segment.
+insert into segment (workspace_id, name, description, criteria, extra, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $6)
+on conflict (workspace_id, name) do nothing
+returning *
+
+-- name: get
+-- One segment.
+select * from segment where workspace_id = $1 and id = $2
+
+-- name: all
+-- The segments of a workspace, newest first.
+select * from segment where workspace_id = $1 order by id desc limit $2
+
+-- name: delete
+-- A segment; the leads stay.
+delete from segment where workspace_id = $1 and id = $2 returning id
+
+-- name: audience
+-- The next leads of an audience above a cursor: everyone, or those on one of the lists or in one of the segments, without
+-- those on other lists, in other segments, or of a suppression group.
+select l.id
+from lead l
+cross join lateral (select l.fields || jsonb_build_object('email', l.address,
+  'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+  'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')) as document) d
+where l.workspace_id = $1 and l.id > $2
+  and ($3
+    or exists (select from lead_list_member m
+      where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($4::bigint[]))
+    or exists (select from segment s
+      where s.workspace_id = $1 and s.id = any($5::bigint[]) and lead_matches(d.document, s.criteria)))
+  and not exists (select from lead_list_member m
+    where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($6::bigint[]))
+  and not exists (select from segment s
+    where s.workspace_id = $1 and s.id = any($7::bigint[]) and lead_matches(d.document, s.criteria))
+  and not exists (select from suppression_group_member g
+    where g.workspace_id = $1 and g.group_id = $8 and g.value = l.address_key)
+order by l.id
+limit $9
+
+-- name: count
+-- How many leads a segment has: a look at every lead.
+select count(*) from lead l join segment s on s.workspace_id = l.workspace_id and s.id = $2
+where l.workspace_id = $1 and lead_matches(l.fields || jsonb_build_object('email', l.address,
+  'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+  'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')), s.criteria)
+
+-- name: count_leads
+-- How many leads there are.
+select count(*) from lead where workspace_id = $1

@@ -1,0 +1,77 @@
+-- name: insert
+-- A new group.
+insert into suppression_group (workspace_id, name, description, active, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $5)
+on conflict (workspace_id, name) do nothing
+returning *, 0::bigint as members
+
+-- name: get
+-- One group, with the number of its recipients.
+select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
+from suppression_group g where g.workspace_id = $1 and g.id = $2
+
+-- name: all
+-- The groups of a workspace, oldest first.
+select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
+from suppression_group g where g.workspace_id = $1 order by g.id limit $2
+
+-- name: delete
+-- A group, with who refused it.
+delete from suppression_group where workspace_id = $1 and id = $2
+
+-- name: add
+-- Recipients refuse a group; answers those who did not before.
+insert into suppression_group_member (workspace_id, group_id, value, cause, actor, created_at)
+select $1, $2, v, $4, $5, $6 from unnest($3::text[]) v order by v
+on conflict do nothing
+returning value
+
+-- name: entries
+-- Who refuses a group, the newest first, in a span of time and for one cause.
+select value, cause, created_at from suppression_group_member
+where workspace_id = $1 and group_id = $2 and ($3::text[] is null or cause = any($3))
+  and created_at >= coalesce($4::timestamptz, '-infinity') and created_at <= coalesce($5::timestamptz, 'infinity')
+order by created_at desc, value
+limit $6 offset $7
+
+-- name: count_entries
+-- How many of these there are.
+select count(*) from suppression_group_member
+where workspace_id = $1 and group_id = $2 and ($3::text[] is null or cause = any($3))
+  and created_at >= coalesce($4::timestamptz, '-infinity') and created_at <= coalesce($5::timestamptz, 'infinity')
+
+-- name: general_entries
+-- The same for those who refuse everything.
+select value, cause, created_at from suppression
+where workspace_id = $1 and kind = 'address' and ($2::text[] is null or cause = any($2))
+  and created_at >= coalesce($3::timestamptz, '-infinity') and created_at <= coalesce($4::timestamptz, 'infinity')
+order by created_at desc, value
+limit $5 offset $6
+
+-- name: count_general
+-- How many of these there are.
+select count(*) from suppression
+where workspace_id = $1 and kind = 'address' and ($2::text[] is null or cause = any($2))
+  and created_at >= coalesce($3::timestamptz, '-infinity') and created_at <= coalesce($4::timestamptz, 'infinity')
+
+-- name: bind
+-- A campaign writes to nobody who refuses a group.
+insert into campaign_suppression_group (workspace_id, campaign_id, group_id) values ($1, $2, $3)
+on conflict (workspace_id, campaign_id) do update set group_id = excluded.group_id
+
+-- name: unbind
+-- Not any more.
+delete from campaign_suppression_group where workspace_id = $1 and campaign_id = $2
+
+-- name: enrolled
+-- Enrollments of these recipients in campaigns of a group that are not at an end.
+select e.id from campaign_suppression_group b
+join enrollment e on e.workspace_id = $1 and e.campaign_id = b.campaign_id
+join lead l on l.workspace_id = $1 and l.id = e.lead_id
+where b.workspace_id = $1 and b.group_id = $2 and l.address_key = any($3::text[])
+  and e.state in ('waiting', 'claimed', 'held')
+order by e.id
+
+-- name: refusing
+-- Which of these recipients refuse a group.
+select value from suppression_group_member where workspace_id = $1 and group_id = $2 and value = any($3::text[])

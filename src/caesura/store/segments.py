@@ -1,0 +1,83 @@
+"""Segments, and audiences made of lists and segments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from caesura.store.database import Connection
+from caesura.store.queries import load
+
+SQL = load("segments")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A segment as stored; `criteria` as `SegmentDefinition.criteria` gives them."""
+
+    workspace_id: int
+    id: int
+    name: str
+    description: str
+    criteria: Mapping[str, Any]
+    extra: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is meant: everyone, or who is on a list or in a segment; but not who is on others, or refuses the group."""
+
+    everyone: bool = False
+    list_ids: Sequence[int] = ()
+    segment_ids: Sequence[int] = ()
+    without_list_ids: Sequence[int] = ()
+    without_segment_ids: Sequence[int] = ()
+    group_id: int | None = None
+
+
+async def insert(
+    tx: Connection,
+    workspace_id: int,
+    name: str,
+    description: str,
+    criteria: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    now: datetime,
+) -> SegmentRow | None:
+    """A new segment; None when the name is taken."""
+    row = await tx.fetchrow(SQL["insert"], workspace_id, name, description, criteria, extra, now)
+    return SegmentRow(*row) if row else None
+
+
+async def get(tx: Connection, workspace_id: int, segment_id: int) -> SegmentRow | None:
+    """One segment, or None."""
+    row = await tx.fetchrow(SQL["get"], workspace_id, segment_id)
+    return SegmentRow(*row) if row else None
+
+
+async def all_of(tx: Connection, workspace_id: int, limit: int) -> list[SegmentRow]:
+    """The newest `limit` segments."""
+    return [SegmentRow(*row) for row in await tx.fetch(SQL["all"], workspace_id, limit)]
+
+
+async def delete(tx: Connection, workspace_id: int, segment_id: int) -> bool:
+    """Deletes a segment; whether there was one."""
+    return await tx.fetchval(SQL["delete"], workspace_id, segment_id) is not None
+
+
+async def count(tx: Connection, workspace_id: int, segment_id: int | None) -> int:
+    """How many leads a segment has, or with None how many there are: counted, one by one."""
+    if segment_id is None:
+        number: int = await tx.fetchval(SQL["count_leads"], workspace_id)
+    else:
+        number = await tx.fetchval(SQL["count"], workspace_id, segment_id)
+    return number
+
+
+async def audience(tx: Connection, workspace_id: int, who: Audience, above: int, limit: int) -> list[int]:
+    """The next `limit` leads of an audience with ids above `above`, in their order."""
+    parts = (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids)
+    given = (who.everyone, *map(list, parts), who.group_id)
+    return [row["id"] for row in await tx.fetch(SQL["audience"], workspace_id, above, *given, limit)]

@@ -1,0 +1,262 @@
+"""Campaigns: made, published, listed, changed, deleted."""
+
+from typing import Any
+
+import pytest
+from autosend_client import FORM, SPRING_SALE, Sender, shown
+
+from caesura.http.opaque_ids import hex_of
+from caesura.service import timers
+
+NEWSLETTER = {"name": "News", "subject": "News for {{firstName}}", "htmlTemplate": "<p>Hi {{firstName}}</p>"}
+
+
+async def list_of(sender: Any, *addresses: str, name: str = "seg list") -> str:
+    made = await sender.post("/contact-lists", {"name": name})
+    list_id = str(made["data"]["id"])
+    if addresses:
+        body = {"contactListId": list_id, "emails": list(addresses)}
+        await sender.post("/contact-lists/contacts/bulk-add", body)
+    return list_id
+
+
+@pytest.fixture
+async def mailbox(sender: Any) -> Any:
+    return await sender.desk.mailbox(address="team@sender.test", name="team")
+
+
+async def native_id(sender: Any, name: str = "News") -> str:
+    items = (await sender.desk.get("/campaigns"))["items"]
+    return str(next(one["id"] for one in items if one["name"] == name))
+
+
+async def test_a_new_campaign_is_a_draft_with_what_was_given(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    given = {
+        **SPRING_SALE,
+        "from": {"email": "team@sender.test", "name": "Example Team"},
+        "replyTo": "reply@sender.test",
+        "toLists": [list_id],
+        "excludeLists": [],
+        "timezone": "America/New_York",
+        "somethingNew": {"kept": [1]},
+    }
+    data = (await sender.post("/campaigns", given, 201))["data"]
+    assert data["status"] == "draft"
+    for name in ("name", "subject", "previewText", "from", "replyTo", "sendMode", "trackingClick", "timezone"):
+        assert data[name] == given[name], name
+    assert data["toLists"] == [{"id": list_id, "name": "seg list", "type": "list", "contactCount": 1}]
+    assert (data["gradualGrowthStrategy"], data["gradualDailyBatchSize"]) == ("2x", 100)
+    native = await sender.desk.get(f"/campaigns/{await native_id(sender, 'Spring Sale Newsletter')}")
+    assert native["definition"]["limits"]["gradual"] == {"start": 100, "factor": 2.0, "add": None, "ceiling": None}
+    assert native["definition"]["pool"] == "team@sender.test"
+    assert native["definition"]["extra"]["autosend"]["somethingNew"] == {"kept": [1]}
+    assert data["metrics"]["totalContacts"] == 0, "leads come in when it is published"
+
+
+async def test_publish_with_send_now_schedules_it_120_seconds_later(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com", "lee@example.com")
+    data = await sender.post("/campaigns", {**NEWSLETTER, "toLists": [list_id], "publish": True, "sendNow": True})
+    assert data["message"] == "Campaign updated successfully"
+    assert (data["data"]["status"], data["data"]["sendMode"]) == ("scheduled", "immediate")
+    assert data["data"]["metrics"]["totalContacts"] == 2
+    clock = sender.desk.api.clock
+    clock.advance(119)
+    await timers.tick(sender.desk.api.database, clock())
+    assert (await sender.get(f"/campaigns/{data['data']['id']}"))["data"]["status"] == "scheduled"
+    clock.advance(1)
+    await timers.tick(sender.desk.api.database, clock())
+    assert (await sender.get(f"/campaigns/{data['data']['id']}"))["data"]["status"] == "sending"
+    assert await sender.desk.send(await native_id(sender)) == 2
+    await timers.tick(sender.desk.api.database, clock())
+    sent = (await sender.get(f"/campaigns/{data['data']['id']}"))["data"]
+    assert (sent["status"], sent["metrics"]["sent"], sent["metrics"]["delivered"]) == ("sent", 2, 2)
+    assert sent["sentAt"] == "2026-03-02T09:02:00.000Z"
+
+
+async def test_a_scheduled_campaign_starts_at_its_time(sender: Any, mailbox: Any) -> None:
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")], "publish": True}
+    data = (await sender.post("/campaigns", {**body, "scheduledAt": "2026-03-02T10:00:00.000Z"}))["data"]
+    assert (data["status"], data["sendMode"]) == ("scheduled", "scheduled")
+    assert data["scheduledAt"] == "2026-03-02T10:00:00.000Z"
+    error = await sender.refused("POST", "/campaigns", {**body, "scheduledAt": "2020-01-01T00:00:00Z"})
+    assert error["details"][0]["field"] == "scheduledAt"
+    assert (await sender.get("/campaigns"))["data"]["pagination"]["total"] == 1, "what was refused is not there"
+
+
+@pytest.mark.parametrize(
+    ("word", "gradual"),
+    [
+        ("fixed", {"start": 5, "factor": 1.25, "ceiling": 5}),
+        ("1.25x", {"start": 5, "factor": 1.25, "ceiling": None}),
+        ("1.5x", {"start": 5, "factor": 1.5, "ceiling": None}),
+        ("1.75x", {"start": 5, "factor": 1.75, "ceiling": None}),
+        ("2x", {"start": 5, "factor": 2.0, "ceiling": None}),
+    ],
+)
+async def test_gradual_sending_has_five_growth_factors(sender: Any, mailbox: Any, word: str, gradual: Any) -> None:
+    body = {**NEWSLETTER, "sendMode": "gradual", "growthStrategy": word, "emailsPerDay": 5}
+    data = (await sender.post("/campaigns", body))["data"]
+    assert (data["gradualGrowthStrategy"], data["gradualDailyBatchSize"]) == (word, 5)
+    native = await sender.desk.get(f"/campaigns/{await native_id(sender)}")
+    assert native["definition"]["limits"]["gradual"] == {**gradual, "add": None}
+
+
+async def test_growth_is_required_when_send_mode_is_gradual(sender: Any) -> None:
+    error = await sender.refused("POST", "/campaigns", {**NEWSLETTER, "sendMode": "gradual"})
+    assert {one["field"] for one in error["details"]} == {"gradualGrowthStrategy", "gradualDailyBatchSize"}
+    error = await sender.refused(
+        "POST", "/campaigns", {**NEWSLETTER, "sendMode": "gradual", "growthFactor": "3x", "dailyVolume": 0}
+    )
+    assert {one["field"] for one in error["details"]} == {"growthFactor", "dailyVolume"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": None}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"subject": ""}, "subject"),
+        ({"subject": "x" * 999}, "subject"),
+        ({"previewText": "x" * 201}, "previewText"),
+        ({"htmlTemplate": None}, "htmlTemplate"),
+        ({"htmlTemplate": "{{#each a}}b{{/each}}"}, "htmlTemplate"),
+        ({"subject": "{{{a}}}"}, "subject"),
+        ({"htmlTemplate": "{{#if a}}"}, "htmlTemplate"),
+        ({"sendMode": "soon"}, "sendMode"),
+        ({"scheduledAt": "tomorrow"}, "scheduledAt"),
+        ({"timezone": "Mars/One"}, "timezone"),
+        ({"toLists": "all"}, "toLists"),
+        ({"trackingOpen": "yes"}, "trackingOpen"),
+        ({"publish": True}, "toLists"),
+    ],
+)
+async def test_what_is_wrong_is_told_by_its_field(sender: Any, mailbox: Any, change: Any, field: str) -> None:
+    error = await sender.refused("POST", "/campaigns", {**NEWSLETTER, **change})
+    assert (error["message"], error["code"]) == ("Validation failed", "VALIDATION_FAILED")
+    assert field in [one["field"] for one in error["details"]]
+
+
+async def test_an_unknown_sender_can_be_drafted_and_not_published(sender: Any, mailbox: Any) -> None:
+    body = {**NEWSLETTER, "from": {"email": "who@elsewhere.test"}, "sendToGlobalList": True}
+    assert (await sender.post("/campaigns", body))["data"]["status"] == "draft"
+    error = await sender.refused("POST", "/campaigns", {**body, "publish": True})
+    assert error["code"] == "DOMAIN_NOT_VERIFIED"
+
+
+async def test_lists_are_joined_and_excluded_lists_taken_out(sender: Any, mailbox: Any) -> None:
+    one = await list_of(sender, "a@example.com", "b@example.com", name="one")
+    two = await list_of(sender, "b@example.com", "c@example.com", name="two")
+    out = await list_of(sender, "c@example.com", name="out")
+    body = {**NEWSLETTER, "toLists": [one, two], "excludeLists": [out], "publish": True}
+    data = (await sender.post("/campaigns", body))["data"]
+    assert (data["status"], data["metrics"]["totalContacts"]) == ("sending", 2)
+
+
+async def test_send_to_global_list_means_everyone(sender: Any, mailbox: Any) -> None:
+    await list_of(sender, "a@example.com", "b@example.com")
+    await sender.post("/contacts", {"email": "c@example.com"})
+    for given in ({"sendToGlobalList": True}, {"toLists": ["GLOBAL_CONTACT_LIST"]}):
+        data = (await sender.post("/campaigns", {**NEWSLETTER, **given, "publish": True}))["data"]
+        assert data["metrics"]["totalContacts"] == 3
+
+
+async def test_campaigns_are_listed_by_status_and_page(sender: Any, mailbox: Any) -> None:
+    ids = [(await sender.post("/campaigns", {**NEWSLETTER, "name": f"n{one}"}))["data"]["id"] for one in range(3)]
+    running, _ = await sender.running("kim@example.com")
+    page = (await sender.get("/campaigns?status=draft&page=2&limit=2"))["data"]
+    assert [one["id"] for one in page["campaigns"]] == [ids[0]]
+    assert page["pagination"] == {"page": 2, "limit": 2, "total": 3, "totalPages": 2, "pages": 2}
+    assert [one["id"] for one in (await sender.get("/campaigns?status=sending"))["data"]["campaigns"]] == [running]
+    assert (await sender.get("/campaigns?status=sending_gradual"))["data"]["campaigns"] == []
+    assert (await sender.get("/campaigns?status=nonsense"))["data"]["campaigns"] == []
+    await sender.refused("GET", "/campaigns?limit=0", status=400)
+
+
+async def test_a_patch_changes_what_is_given_and_nothing_else(sender: Any, mailbox: Any) -> None:
+    made = (await sender.post("/campaigns", SPRING_SALE))["data"]
+    changed = (await sender.ask("PATCH", f"/campaigns/{made['id']}", {"subject": "New {{firstName}}"}))["data"]
+    assert changed["subject"] == "New {{firstName}}"
+    same = set(made) - {"subject", "updatedAt"}
+    assert {name: changed[name] for name in same} == {name: made[name] for name in same}
+    plain = (await sender.ask("PATCH", f"/campaigns/{made['id']}", {"sendMode": "immediate"}))["data"]
+    assert plain["sendMode"] == "immediate"
+    assert "gradualGrowthStrategy" not in plain
+
+
+async def test_a_patch_with_publish_starts_it_and_a_running_one_cannot_be_changed(sender: Any, mailbox: Any) -> None:
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")]}
+    campaign_id = (await sender.post("/campaigns", body))["data"]["id"]
+    data = (await sender.ask("PATCH", f"/campaigns/{campaign_id}", {"sendNow": True}))["data"]
+    assert data["status"] == "sending", "in a change, sendNow sends at once"
+    error = await sender.refused("PATCH", f"/campaigns/{campaign_id}", {"subject": "x"})
+    assert error["code"] == "CAMPAIGN_CANNOT_BE_UPDATED"
+
+
+async def test_only_drafts_can_be_deleted(sender: Any, mailbox: Any) -> None:
+    made = (await sender.post("/campaigns", NEWSLETTER))["data"]
+    answer = await sender.ask("DELETE", f"/campaigns/{made['id']}")
+    assert answer == {"success": True, "message": "Campaign deleted successfully"}
+    assert (await sender.refused("DELETE", f"/campaigns/{made['id']}", status=404))["code"] == "CAMPAIGN_NOT_FOUND"
+    running, _ = await sender.running("kim@example.com")
+    error = await sender.refused("DELETE", f"/campaigns/{running}")
+    assert error["code"] == "ONLY_DRAFT_CAMPAIGNS_CAN_BE_DELETED"
+    assert (error["message"], error["status"]) == ("Only draft campaigns can be deleted", 400)
+
+
+async def test_a_campaign_of_another_door_shows_our_own_texts(sender: Any) -> None:
+    campaign_id, _ = await sender.running(
+        "kim@example.com", steps=[{"subject": "Hi {{ first_name | default('x') }}", "text": "a"}]
+    )
+    data = (await sender.get(f"/campaigns/{campaign_id}"))["data"]
+    assert data["subject"] == "Hi {{ first_name | default('x') }}"
+    assert data["sendMode"] == "immediate"
+
+
+async def test_a_text_that_was_edited_elsewhere_is_shown_as_it_is_now(sender: Any, mailbox: Any) -> None:
+    made = (await sender.post("/campaigns", NEWSLETTER))["data"]
+    native = await native_id(sender)
+    definition = (await sender.desk.get(f"/campaigns/{native}"))["definition"]
+    definition["steps"][0]["variants"][0]["subject"] = "Edited"
+    await sender.desk.ask("PUT", f"/campaigns/{native}", definition)
+    assert (await sender.get(f"/campaigns/{made['id']}"))["data"]["subject"] == "Edited"
+
+
+@pytest.mark.parametrize(
+    ("verbs", "word"),
+    [(("start",), "sending"), (("start", "pause"), "paused"), (("start", "edit"), "paused"), (("submit",), "scheduled"),
+     (("start", "stop"), "aborted")],
+)  # fmt: skip
+async def test_every_state_has_a_word(sender: Any, verbs: Any, word: str) -> None:
+    campaign = await sender.desk.campaign()
+    for verb in verbs:
+        await sender.desk.post(f"/campaigns/{campaign['id']}/{verb}")
+    assert (await sender.get(f"/campaigns/{shown(campaign['id'])}"))["data"]["status"] == word
+
+
+async def test_who_may_write_campaigns_may_not_therefore_send_them(sender: Any, mailbox: Any) -> None:
+    writer = Sender(sender.desk, (await sender.desk.api.mint("campaigns:write", form=FORM)).text)
+    body = {**NEWSLETTER, "sendToGlobalList": True}
+    made = (await writer.post("/campaigns", body, 201))["data"]
+    assert (await writer.refused("POST", "/campaigns", {**body, "publish": True}, 403))["code"] == "FORBIDDEN"
+    await writer.refused("PATCH", f"/campaigns/{made['id']}", {"sendNow": True}, 403)
+
+
+async def test_a_template_fills_a_campaign_and_is_overwritten_by_html_that_comes_with_it(
+    sender: Any, mailbox: Any
+) -> None:
+    template = {"templateName": "t", "subject": "s", "emailTemplate": "<p>one {{firstName}}</p>"}
+    template_id = (await sender.post("/templates", template))["data"]["templateId"]
+    body = {"name": "News", "subject": "s", "templateId": template_id}
+    made = (await sender.post("/campaigns", body))["data"]
+    whole = (await sender.get(f"/campaigns/{made['id']}"))["data"]
+    assert whole["template"]["emailTemplate"] == "<p>one {{firstName}}</p>"
+    await sender.post("/campaigns", {**body, "name": "b", "htmlTemplate": "<p>two</p>"})
+    assert (await sender.get(f"/templates/{template_id}"))["data"]["emailTemplate"] == "<p>two</p>"
+    native = await sender.desk.get(f"/campaigns/{await native_id(sender)}")
+    assert "one" in native["definition"]["steps"][0]["variants"][0]["html"]
+    await sender.refused("POST", "/campaigns", {**body, "templateId": "A-280fa451a7ca5cc17513"}, 404)
+
+
+async def test_a_list_of_another_kind_of_id_is_not_found(sender: Any) -> None:
+    await sender.refused("POST", "/campaigns", {**NEWSLETTER, "toLists": [hex_of("campaign", 1)]}, 404)

@@ -1,0 +1,136 @@
+"""Single and bulk mails: mailings of their own behind the same gate."""
+
+from typing import Any
+
+import pytest
+
+MAIL = {
+    "from": {"email": "team@sender.test", "name": "Team"},
+    "to": {"email": "kim@example.com", "name": "Kim"},
+    "subject": "Your order {{orderId}}",
+    "html": "<p>Hi {{name}}, it is on its way. {a|b}</p>",
+    "dynamicData": {"orderId": 7, "name": "Kim", "nested": {"not": "used"}},
+}
+
+
+@pytest.fixture(autouse=True)
+async def mailbox(sender: Any) -> Any:
+    return await sender.desk.mailbox(address="team@sender.test", name="team")
+
+
+async def mailings(sender: Any) -> list[Any]:
+    async with sender.desk.api.database.connection() as connection:
+        return list(
+            await connection.fetch(
+                "select id, status, kind from campaign where workspace_id = $1 order by id", sender.desk.workspace_id
+            )
+        )
+
+
+async def test_a_mail_is_queued_and_sent_behind_the_gate(sender: Any) -> None:
+    answer = await sender.post("/mails/send", MAIL, 200)
+    assert answer["data"]["message"] == "Email queued successfully."
+    assert (answer["data"]["totalRecipients"], len(answer["data"]["emailId"])) == (1, 24)
+    [mailing] = await mailings(sender)
+    assert (mailing["status"], mailing["kind"]) == ("running", "single")
+    assert await sender.desk.send(f"cmp_{mailing['id']}") == 1
+    assert await sender.desk.send(f"cmp_{mailing['id']}") == 0
+
+
+async def test_it_is_in_no_list_of_campaigns(sender: Any) -> None:
+    await sender.post("/mails/send", MAIL)
+    assert (await sender.get("/campaigns"))["data"]["campaigns"] == []
+    assert (await sender.desk.get("/campaigns"))["items"] == []
+
+
+async def test_values_are_of_this_mail_only(sender: Any) -> None:
+    await sender.post("/contacts", {"email": "kim@example.com", "firstName": "Kim", "customFields": {"orderId": 1}})
+    await sender.post("/mails/send", MAIL)
+    [contact] = (await sender.post("/contacts/search/emails", {"emails": ["kim@example.com"]}))["data"]["contacts"]
+    assert contact["customFields"] == {"orderId": 1}
+    async with sender.desk.api.database.connection() as connection:
+        fields = await connection.fetchval(
+            "select fields from enrollment where workspace_id = $1", sender.desk.workspace_id
+        )
+    assert fields == {"order_id": 7, "name": "Kim"}
+
+
+async def test_who_is_suppressed_gets_nothing(sender: Any) -> None:
+    await sender.post("/suppression-groups/emails/suppress", {"emails": ["kim@example.com"]})
+    assert (await sender.refused("POST", "/mails/send", MAIL))["code"] == "RECIPIENT_SUPPRESSED"
+    assert await mailings(sender) == []
+    error = await sender.refused("POST", "/mails/send", {**MAIL, "bypassSuppressions": True})
+    assert error["code"] == "NOT_SUPPORTED"
+
+
+async def test_who_refuses_the_group_gets_nothing_of_it(sender: Any) -> None:
+    group = (await sender.post("/suppression-groups", {"name": "offers"}))["data"]["groupId"]
+    await sender.post("/suppression-groups/emails/suppress", {"emails": ["kim@example.com"], "groupId": group})
+    body = {
+        **{name: MAIL[name] for name in ("from", "subject", "html")},
+        "recipients": [{"email": "kim@example.com"}, {"email": "lee@example.com"}],
+    }
+    data = (await sender.post("/mails/bulk", {**body, "unsubscribeGroupId": group}))["data"]
+    assert (data["successCount"], data["failedCount"]) == (1, 1)
+    assert (await sender.post("/mails/bulk", body))["data"]["successCount"] == 2
+
+
+async def test_a_bulk_mail_has_values_for_each_recipient(sender: Any) -> None:
+    recipients = [{"email": f"r{one}@example.com", "dynamicData": {"name": f"R{one}"}} for one in range(3)]
+    body = {**MAIL, "recipients": [*recipients, {"email": "nonsense"}]}
+    data = (await sender.post("/mails/bulk", body))["data"]
+    counts = {name: data[name] for name in ("totalRecipients", "successCount", "failedCount")}
+    assert counts == {"totalRecipients": 4, "successCount": 3, "failedCount": 1}
+    assert len(data["batchId"]) == 24
+    [mailing] = await mailings(sender)
+    assert await sender.desk.send(f"cmp_{mailing['id']}") == 3
+    await sender.refused("POST", "/mails/bulk", {**MAIL, "recipients": []})
+    await sender.refused("POST", "/mails/bulk", {**MAIL, "recipients": [{"email": "a@example.com"}] * 101})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"to": None}, "VALIDATION_FAILED"),
+        ({"to": {"email": ""}}, "VALIDATION_FAILED"),
+        ({"subject": None}, "VALIDATION_FAILED"),
+        ({"html": None}, "VALIDATION_FAILED"),
+        ({"html": "{{#each a}}"}, "VALIDATION_FAILED"),
+        ({"from": None}, "VALIDATION_FAILED"),
+        ({"from": {"email": "x@elsewhere.test"}}, "DOMAIN_NOT_VERIFIED"),
+        ({"cc": [{"email": "a@example.com"}]}, "NOT_SUPPORTED"),
+        ({"bcc": [{"email": "a@example.com"}]}, "NOT_SUPPORTED"),
+        ({"attachments": [{"fileName": "a"}]}, "NOT_SUPPORTED"),
+        ({"scheduledAt": "2020-01-01T00:00:00Z"}, "VALIDATION_FAILED"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_and_leaves_nothing(sender: Any, change: Any, code: str) -> None:
+    assert (await sender.refused("POST", "/mails/send", {**MAIL, **change}))["code"] == code
+    assert await mailings(sender) == []
+
+
+async def test_a_mail_can_be_scheduled_and_made_of_a_template(sender: Any) -> None:
+    template = {"templateName": "t", "subject": "Hi {{name}}", "emailTemplate": "<p>{{name}}</p>"}
+    template_id = (await sender.post("/templates", template))["data"]["templateId"]
+    body = {"to": MAIL["to"], "from": MAIL["from"], "templateId": template_id, "scheduledAt": "2026-03-02T10:00:00Z"}
+    await sender.post("/mails/send", body)
+    [mailing] = await mailings(sender)
+    assert mailing["status"] == "scheduled"
+    native = await sender.desk.get(f"/campaigns/cmp_{mailing['id']}")
+    assert "name" in native["definition"]["steps"][0]["variants"][0]["subject"]
+
+
+async def test_a_link_for_unsubscribing_that_comes_with_the_mail_is_used(sender: Any) -> None:
+    html = '<a href="{{unsubscribeURL}}">no</a>'
+    await sender.post("/mails/send", {**MAIL, "html": html, "dynamicData": {"unsubscribeURL": "https://a.test/u"}})
+    [mailing] = await mailings(sender)
+    native = await sender.desk.get(f"/campaigns/cmp_{mailing['id']}")
+    assert "given_unsubscribe_url" in native["definition"]["steps"][0]["variants"][0]["html"]
+    assert await sender.desk.send(f"cmp_{mailing['id']}") == 1
+
+
+async def test_the_same_request_with_the_same_idempotency_key_is_sent_once(sender: Any) -> None:
+    headers = {"Idempotency-Key": "order-7"}
+    first = await sender.post("/mails/send", MAIL, headers=headers)
+    assert await sender.post("/mails/send", MAIL, headers=headers) == first
+    assert len(await mailings(sender)) == 1
