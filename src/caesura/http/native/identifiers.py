@@ -91,6 +91,8 @@ EVENT = Kind("evt", "event", 6)
 KEY = Kind("key", "key", 9)
 WEBHOOK = Kind("whk", "webhook", 10)
 DELIVERY = Kind("dlv", "delivery", 11)
+SEGMENT = Kind("seg", "segment", 13)
+TEMPLATE = Kind("tpl", "template", 14)
 APPROVAL = Kind("apr", "approval", 10)
 
 MESSAGE_PATTERN = f"^{_MESSAGE.pattern}$"
