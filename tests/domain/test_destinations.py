@@ -71,6 +71,18 @@ def test_the_open_internet_is_open(address: str) -> None:
         ("https://[64:ff9b::1]/", "url_refused"),
         ("https://LOCALHOST/", "url_refused"),
         ("https://a.localhost/", "url_refused"),
+        ("https://localhost./", "url_refused"),
+        ("https://\u24dbocalhost/", "url_refused"),
+        ("https://127.0.0.1./", "url_refused"),
+        ("https://127.1/", "url_refused"),
+        ("https://0x7f.1/", "url_refused"),
+        ("https://0X7F000001/", "url_refused"),
+        ("https://2130706433/", "url_refused"),
+        ("https://017700000001/", "url_refused"),
+        ("https://\uff11\uff12\uff17.\uff10.\uff10.\uff11/", "url_refused"),
+        ("https://127\u30020\u30020\u30021/", "url_refused"),
+        ("https://[::ffff:7f00:1]/", "url_refused"),
+        ("https://[2002:7f00:1::]/", "url_refused"),
     ],
 )
 def test_what_no_webhook_may_have_as_its_url(url: str, code: str) -> None:

@@ -68,6 +68,10 @@ async def test_a_process_whose_clock_is_behind_counts_in_the_newer_window(databa
     )
 
 
+async def test_clocks_that_are_minutes_apart_still_count_together(database: Database) -> None:
+    assert sum([await passes(database, 270 * (number % 2)) for number in range(1, 41)]) == 10
+
+
 async def test_a_clock_that_is_set_back_far_locks_nobody_out(database: Database) -> None:
     for _ in range(11):
         await passes(database, 86_400 * 30)

@@ -1,6 +1,8 @@
 """Where webhooks may go: to the open internet over https, and to hosts that whoever runs this server has named."""
 
 import ipaddress
+import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +14,9 @@ URL_LENGTH = 2_000
 # All unicast addresses of the open internet are here (RFC 4291). `is_global` takes in more: what was once site-local,
 # and NAT64 (RFC 6052, RFC 8215), which is any IPv4 address under another name.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+
+# A host whose last part is one of these is an address to some: 127.1, 0x7f.1, 2130706433. No top-level domain is so.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 
 def is_open(address: str) -> bool:
@@ -60,8 +65,11 @@ class Destinations:
             raise _wrong("url_not_https", "the URL must begin with https://")
         if _is_address(host) and not is_open(host):
             raise _wrong("url_refused", f"{host} is not an address of the open internet")
-        if host == "localhost" or host.endswith(".localhost"):
+        plain = unicodedata.normalize("NFKC", host).replace("\u3002", ".").removesuffix(".")
+        if plain == "localhost" or plain.endswith(".localhost"):
             raise _wrong("url_refused", f"{host} is this machine")
+        if _NUMBER.fullmatch(plain.rpartition(".")[2]) and not _is_address(host):
+            raise _wrong("url_refused", f"{host} is an address written in another way than 192.0.2.1")
 
 
 def _host(url: str) -> str | None:

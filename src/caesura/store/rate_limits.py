@@ -9,14 +9,14 @@ SQL = load("rate_limits")
 
 
 async def take(
-    tx: Connection, workspace_id: int, key_id: int, windows: Sequence[tuple[str, int, int]]
+    tx: Connection, workspace_id: int, key_id: int, windows: Sequence[tuple[str, int, int, int]]
 ) -> Mapping[str, int]:
-    """Counts one request in each window (name, number of the window, requests allowed).
+    """Counts one request in each window: its name, its number, requests allowed, and by how many windows another
 
-    Answers what is used of each by now; one more than allowed where there was nothing left.
+    clock may be ahead. Answers what is used of each by now; one more than allowed where there was nothing left.
     """
-    names, periods, allowed = zip(*windows, strict=True)
-    rows = await tx.fetch(SQL["take"], workspace_id, key_id, list(names), list(periods), list(allowed))
+    columns = [list(column) for column in zip(*windows, strict=True)]
+    rows = await tx.fetch(SQL["take"], workspace_id, key_id, *columns)
     return {row["name"]: row["used"] for row in rows}
 
 

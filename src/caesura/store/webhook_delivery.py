@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from caesura.domain.webhook_form import Facts, Occurrence
@@ -15,6 +15,8 @@ SQL = load("webhook_delivery")
 
 # Ids rise with time, but for clocks that differ and transactions that last.
 _SLACK = timedelta(hours=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + _SLACK
+_LATEST = datetime.max.replace(tzinfo=UTC) - _SLACK
 
 _SECRETS = frozenset({"secret", "dkim_key"})
 
@@ -96,8 +98,8 @@ async def between(tx: Connection, workspace_id: int, since: datetime, until: dat
     last = await tx.fetchval(SQL["last_id"], workspace_id)
     if last is None:
         return []
-    first_id = await _first_after(tx, workspace_id, since - _SLACK, last)
-    end_id = await _first_after(tx, workspace_id, until + _SLACK, last)
+    first_id = await _first_after(tx, workspace_id, max(since, _EARLIEST) - _SLACK, last)
+    end_id = await _first_after(tx, workspace_id, min(until, _LATEST) + _SLACK, last)
     return _news(await tx.fetch(SQL["between"], workspace_id, first_id, end_id, since, until, limit))
 
 

@@ -152,6 +152,16 @@ def test_a_stream_ends_soon_after_its_key_is_revoked(served: Any, listen: Any, m
     assert opened.ended.wait(10)
 
 
+def test_a_stream_tells_nothing_after_its_key_is_revoked(served: Any, listen: Any) -> None:
+    issued = served.mint("events:read", workspace="stream-revoked-now")
+    opened = listen({"Authorization": f"Bearer {issued.text}"})
+    everything = served.bearing("*", workspace="stream-revoked-now")
+    assert served.client.delete(f"/api/v1/keys/key_{issued.row.id}", headers=everything).status_code == 200
+    make_list(served, everything, "not for who has no key")
+    assert opened.ended.wait(20)
+    assert opened.told == []
+
+
 async def test_closing_ends_every_wait() -> None:
     news = News()
     with news.listening(1) as ear:

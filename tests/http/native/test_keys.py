@@ -56,6 +56,32 @@ async def test_a_key_gives_no_scope_that_it_has_not(api: Any) -> None:
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_not_held")
 
 
+@pytest.mark.parametrize(
+    ("own", "scopes", "given", "status"),
+    [
+        ("slow", ["*"], {}, 403),
+        ("slow", ["*"], {"plan": "usual"}, 403),
+        ("slow", ["*"], {"plan": "unmetered"}, 403),
+        ("slow", ["*"], {"dialect": "leadterra"}, 403),
+        ("slow", ["*"], {"plan": "slow"}, 201),
+        (None, ["keys:write"], {"plan": "unmetered"}, 403),
+        (None, ["keys:write"], {"plan": "slow"}, 201),
+        (None, ["*"], {"plan": "unmetered"}, 201),
+        ("usual", ["*"], {"dialect": "leadlex", "scopes": ["read"], "plan": "high"}, 201),
+        ("unmetered", ["keys:write"], {"plan": "unmetered"}, 201),
+        ("unmetered", ["keys:write"], {}, 201),
+    ],
+)
+async def test_a_key_gives_no_faster_pace_than_its_own(
+    api: Any, own: str | None, scopes: list[str], given: dict[str, Any], status: int
+) -> None:
+    headers = {"Authorization": f"Bearer {(await api.mint(*scopes, plan=own)).text}"}
+    answer = await api.client.post(KEYS, json={"scopes": ["keys:write"], **given}, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 403:
+        assert answer.json()["code"] == "plan_not_held"
+
+
 async def test_a_key_of_another_workspace_is_not_found(api: Any) -> None:
     foreign = (await api.mint("*", workspace="someone else")).row.id
     for method in ("GET", "DELETE"):

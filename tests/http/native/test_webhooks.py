@@ -108,6 +108,21 @@ async def test_a_replay_says_of_what(desk: Any, body: Any) -> None:
     assert [one["code"] for one in problem["errors"]] == ["replay_unclear"], problem
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "deliveries"),
+    [
+        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 1),
+        ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", 0),
+        ("9999-12-31T00:00:00Z", "9999-12-31T23:59:59Z", 0),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:01Z", 0),
+    ],
+)
+async def test_a_replay_takes_any_span_of_the_calendar(desk: Any, since: str, until: str, deliveries: int) -> None:
+    made = await desk.post("/webhooks", {"url": URL, "events": ["webhook.created"]})
+    answer = await desk.post(f"/webhooks/{made['id']}/replay", {"since": since, "until": until}, 202)
+    assert answer == {"deliveries": deliveries}
+
+
 async def test_nobody_sees_anothers_webhooks(desk: Any, stranger: Any) -> None:
     made = (await desk.post("/webhooks", {"url": URL, "events": ["*"]}))["id"]
     for method, path in (

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from caesura.domain.api_key import ENTROPY_BYTES
+from caesura.domain.api_key import ENTROPY_BYTES, UNMETERED
 from caesura.domain.definition_types import Definition, Instant, Name
 from caesura.domain.errors import Forbidden, Invalid, NotFound, Problem
 from caesura.domain.scopes import Scope
@@ -28,6 +28,7 @@ router = APIRouter(prefix="/api/v1/keys", tags=["keys"], route_class=NativeRoute
 NOT_FOUND = NotFound("key_not_found", "there is no such key in this workspace")
 
 OTHER_DOOR = Forbidden("scope_not_held", "a key without the scope * cannot make one for another door")
+FASTER = Forbidden("plan_not_held", "a key cannot make one that may ask more often than itself")
 Dialect = Literal["native", "leadterra", "leadlex", "autosend", "woodpecker"]
 
 
@@ -54,7 +55,9 @@ class KeyCreate(Definition):
         examples=[["cmp_12"]],
     )
     plan: Annotated[str, Field(max_length=50)] | None = Field(
-        default=None, description="Its rate limits by name; null: the usual ones.", examples=["slow"]
+        default=None,
+        description="Its rate limits by name, none wider than your own key's; null: the usual ones.",
+        examples=["slow"],
     )
 
 
@@ -98,6 +101,7 @@ class KeyPage(Page[Key]):
     responses=answers(
         Forbidden("scope_not_held", "a key without the scope leads:read cannot give it to another"),
         OTHER_DOOR,
+        FASTER,
         Invalid.of(Problem("expiry_past", "a key cannot expire in the past", "/expires_at")),
         Invalid.of(Problem("unknown_scope", "there is no scope 'send'", "/scopes/0")),
         Invalid.of(Problem("unknown_plan", "a plan of native is one of usual, slow, unmetered", "/plan")),
@@ -111,6 +115,7 @@ async def create_key(
     context = context_of(request)
     if body.dialect != NATIVE.dialect and Scope.ALL not in caller.scopes:
         raise OTHER_DOOR
+    _check_pace(caller, body)
     new = NewKey(KEY_FORMS[body.dialect], body.scopes, body.label, body.expires_at, body.campaign_ids, body.plan)
     issued = await keys.create(
         context.database,
@@ -153,6 +158,18 @@ async def revoke_key(
     return _shown(
         await keys.revoke(context.database, caller.workspace_id, KEY.parse(key_id), caller.actor, context.clock())
     )
+
+
+def _check_pace(caller: Caller, body: KeyCreate) -> None:
+    """Nobody gives a pace that they have not; to take all limits off is for keys that may do everything."""
+    usual = next(iter(NATIVE.plans))
+    own = caller.plan or usual
+    if own == usual:
+        held = body.plan != UNMETERED or Scope.ALL in caller.scopes
+    else:
+        held = own == UNMETERED or (body.dialect == NATIVE.dialect and body.plan == own)
+    if not held:
+        raise FASTER
 
 
 def _shown(row: KeyRow) -> Key:
