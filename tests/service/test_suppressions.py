@@ -5,7 +5,8 @@ import pytest
 
 from caesura.domain.delivery import Kind
 from caesura.domain.errors import Invalid, NotFound
-from caesura.service import enrollments, suppressions
+from caesura.domain.inbound import InboundKind, InboundReport
+from caesura.service import enrollments, inbound, suppressions
 from caesura.service.suppressions import Suppressed
 from caesura.store import sending as gate
 
@@ -14,8 +15,9 @@ async def suppress(world: Any, value: str, **what: Any) -> Suppressed:
     return await suppressions.suppress(*world.key, value, world.actor, world.now, **what)
 
 
-async def unsubscribe(world: Any, address: str, enrollment_id: int | None = None) -> Suppressed:
-    return await suppressions.unsubscribe(*world.key, address, world.now, enrollment_id)
+async def unsubscribe(world: Any, address: str) -> None:
+    report = InboundReport(InboundKind.UNSUBSCRIBE, address=address)
+    await inbound.report(world.database, world.plans, world.workspace_id, report, "recipient", world.now)
 
 
 async def causes(world: Any, address: str) -> list[tuple[str, str]]:
@@ -109,25 +111,6 @@ async def test_many_are_suppressed_at_once_and_a_wrong_one_is_told_with_its_plac
     with pytest.raises(Invalid, match="1000"):
         await suppressions.suppress_many(*world.key, ["a@example.com"] * 1001, world.actor, world.now)
     assert await suppressions.suppress_many(*world.key, [], world.actor, world.now) == Suppressed(0, 0, 0)
-
-
-async def test_an_unsubscribe_stops_with_its_own_cause_and_counts_once(world: Any) -> None:
-    first, second = await world.running(), await world.running()
-    lead_id = await world.lead("anna@example.com")
-    [one] = await world.enrolled(first, lead_id)
-    [two] = await world.enrolled(second, lead_id)
-
-    answer = await suppressions.unsubscribe_enrollment(*world.key, one, world.now)
-
-    assert answer == Suppressed(1, 0, 2)
-    assert await world.states(one, two) == [("stopped", "unsubscribed")] * 2
-    [event] = await world.events("suppression.added")
-    assert (event["enrollment_id"], event["data"]["cause"], event["actor"]) == (one, "unsubscribed", "recipient")
-    assert await unsubscribe(world, "anna@example.com") == Suppressed(0, 1, 0)
-    with pytest.raises(NotFound):
-        await suppressions.unsubscribe_enrollment(*world.key, 999_999, world.now)
-    with pytest.raises(Invalid):
-        await unsubscribe(world, "example.com")
 
 
 async def test_an_address_without_a_lead_can_unsubscribe(world: Any) -> None:

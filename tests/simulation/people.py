@@ -220,7 +220,7 @@ class People:
         lead = self._lead()
         now, kind = world.timeline.clock(), self._random.choice(("address", "domain", "unsubscribe"))
         if kind == "unsubscribe":
-            await suppressions.unsubscribe_enrollment(world.database, world.workspace, lead.enrollment, now)
+            await inbound.unsubscribe(world.database, world.workspace, lead.lead, now)
         else:
             value = lead.address if kind == "address" else lead.domain
             await suppressions.suppress(world.database, world.workspace, value, ACTOR, now)

@@ -19,6 +19,8 @@ MAXIMUM_AT_ONCE = 1_000
 CHUNK = 1_000
 
 UNSUBSCRIBED = "unsubscribed"
+# Why the enrollments of whoever was suppressed by others are stopped.
+STOPPED = "suppressed"
 # Said by the recipients themselves: no weaker cause takes its place.
 _STRONG = (UNSUBSCRIBED, "complained")
 # Those claimed or in transit are met at their next mark.
@@ -43,7 +45,7 @@ async def suppress(
     Enrollments that wait or are held stop with the cause `suppressed`; others stop at their next mark. Raises Invalid.
     """
     recipient = parse_recipient(value, "/value")
-    return await _suppress(database, workspace_id, [recipient], cause, "suppressed", actor, now)
+    return await _suppress(database, workspace_id, [recipient], cause, actor, now)
 
 
 async def suppress_many(
@@ -63,39 +65,8 @@ async def suppress_many(
             recipients[parse_recipient(value, f"/values/{place}")] = None
         except Invalid as error:
             rejected += error.problems
-    answer = await _suppress(database, workspace_id, list(recipients), cause, "suppressed", actor, now)
+    answer = await _suppress(database, workspace_id, list(recipients), cause, actor, now)
     return Suppressed(answer.added, answer.already_there, answer.stopped, tuple(rejected))
-
-
-async def unsubscribe(
-    database: Database,
-    workspace_id: int,
-    address: str,
-    now: datetime,
-    enrollment_id: int | None = None,
-    actor: str = "recipient",
-) -> Suppressed:
-    """A recipient's own no, which counts at once in all campaigns of the workspace; a second one changes nothing.
-
-    `enrollment_id` is the enrollment whose message it came by, if that is known. Raises Invalid.
-    """
-    recipient = parse_recipient(address, "/address")
-    if recipient.kind != "address":
-        raise Invalid.of(Problem("address_syntax", "There is no @ in the address.", "/address"))
-    return await _suppress(
-        database, workspace_id, [recipient], UNSUBSCRIBED, UNSUBSCRIBED, actor, now, enrollment_id=enrollment_id
-    )
-
-
-async def unsubscribe_enrollment(
-    database: Database, workspace_id: int, enrollment_id: int, now: datetime, actor: str = "recipient"
-) -> Suppressed:
-    """The same for the lead of an enrollment, which is what an unsubscribe link names. Raises NotFound."""
-    async with database.connection() as connection:
-        row = await enrollments.get(connection, workspace_id, enrollment_id)
-    if row is None:
-        raise NotFound("enrollment_not_found", "there is no such enrollment")
-    return await unsubscribe(database, workspace_id, row.address, now, enrollment_id, actor)
 
 
 async def _suppress(
@@ -103,10 +74,8 @@ async def _suppress(
     workspace_id: int,
     recipients: Sequence[Recipient],
     cause: str,
-    stop_cause: str,
     actor: str,
     now: datetime,
-    enrollment_id: int | None = None,
 ) -> Suppressed:
     """Takes the right to send away behind the gate; then, in the open and in chunks, stops who waits."""
     if not recipients:
@@ -114,7 +83,7 @@ async def _suppress(
 
     async def take(tx: Connection) -> int:
         await gate.close_gate(tx, workspace_id)
-        added, _ = await put(tx, workspace_id, recipients, cause, actor, now, enrollment_id)
+        added, _ = await put(tx, workspace_id, recipients, cause, actor, now)
         return added
 
     added = await database.run(take)
@@ -123,10 +92,10 @@ async def _suppress(
     if keys:
         async with database.connection() as connection:
             lead_ids = await store.leads_of_addresses(connection, workspace_id, keys)
-        stopped += await _stop(database, workspace_id, lead_ids, stop_cause, actor, now)
+        stopped += await _stop(database, workspace_id, lead_ids, STOPPED, actor, now)
     for one in recipients:
         if one.kind == "domain":
-            stopped += await _stop_domain(database, workspace_id, one.value, stop_cause, actor, now)
+            stopped += await _stop_domain(database, workspace_id, one.value, STOPPED, actor, now)
     return Suppressed(added, len(recipients) - added, stopped)
 
 
