@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from caesura.http.doors import doors
 from caesura.store.queries import FOLDER, load
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,32 @@ def uses_of_queries(module: ast.Module) -> Iterator[tuple[str, str]]:
             names = [one.value for one in ast.walk(node.slice) if isinstance(one, ast.Constant)]
             assert names, f"{ast.unparse(node)}: a query is named where it is used, so that it can be found"
             yield from ((nouns[node.value.id], str(name)) for name in names)
+
+
+def test_no_vendors_word_stands_below_the_doors() -> None:
+    names = [door.name for door in doors()]
+    assert len(names) == 4
+    below = [SOURCE / layer for layer in ("domain", "store", "service", "worker", "protocol")]
+    found = [
+        f"{place(path)}: {name}"
+        for folder in below
+        for path in (*folder.rglob("*.py"), *folder.rglob("*.sql"))
+        for name in names
+        if name in path.read_text(encoding="utf-8").lower()
+    ]
+    assert found == []
+
+
+def test_doors_do_not_know_each_other() -> None:
+    names = [door.name for door in doors()]
+    found = [
+        f"{place(path)}: {other}"
+        for name in names
+        for path in (SOURCE / "http" / name).rglob("*.py")
+        for other in names
+        if other != name and f"caesura.http.{other}" in path.read_text(encoding="utf-8")
+    ]
+    assert found == []
 
 
 def test_no_module_is_longer_than_500_lines() -> None:

@@ -19,7 +19,7 @@ create table api_key (
     id bigint generated always as identity,
     prefix text not null unique,            -- the public part, by which a key is found
     digest bytea not null,                  -- HMAC-SHA256 of the secret part; the secret itself is not kept
-    dialect text not null check (dialect in ('native', 'leadterra', 'leadlex', 'autosend', 'woodpecker')),
+    dialect text not null check (length(dialect) between 1 and 40),
     scopes text[] not null,
     campaign_ids bigint[],                  -- the only campaigns that it may touch; null: all
     plan text,                              -- which rate limits it has; null: its door's usual ones
@@ -473,7 +473,7 @@ create index message_by_message_id on message (workspace_id, message_id) where s
 create table webhook (
     workspace_id integer not null references workspace,
     id bigint generated always as identity,
-    dialect text not null check (dialect in ('native', 'leadterra', 'leadlex', 'autosend', 'woodpecker')),
+    dialect text not null check (length(dialect) between 1 and 40),
     url text not null,
     events text[] not null,                 -- as the door calls them; '*': all
     description text,                       -- null: none was given
