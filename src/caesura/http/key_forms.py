@@ -11,11 +11,11 @@ NATIVE = KeyForm("native", "cae_", ".")
 _DAY = 86_400
 
 # This vendor's pages name permissions in three styles; a key may have any, and its door knows which mean the same.
+_LEADLEX_RESOURCES = ("campaigns", "contacts", "webhooks", "companies", "deals", "activities")
 _LEADLEX_PERMISSIONS = (
     *("read", "write", "lexi"),
-    *("campaigns:read", "campaigns:write", "contacts:read", "contacts:write", "webhooks:read", "webhooks:write"),
-    *("deals:write", "activities:write"),
-    *("read:contacts", "write:contacts", "write:companies", "read:deals", "write:deals"),
+    *(f"{resource}:{verb}" for resource in _LEADLEX_RESOURCES for verb in ("read", "write")),
+    *(f"{verb}:{resource}" for resource in _LEADLEX_RESOURCES for verb in ("read", "write")),
     *("write:email", "write:enrich", "write:ai", "admin:api_keys", "admin:webhooks"),
 )
 _LEADLEX_PLANS = {

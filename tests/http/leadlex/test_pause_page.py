@@ -82,7 +82,7 @@ async def test_the_examples_send_no_body_and_none_is_needed(lexi: Lexi) -> None:
     assert (await lexi.post(f"/campaigns/{campaign}/pause", {}))["campaign"]["status"] == "paused"
 
 
-@pytest.mark.parametrize("permission", ["campaigns:write", "write", "*"])
+@pytest.mark.parametrize("permission", ["campaigns:write", "write:campaigns", "write", "*"])
 async def test_requires_a_key_with_the_campaigns_write_permission(lexi: Lexi, permission: str) -> None:
     campaign = await lexi.running()
     key = await lexi.key_with(permission)
@@ -202,7 +202,7 @@ async def test_401_invalid_key_invalid_or_expired_api_key(lexi: Lexi, kind: str)
     assert (await status(lexi, campaign))["status"] == "running"
 
 
-@pytest.mark.parametrize("permission", ["campaigns:read", "read", "lexi", "contacts:write", "write:contacts"])
+@pytest.mark.parametrize("permission", ["campaigns:read", "read:campaigns", "read", "lexi", "contacts:write", "write:contacts"])
 async def test_403_insufficient_permissions_missing_campaigns_write(lexi: Lexi, permission: str) -> None:
     campaign = await lexi.running()
     key = await lexi.key_with(permission)
