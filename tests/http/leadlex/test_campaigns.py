@@ -403,3 +403,22 @@ async def test_start_with_more_recipients_than_allowed_waits_for_approval(lexi: 
     assert await lexi.post(f"/campaigns/{campaign}/start") == done
     assert (await lexi.get(f"/campaigns/{campaign}"))["campaign"]["status"] == "pending_approval"
     assert await lexi.desk.send(native(campaign)) == 0
+
+
+async def test_a_fault_is_named_as_the_vendor_names_its_field(lexi: Lexi) -> None:
+    campaign = await draft(lexi)
+    steps = f"/campaigns/{campaign}/steps"
+    [step] = (await lexi.get(steps))["steps"]
+    delayed = {"subject": "x", "body": "x", "delay_hours": 24}
+    bad_tag = {"body": "<p {{company}}>"}
+    for method, path, body, field, begins in (
+        ("POST", steps, delayed, "delay_hours", "delay_hours must be"),
+        ("PATCH", f"{steps}/{step['id']}", {"subject": ""}, "subject", "The first step needs"),
+        ("PATCH", f"{steps}/{step['id']}", bad_tag, "body", ""),
+        ("POST", "/api-keys", {"name": "k", "permissions": ["fly"]}, "permissions", "Permissions has a word"),
+    ):
+        answer = await lexi.raw(method, path, body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (400, "validation_error")
+        assert list(error["details"]["fields"]) == [field]
+        assert error["message"].startswith(begins)

@@ -202,7 +202,9 @@ async def test_401_invalid_key_invalid_or_expired_api_key(lexi: Lexi, kind: str)
     assert (await status(lexi, campaign))["status"] == "running"
 
 
-@pytest.mark.parametrize("permission", ["campaigns:read", "read:campaigns", "read", "lexi", "contacts:write", "write:contacts"])
+@pytest.mark.parametrize(
+    "permission", ["campaigns:read", "read:campaigns", "read", "lexi", "contacts:write", "write:contacts"]
+)
 async def test_403_insufficient_permissions_missing_campaigns_write(lexi: Lexi, permission: str) -> None:
     campaign = await lexi.running()
     key = await lexi.key_with(permission)

@@ -162,3 +162,20 @@ async def test_queued_is_what_a_pause_holds(terra: Terra) -> None:
 
 async def test_stats_404_campaign_not_found(terra: Terra) -> None:
     assert await terra.code("GET", "/campaigns/camp_999999999/stats") == (404, "campaign_not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"name": "one", "sequenceSteps": {}}, "sequenceSteps must be an array."),
+        ({"name": "one", "sequenceSteps": [{"subject": "", "bodyHtml": "x"}]}, "/sequenceSteps/0/subject: "),
+        (
+            {"name": "one", "sequenceSteps": [{"subject": "x", "bodyHtml": "<p {{company}}>"}]},
+            "/sequenceSteps/0/bodyHtml: ",
+        ),
+        ({"name": 7}, "Name must be a string."),
+    ],
+)
+async def test_a_fault_is_named_as_the_vendor_names_its_field(terra: Terra, body: Any, named: str) -> None:
+    answer = await terra.post("/campaigns", body, status=400)
+    assert answer["error"]["message"].startswith(named)

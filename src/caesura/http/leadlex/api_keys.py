@@ -88,7 +88,7 @@ async def create_api_key(call: Call) -> Response:
     except Invalid as error:
         if error.code != "unknown_scope":
             raise
-        raise wrong("permissions", error.detail) from error
+        raise wrong("permissions", f"has a word that is none: {error.detail}") from error
     return data(call, {"api_key": {**_view(issued.row), "key": issued.text}, "key": issued.text}, 201)
 
 

@@ -1,5 +1,6 @@
 """What the LeadLex door does for all its operations: its key, permissions, ids, envelopes, errors and pages."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ EXAMPLE_KEY = "wbk_your_api_key_here"
 ADMINISTER_KEYS = "admin:api_keys"
 LEXI = "lexi"
 _VERBS = ("read", "write")
+_STEP = re.compile(r"/steps/[0-9]+/(?:variants/[0-9]+/)?(\w+)", re.ASCII)
 
 # One page of the vendor's, on starting, has an older word for it than all others.
 _MISSING_BY_PATH: Mapping[tuple[str, str], str] = {
@@ -177,8 +179,8 @@ def moment(at: datetime | None) -> str | None:
 
 
 def sentence(text: str) -> str:
-    """A message of ours with a capital, as the vendor's are."""
-    return f"{text[:1].upper()}{text[1:]}"
+    """A message of ours with a capital, as the vendor's are; a field's name (`delay_hours`) stays as it is."""
+    return text if "_" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
 
 
 def shown(kind: str, number_: int | None) -> str | None:
@@ -188,5 +190,13 @@ def shown(kind: str, number_: int | None) -> str | None:
 
 def _fields(problems: Sequence[Problem]) -> Mapping[str, Any] | None:
     """`{"fields": {"name": "Must be unique"}}`."""
-    fields = {(one.pointer or "").strip("/").replace("/", "."): sentence(one.detail) for one in problems if one.pointer}
+    fields = {_field(one.pointer): sentence(one.detail) for one in problems if one.pointer}
     return {"fields": fields} if fields else None
+
+
+def _field(pointer: str) -> str:
+    """The vendor's name for a place in the body, or in a step of ours that was made out of it."""
+    found = _STEP.fullmatch(pointer)
+    if found is None:
+        return pointer.strip("/").replace("/", ".")
+    return "body" if found[1] in ("html", "text") else found[1]

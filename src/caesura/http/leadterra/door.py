@@ -28,6 +28,8 @@ MAXIMUM_ID = 2**63 - 1
 INVALID = "invalid_request"
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_STEP = re.compile(r"/steps/([0-9]+)/(?:variants/[0-9]+/)?(\w+)", re.ASCII)
+_STEP_FIELDS: Mapping[str, str] = {"html": "bodyHtml", "delay": "delayDays"}
 # Our codes for what the vendor has a code or another word for.
 _CODES: Mapping[str, str] = {"inbound_not_found": "reply_not_found", "inbound_assigned": "already_forwarded"}
 
@@ -142,14 +144,20 @@ def moment(at: datetime | None) -> str | None:
 
 
 def sentence(text: str) -> str:
-    """A message of ours as a sentence."""
-    told = f"{text[:1].upper()}{text[1:]}"
+    """A message of ours as a sentence; a field's name that it begins with (`sequenceSteps`) stays as it is."""
+    told = f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].islower() else text
     return told if told.endswith(".") else f"{told}."
 
 
 def _told(error: CaesuraError) -> str:
     """Every fault, with its place where the detail alone would not tell."""
-    faults = [(one.pointer or "", one.detail) for one in error.problems] or [("", error.detail)]
+    faults = [(_pointer(one.pointer or ""), one.detail) for one in error.problems] or [("", error.detail)]
     return " ".join(
         sentence(f"{pointer}: {detail}" if pointer.count("/") > 1 else detail) for pointer, detail in faults
     )
+
+
+def _pointer(ours: str) -> str:
+    """The place in the vendor's body of a fault in a step of ours."""
+    found = _STEP.fullmatch(ours)
+    return f"/sequenceSteps/{found[1]}/{_STEP_FIELDS.get(found[2], found[2])}" if found else ours
