@@ -255,3 +255,18 @@ async def test_every_answer_says_where_the_key_stands(lexi: Lexi) -> None:
         key = await lexi.key_with("*", plan=plan)
         answer = await lexi.raw("GET", "/campaigns", key=key)
         assert answer.headers["X-RateLimit-Limit"] == limit
+
+
+async def test_a_key_gives_no_other_more_pace_than_it_has(lexi: Lexi) -> None:
+    body = {"name": "faster", "permissions": ["campaigns:read"]}
+    slow = await lexi.key_with("*", plan="starter")
+    refused = await lexi.raw("POST", "/api-keys", {**body, "rate_limit_tier": "high"}, key=slow)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insufficient_permissions")
+    made = (await lexi.raw("POST", "/api-keys", body, key=slow)).json()["data"]
+    assert (await lexi.raw("GET", "/campaigns", key=made["key"])).headers["X-RateLimit-Limit"] == "10"
+    usual = await lexi.key_with("admin:api_keys", "campaigns:read")
+    given = {tier: await lexi.raw("POST", "/api-keys", {**body, "rate_limit_tier": tier}, key=usual) for tier in TIERS}
+    assert {tier: answer.status_code for tier, answer in given.items()} == TIERS
+
+
+TIERS = {"standard": 201, "high": 201, "unmetered": 403}

@@ -81,7 +81,7 @@ async def test_get_shows_the_documented_settings_steps_and_contacts(lexi: Lexi) 
         "description": None,
         "status": "draft",
         "daily_send_limit": 500,
-        "delay_between_emails": 30,
+        "delay_between_emails": 0,
         "sending_timezone": "UTC",
         "send_on_weekends": True,
         "track_opens": False,
@@ -110,7 +110,8 @@ async def test_patch_changes_each_setting_and_answers_the_campaign(lexi: Lexi) -
     assert {name: changed[name] for name in body} == body
     assert (await lexi.get(f"/campaigns/{campaign}"))["campaign"]["colour"] == "red"
     ours = (await lexi.desk.get(f"/campaigns/{native(campaign)}"))["definition"]
-    assert (ours["limits"]["daily_total"], ours["zone"]) == (40, "Europe/Berlin")
+    assert (ours["limits"]["daily_total"], ours["limits"]["gap_seconds"]) == (40, 45)
+    assert ours["zone"] == "Europe/Berlin"
     assert ours["windows"][0]["days"] == ["mon", "tue", "wed", "thu", "fri"]
 
 

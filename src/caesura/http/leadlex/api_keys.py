@@ -9,6 +9,7 @@ from starlette.responses import Response
 from caesura.domain.api_key import ENTROPY_BYTES, UNMETERED
 from caesura.domain.errors import Forbidden, Invalid, NotFound
 from caesura.domain.numbered_page import Place
+from caesura.http.authentication import Caller
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.leadlex.door import ADMINISTER_KEYS, LEADLEX, data, moment, number, page, place, shown, wrong
 from caesura.http.leadlex.values import required_text, text, texts
@@ -68,9 +69,12 @@ async def create_api_key(call: Call) -> Response:
     tier = text(body, "rate_limit_tier") or "standard"
     if tier not in _PLANS:
         raise wrong("rate_limit_tier", f"must be one of {', '.join(_PLANS)}")
+    if not _may_give(call.caller, _PLANS[tier]):
+        raise Refusal(403, "insufficient_permissions", f"This key cannot give the rate limit tier {tier}")
     text(body, "description", 10_000)
     kept = {key: value for key, value in body.items() if key not in _GIVEN}
-    new = NewKey(LEADLEX.form, permissions, name, _expiry(body), plan=_PLANS[tier], extra={"leadlex": kept})
+    plan = _PLANS[tier] or (call.caller.plan if call.caller.plan not in _PLANS else None)
+    new = NewKey(LEADLEX.form, permissions, name, _expiry(body), plan=plan, extra={"leadlex": kept})
     context = call.context
     try:
         issued = await keys.create(
@@ -112,6 +116,14 @@ async def _others_administer(call: Call) -> bool:
         for row in answer.rows
         if row.expires_at is None or row.expires_at > call.now
     )
+
+
+def _may_give(caller: Caller, plan: str | None) -> bool:
+    """Nobody gives a pace that they have not; the usual tier is the caller's own plan, where that is slower."""
+    if plan is None or caller.plan in (plan, UNMETERED):
+        return True
+    usual = caller.plan in (None, next(iter(LEADLEX.form.plans)))
+    return usual and (plan != UNMETERED or "*" in caller.scopes)
 
 
 def _held(scopes: Collection[str]) -> Collection[str]:

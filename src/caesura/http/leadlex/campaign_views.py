@@ -20,7 +20,6 @@ LEAST_GAP = 30
 # What the vendor's settings are until somebody says else.
 KEPT_DEFAULTS: Mapping[str, Any] = {
     "description": None,
-    "delay_between_emails": LEAST_GAP,
     "track_opens": False,
     "track_clicks": False,
     "show_unsubscribe": True,
@@ -108,6 +107,7 @@ def view(campaign: Campaign) -> dict[str, Any]:
         **summary(row, kept),
         **settings,
         "daily_send_limit": definition.limits.daily_total,
+        "delay_between_emails": definition.limits.gap_seconds,
         "sending_timezone": definition.zone,
         "send_on_weekends": sends_on_weekends(definition),
         "started_at": moment(row.started_at),

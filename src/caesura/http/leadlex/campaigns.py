@@ -23,7 +23,7 @@ MOST_A_DAY = 500
 CONTACTS_SHOWN = 50
 _MOST_SECONDS = 86_400
 _CREATED = ("name", "list_id", "template", "subject")
-_SET = ("name", "daily_send_limit", "sending_timezone", "send_on_weekends")
+_SET = ("name", "daily_send_limit", "delay_between_emails", "sending_timezone", "send_on_weekends")
 # These are the campaign's own: what else a body has is kept.
 _FIXED = ("id", "status", "list_id", "template", "created_at", "updated_at", "steps", "contacts", "workspace_id")
 
@@ -111,7 +111,7 @@ async def get_campaign(call: Call) -> Response:
     "/v1/campaigns/{campaign_id}",
     "campaigns:write",
     support=Support.PART,
-    note="delay_between_emails, track_opens, track_clicks and show_unsubscribe are kept and change nothing",
+    note="track_opens, track_clicks and show_unsubscribe are kept and change nothing",
 )
 async def change_campaign(call: Call) -> Response:
     """Works while it is active, too."""
@@ -123,6 +123,8 @@ async def change_campaign(call: Call) -> Response:
             definition["name"] = required_text(body, "name", 200)
         if body.get("daily_send_limit") is not None:
             definition["limits"]["daily_total"] = body["daily_send_limit"]
+        if body.get("delay_between_emails") is not None:
+            definition["limits"]["gap_seconds"] = body["delay_between_emails"]
         if body.get("sending_timezone") is not None:
             definition["zone"] = body["sending_timezone"]
         if body.get("send_on_weekends") is not None:
