@@ -125,7 +125,7 @@ async def test_settings_that_we_do_not_use_are_kept_and_returned(bird: Bird) -> 
         ({"steps": None}, "steps"),
         ({"steps": {"type": "START", "followup": None}}, "steps"),
         ({"steps": {"type": "EMAIL"}}, "steps.type"),
-        ({"steps": {"type": "START", "followup": {"type": "TASK"}}}, "type"),
+        ({"steps": {"type": "START", "followup": {"type": 5}}}, "type"),
         ({"steps": {"type": "START", "followup": step(*[version()] * 6)}}, "versions"),
         ({"steps": {"type": "START", "followup": step(delivery_time={})}}, "delivery_time"),
         ({"steps": {"type": "START", "followup": step(delivery_time={"MONDAY": OFFICE * 4})}}, "delivery_time"),
@@ -158,10 +158,11 @@ async def test_a_sequence_has_at_most_16_steps(bird: Bird, count: int, status: i
     await bird.post("/v2/campaigns", payload(first), status=status)
 
 
-async def test_linkedin_steps_are_409_as_not_supported(bird: Bird) -> None:
-    body = await bird.post("/v2/campaigns", payload({"type": "LINKEDIN", "body": {}}), status=409)
+@pytest.mark.parametrize("kind", ["LINKEDIN", "CONDITION", "TASK"])
+async def test_steps_that_are_no_emails_are_409_as_not_supported(bird: Bird, kind: str) -> None:
+    body = await bird.post("/v2/campaigns", payload({"type": kind, "body": {}}), status=409)
     assert list(body) == ["title", "status", "detail", "timestamp"]
-    assert "LinkedIn" in body["detail"]
+    assert kind in body["detail"]
 
 
 async def test_delivery_times_without_a_common_moment_are_not_supported(bird: Bird) -> None:

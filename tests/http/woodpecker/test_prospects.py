@@ -224,3 +224,22 @@ async def test_a_prospect_of_the_campaign_that_was_to_be_updated_was(bird: Bird)
     [again] = await enrolled(bird, campaign, {"email": ERLICH["email"], "city": "Berlin"}, update=True)
     assert (again["prospect_campaign"], again["code"]) == ("DUPLICATE", "OK")
     assert (await bird.get("/v1/prospects"))[0]["city"] == "Berlin"
+
+
+@pytest.mark.parametrize(
+    "filter_", ["search=bogus", "search=email=a@example.com,bogus", "contacted=maybe", "status=NOPE"]
+)
+async def test_a_filter_that_cannot_be_read_is_not_answered_with_all_prospects(bird: Bird, filter_: str) -> None:
+    await added(bird, ERLICH)
+    body = await bird.get(f"/v1/prospects?{filter_}", status=400)
+    name = filter_.partition("=")[0]
+    assert body["status"] == {"status": "ERROR", "code": "E_WRONG_PARAM", "msg": f"Value of {name} is incorrect."}
+    assert await bird.get("/v1/prospects?status=INVALID") == []
+
+
+async def test_a_prospect_that_is_not_there_keeps_no_other_from_being_deleted(bird: Bird) -> None:
+    [first], [second] = await added(bird, {"email": "a@example.com"}), await added(bird, {"email": "b@example.com"})
+    await bird.ask("DELETE", f"/v1/prospects?id={first['id']},99999999,{second['id']}")
+    assert await bird.get("/v1/prospects") == []
+    body = await bird.ask("DELETE", f"/v1/prospects?id={first['id']},{second['id']}", status=404)
+    assert body["status"]["code"] == "E_RECORD_NOT_FOUND"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from woodpecker_client import Bird, number
 
+from caesura.service import campaigns
+
 MISSING = {"code": "CAMPAIGN_NOT_EXIST", "message": "Campaign not found", "details": None}
 
 
@@ -99,3 +101,14 @@ async def test_what_another_door_has_stopped_for_good_cannot_be_run(bird: Bird) 
     body = await bird.post(f"/v2/campaigns/{campaign}/run", status=409)
     assert body["code"] == "CAMPAIGN_STOPPED"
     await bird.post(f"/v2/campaigns/{campaign}/stop")
+
+
+@pytest.mark.parametrize("verb", ["pause", "stop", "make_editable"])
+async def test_a_campaign_that_waits_for_approval_is_a_draft_again_which_no_approval_starts(
+    bird: Bird, verb: str
+) -> None:
+    draft = number((await bird.desk.campaign())["id"])
+    api = bird.desk.api
+    await campaigns.submit(api.database, bird.desk.workspace_id, draft, "test", api.clock())
+    await bird.post(f"/v2/campaigns/{draft}/{verb}")
+    assert (await state(bird, draft))[0] == "draft"

@@ -121,9 +121,10 @@ def _chain(root: Body) -> Iterator[Body]:
 def step_data(given: Body) -> dict[str, Any]:
     """The data of our step for one of the vendor's; its delay is the step before's to say. Raises a Refusal."""
     if given.get("type") != "EMAIL":
-        if given.get("type") == "LINKEDIN":
-            raise Refusal(409, "", "This is not supported here: LinkedIn steps.")
-        raise incorrect("type")
+        kind = given.get("type")
+        if not isinstance(kind, str) or kind == "START":
+            raise incorrect("type")
+        raise Refusal(409, "", f"This is not supported here: steps of type {kind[:40]}.")
     versions = reading.items(reading.record(given, "body", True), "versions", MAXIMUM_VERSIONS, True)
     if not versions or not all(isinstance(one, Mapping) for one in versions):
         raise incorrect("versions")

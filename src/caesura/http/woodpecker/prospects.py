@@ -1,6 +1,7 @@
 """Prospects: our leads, with what there has been between them and us."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from caesura.http.woodpecker import reading
 from caesura.http.woodpecker.content import NAME
 from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
 from caesura.http.woodpecker.prospect_fields import FIELDS, lead_input, shown_fields
+from caesura.http.woodpecker.reading import incorrect
 from caesura.http.woodpecker.status import found, shown_status
 from caesura.service import correspondence, enrollments, inbound, leads
 from caesura.service.enrollments import EnrolFate, EnrolOutcome
@@ -36,6 +38,8 @@ _STANDINGS = {
     LeadStanding.SUPPRESSED: "BLACKLIST",
     LeadStanding.REPLIED: "REPLIED",
 }
+_STATUSES = (*_STANDINGS.values(), "INVALID", "AUTOREPLIED", "TO-CHECK", "TO-REVIEW")
+_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _INTERESTS = {"interested": "INTERESTED", "maybe_later": "MAYBE-LATER", "not_interested": "NOT-INTERESTED"}
 _STOPPED = {"replied": "REPLIED", "bounced": "BOUNCED", "unsubscribed": "OPT-OUT", "suppressed": "BLACKLISTED"}
 _UNSUPPORTED = ("diff", "interested", "activity", "sort")
@@ -154,16 +158,24 @@ async def delete_prospects(call: Call) -> Response:
     if ids is None:
         raise Refusal(409, "E_REQUIRED_ELEMENT", "The parameter id is required.")
     campaign_ids = _numbers(call, "campaigns_id")
+    missing: list[NotFound] = []
     for lead_id in ids:
-        for one in await enrollments.of_lead(*call.key, lead_id):
-            if campaign_ids is None or one.campaign_id in campaign_ids:
-                await _take_out(call, one.id)
-        if campaign_ids is None:
-            try:
-                await leads.delete(*call.key, lead_id, call.caller.actor, call.now)
-            except Conflict:
-                continue
+        try:
+            await _delete(call, lead_id, campaign_ids)
+        except NotFound as error:  # the others go nevertheless, so that a request can be sent again
+            missing.append(error)
+    if len(missing) == len(ids):
+        raise missing[0]
     return call.empty()
+
+
+async def _delete(call: Call, lead_id: int, campaign_ids: Sequence[int] | None) -> None:
+    for one in await enrollments.of_lead(*call.key, lead_id):
+        if campaign_ids is None or one.campaign_id in campaign_ids:
+            await _take_out(call, one.id)
+    if campaign_ids is None:
+        with suppress(Conflict):  # it was in a campaign, and stays on record
+            await leads.delete(*call.key, lead_id, call.caller.actor, call.now)
 
 
 async def _take_out(call: Call, enrollment_id: int) -> None:
@@ -201,8 +213,12 @@ def _choice(call: Call) -> Choice:
     standings = None
     if status is not None:
         wanted = {one.strip().upper() for one in status.split(",")}
+        if not wanted <= set(_STATUSES):
+            raise incorrect("status")
         standings = [standing for standing, word in _STANDINGS.items() if word in wanted]
     contacted = call.query("contacted")
+    if contacted is not None and contacted.lower() not in _TRUTH:
+        raise incorrect("contacted")
     fields: dict[str, list[str]] = {}
     keys: list[str] = []
     for name, value in _searched(call.query("search")):
@@ -215,17 +231,18 @@ def _choice(call: Call) -> Choice:
         keys=keys or None,
         campaign_ids=_numbers(call, "campaigns_id"),
         standings=standings,
-        is_written_to=None if contacted is None else contacted.lower() in ("1", "true", "yes"),
+        is_written_to=None if contacted is None else _TRUTH[contacted.lower()],
         fields=fields or None,
     )
 
 
 def _searched(text: str | None) -> Iterator[tuple[str, str]]:
-    """`email=a@b.example,company=Pied Piper`: or within a field, and between fields."""
-    for part in (text or "").split(","):
+    """`email=a@b.example,company=Pied Piper`: or within a field, and between fields. Raises a Refusal."""
+    for part in text.split(",") if text else ():
         name, sign, value = part.partition("=")
-        if sign:
-            yield name.strip().lower(), value.strip()
+        if not sign:
+            raise incorrect("search")
+        yield name.strip().lower(), value.strip()
 
 
 def _numbers(call: Call, name: str) -> list[int] | None:

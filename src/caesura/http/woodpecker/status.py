@@ -19,7 +19,7 @@ STOPPED = "stopped"
 # Somebody else may change the status between our look and our verb.
 _ATTEMPTS = 5
 # Nothing is sent in these, and nothing will be before somebody runs it.
-_AT_REST = (CampaignState.DRAFT, CampaignState.PENDING_APPROVAL, CampaignState.STOPPED)
+_AT_REST = (CampaignState.DRAFT, CampaignState.STOPPED)
 
 
 def shown_status(status: CampaignState, cause: str) -> str:
@@ -86,13 +86,16 @@ async def _settled(call: Call, act: Callable[[CampaignRow], Awaitable[None]]) ->
 
 
 async def _halt(call: Call, row: CampaignRow, cause: str | None) -> None:
-    """No more contact until somebody runs it: a planned start or resume does not do so either."""
+    """No more contact until somebody runs it: a planned start or resume, or an approval, does not do so either."""
     place = (*call.key, call.campaign_id)
     actor = call.caller.actor
     if row.status in _AT_REST:
         return
     if row.status is CampaignState.SCHEDULED:
         await campaigns.unschedule(*place, actor, call.now)
+        return
+    if row.status is CampaignState.PENDING_APPROVAL:
+        await campaigns.dismiss(*place, actor, call.now)
         return
     if row.status is CampaignState.COMPLETED:  # new leads would set it running again
         await campaigns.start_editing(*place, actor, call.now)
@@ -127,5 +130,7 @@ async def _edit(call: Call, row: CampaignRow) -> None:
     place = (*call.key, call.campaign_id)
     if row.status is CampaignState.SCHEDULED:
         await campaigns.unschedule(*place, call.caller.actor, call.now)
+    elif row.status is CampaignState.PENDING_APPROVAL:
+        await campaigns.dismiss(*place, call.caller.actor, call.now)
     else:
         await campaigns.start_editing(*place, call.caller.actor, call.now)
