@@ -6,7 +6,7 @@ import pytest
 from autosend_client import FORM, SPRING_SALE, Sender, shown
 
 from caesura.http.opaque_ids import hex_of
-from caesura.service import timers
+from caesura.service import campaigns, timers
 
 NEWSLETTER = {"name": "News", "subject": "News for {{firstName}}", "htmlTemplate": "<p>Hi {{firstName}}</p>"}
 
@@ -128,6 +128,8 @@ async def test_growth_is_required_when_send_mode_is_gradual(sender: Any) -> None
         ({"timezone": "Mars/One"}, "timezone"),
         ({"toLists": "all"}, "toLists"),
         ({"trackingOpen": "yes"}, "trackingOpen"),
+        ({"from": "team@sender.test"}, "from"),
+        ({"from": {"name": "Team"}}, "from.email"),
         ({"publish": True}, "toLists"),
     ],
 )
@@ -260,3 +262,45 @@ async def test_a_template_fills_a_campaign_and_is_overwritten_by_html_that_comes
 
 async def test_a_list_of_another_kind_of_id_is_not_found(sender: Any) -> None:
     await sender.refused("POST", "/campaigns", {**NEWSLETTER, "toLists": [hex_of("campaign", 1)]}, 404)
+
+
+@pytest.mark.parametrize(
+    ("plan", "method", "path", "change"),
+    [
+        ({"sendNow": True}, "POST", "/pause", None),
+        ({"sendNow": True}, "PATCH", "", {"sendNow": False}),
+        ({"scheduledAt": "2026-03-02T09:01:00Z"}, "POST", "/pause", None),
+        ({"scheduledAt": "2026-03-02T09:01:00Z"}, "PATCH", "", {"scheduledAt": None}),
+    ],
+)
+async def test_a_planned_start_can_be_taken_back_and_planned_anew(
+    sender: Any, mailbox: Any, plan: Any, method: str, path: str, change: Any
+) -> None:
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")], "publish": True, **plan}
+    campaign_id = (await sender.post("/campaigns", body))["data"]["id"]
+    answer = await sender.ask(method, f"/campaigns/{campaign_id}{path}", change)
+    assert (answer["success"], answer["data"]["status"]) == (True, "draft")
+    clock = sender.desk.api.clock
+    clock.advance(3_600)
+    await timers.tick(sender.desk.api.database, clock())
+    assert await sender.desk.send(await native_id(sender)) == 0
+    again = {"publish": True, "scheduledAt": "2026-03-02T12:00:00Z", "sendNow": False}
+    anew = (await sender.ask("PATCH", f"/campaigns/{campaign_id}", again))["data"]
+    assert (anew["status"], anew["metrics"]["totalContacts"]) == ("scheduled", 1)
+
+
+async def test_a_change_that_repeats_what_is_planned_leaves_it_planned(sender: Any, mailbox: Any) -> None:
+    time = "2026-03-02T12:00:00.000Z"
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")], "publish": True, "scheduledAt": time}
+    campaign_id = (await sender.post("/campaigns", body))["data"]["id"]
+    for change in ({"sendNow": False}, {"scheduledAt": time, "sendNow": False}, {"subject": "x"}):
+        data = (await sender.ask("PATCH", f"/campaigns/{campaign_id}", change))["data"]
+        assert (data["status"], data["scheduledAt"]) == ("scheduled", time)
+
+
+async def test_pausing_a_campaign_that_waits_for_approval_makes_it_a_draft(sender: Any) -> None:
+    campaign_id = (await sender.post("/campaigns", NEWSLETTER))["data"]["id"]
+    desk = sender.desk
+    number = int((await native_id(sender)).removeprefix("cmp_"))
+    await campaigns.submit(desk.api.database, desk.workspace_id, number, "test", desk.api.clock())
+    assert (await sender.post(f"/campaigns/{campaign_id}/pause"))["data"]["status"] == "draft"

@@ -190,3 +190,9 @@ async def test_the_global_group_is_who_is_never_written_to(sender: Any) -> None:
         error = await sender.refused("DELETE", f"/suppression-groups/{one}")
         assert error["code"] == "CANNOT_DELETE_GLOBAL_GROUP"
     await sender.refused("POST", "/suppression-groups/emails/suppress", {"emails": []})
+
+
+async def test_what_is_wrong_with_an_address_is_told_once_and_by_the_name_of_its_field(sender: Any) -> None:
+    for given in ({}, {"email": "bad"}):
+        error = await sender.refused("POST", "/contacts", given)
+        assert [one["field"] for one in error["details"]] == ["email"]

@@ -132,6 +132,9 @@ def read(body: Body, is_new: bool) -> None:
     body.instant("scheduledAt")
     for name in ("toLists", "excludeLists"):
         body.texts(name, 100)
+    sender = body.table("from")
+    if sender and not isinstance(sender.get("email"), str):
+        body.refuse("from.email", "from.email must be a string", "wrong_type")
     if is_new and not body.has("templateId") and not body.has("htmlTemplate"):
         body.refuse("htmlTemplate", "Either templateId or htmlTemplate is required", "missing_field")
 

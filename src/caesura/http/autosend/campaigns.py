@@ -1,10 +1,12 @@
 """Campaigns: `/campaigns`. One of the vendor's is one of ours with one step."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
 
+from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, CampaignVerb
 from caesura.domain.numbered_page import Place
@@ -35,6 +37,7 @@ from caesura.store.segments import Audience
 # What the vendor leaves between the request and the send, so that it can be taken back.
 SEND_NOW_AFTER = timedelta(seconds=120)
 _EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED, CampaignState.EDITING)
+_TAKING_BACK = {CampaignState.SCHEDULED: campaigns.unschedule, CampaignState.PENDING_APPROVAL: campaigns.dismiss}
 _ALL = "/campaigns"
 _ONE = "/campaigns/{campaign_id}"
 _PART = "replyTo and from.name are kept and returned; what is sent has those of the sender. Opens and clicks are 0."
@@ -118,6 +121,8 @@ async def update_campaign(call: Call) -> Response:
         await campaigns.schedule(*call.key, call.campaign_id, definition.starts_at, call.caller.actor, call.now)
     if _is_published(body):
         await _publish(call, call.campaign_id, timedelta(0))
+    elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, definition):
+        await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
     whole = await _whole(call, call.campaign_id)
     return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
 
@@ -135,13 +140,23 @@ async def delete_campaign(call: Call) -> Response:
 
 @AUTOSEND.on("POST", f"{_ONE}/pause", Scope.CAMPAIGNS_SEND)
 async def pause_campaign(call: Call) -> Response:
-    """Stops delivery without losing progress; answers the whole campaign."""
+    """Stops delivery without losing progress; what has not begun is a draft again. Answers the whole campaign."""
     try:
-        # Until somebody resumes it: one that was planned elsewhere is taken back.
-        await campaigns.pause(*call.key, call.campaign_id, PauseOptions(stays=True), call.caller.actor, call.now)
+        await _halt(call)
     except Conflict as error:
         raise _unfit("paused", error) from error
     return call.answer(await _answer(call))
+
+
+async def _halt(call: Call) -> None:
+    """Until somebody resumes it: a start or resume that was planned is taken back. Raises Conflict."""
+    place, actor = (*call.key, call.campaign_id), call.caller.actor
+    take_back = _TAKING_BACK.get((await campaigns.status(*place, call.now)).campaign.status)
+    if take_back is not None:
+        with suppress(Conflict):  # it has begun meanwhile
+            await take_back(*place, actor, call.now)
+            return
+    await campaigns.pause(*place, PauseOptions(stays=True), actor, call.now)
 
 
 @AUTOSEND.on("POST", f"{_ONE}/resume", Scope.CAMPAIGNS_SEND)
@@ -220,6 +235,13 @@ def _texts(template: TemplateRow | None) -> dict[str, Any] | None:
 def _is_published(body: Body) -> bool:
     """An older version of the page sends at `sendNow` alone."""
     return body.fields.get("publish") is True or body.fields.get("sendNow") is True
+
+
+def _takes_back(body: Body, before: Campaign, after: CampaignDefinition) -> bool:
+    """Whether a change takes the planned start away: its time, or the sendNow that it had."""
+    was_now = bool(content.kept(before.definition).get("sendNow"))
+    is_cleared = "scheduledAt" in body.fields or (body.fields.get("sendNow") is False and was_now)
+    return after.starts_at is None and is_cleared
 
 
 def _check_permission(call: Call, body: Body) -> None:

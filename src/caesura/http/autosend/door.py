@@ -167,6 +167,8 @@ def _field(pointer: str | None) -> str:
     parts = [part for part in (pointer or "").split("/") if part]
     if not parts:
         return ""
+    if parts == ["address"]:
+        return "email"
     if parts[0] in ("steps", "pool", "zone", "starts_at"):
         return _FIELDS.get(parts[-1], parts[-1] if parts[-1].isalpha() else _FIELDS[parts[0]])
     return ".".join(parts)

@@ -55,8 +55,10 @@ class Body:
         return self.fields.get(name) is not None
 
     def refuse(self, name: str, message: str, code: str = "invalid_value") -> None:
-        """Notes what is wrong with a field."""
-        self.problems.append(Problem(code, message, f"/{name}"))
+        """Notes what is wrong with a field, once."""
+        problem = Problem(code, message, f"/{name}")
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def check(self) -> None:
         """Raises Invalid with everything that was noted."""
