@@ -304,3 +304,17 @@ async def test_pausing_a_campaign_that_waits_for_approval_makes_it_a_draft(sende
     number = int((await native_id(sender)).removeprefix("cmp_"))
     await campaigns.submit(desk.api.database, desk.workspace_id, number, "test", desk.api.clock())
     assert (await sender.post(f"/campaigns/{campaign_id}/pause"))["data"]["status"] == "draft"
+
+
+async def test_a_draft_whose_start_was_taken_back_can_be_deleted_though_it_has_its_audience(
+    sender: Any, mailbox: Any
+) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    body = {**NEWSLETTER, "toLists": [list_id], "publish": True, "sendNow": True}
+    campaign_id = (await sender.post("/campaigns", body))["data"]["id"]
+    assert (await sender.post(f"/campaigns/{campaign_id}/pause"))["data"]["status"] == "draft"
+    await sender.ask("DELETE", f"/campaigns/{campaign_id}")
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
+        error = await sender.refused(method, f"/campaigns/{campaign_id}{path}", status=404)
+        assert error["code"] == "CAMPAIGN_NOT_FOUND"
+    assert (await sender.get("/campaigns"))["data"]["campaigns"] == []

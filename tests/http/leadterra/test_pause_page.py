@@ -229,11 +229,11 @@ async def test_a_campaign_with_a_planned_start_becomes_a_draft_that_does_not_sta
     assert (await terra.status(campaign))["status"] == "draft"
 
 
-async def test_a_campaign_that_waits_for_approval_stays_as_it_is(terra: Terra) -> None:
+async def test_a_campaign_that_waits_for_approval_becomes_a_draft_that_nobody_can_approve(terra: Terra) -> None:
     campaign = await terra.draft("a@example.com")
     await terra.desk.post(f"/campaigns/{native(campaign)}/submit")
     assert (await terra.post(f"/campaigns/{campaign}/pause"))["status"] == "draft"
-    assert (await terra.status(campaign))["status"] == "pending_approval"
+    assert (await terra.status(campaign))["status"] == "draft"
 
 
 async def test_a_campaign_that_is_being_edited_is_paused(terra: Terra) -> None:

@@ -88,6 +88,7 @@ async def list_campaigns(call: Call) -> Response:
 @AUTOSEND.on("GET", _ONE, Scope.CAMPAIGNS_READ)
 async def get_campaign(call: Call) -> Response:
     """One campaign, with its numbers, its lists and its template."""
+    await _present(call)
     whole = await _whole(call, call.campaign_id)
     whole["template"] = None
     if isinstance(whole["templateId"], str):
@@ -106,7 +107,7 @@ async def update_campaign(call: Call) -> Response:
     content.read(body, is_new=False)
     body.check()
     _check_permission(call, body)
-    before = await definitions.get(*call.key, call.campaign_id)
+    before = await _present(call)
     if before.row.status not in _EDITABLE:
         word = views.status_of(before.row, before.definition)
         raise Refusal(400, "CAMPAIGN_CANNOT_BE_UPDATED", f"A campaign that is {word} cannot be updated")
@@ -129,12 +130,16 @@ async def update_campaign(call: Call) -> Response:
 
 @AUTOSEND.on("DELETE", _ONE, Scope.CAMPAIGNS_WRITE)
 async def delete_campaign(call: Call) -> Response:
-    """Deletes a draft."""
+    """Deletes a draft; one whose audience was enrolled before its start was taken back is put out of sight for good."""
+    place = (*call.key, call.campaign_id, call.caller.actor, call.now)
+    await _present(call)
     try:
-        await definitions.delete(*call.key, call.campaign_id, call.caller.actor, call.now)
+        await definitions.delete(*place)
     except Conflict as error:
-        message = "Only draft campaigns can be deleted"
-        raise Refusal(400, "ONLY_DRAFT_CAMPAIGNS_CAN_BE_DELETED", message) from error
+        if error.state != CampaignState.DRAFT:
+            message = "Only draft campaigns can be deleted"
+            raise Refusal(400, "ONLY_DRAFT_CAMPAIGNS_CAN_BE_DELETED", message) from error
+        await campaigns.withdraw(*place)
     return call.answer({"success": True, "message": "Campaign deleted successfully"})
 
 
@@ -151,7 +156,7 @@ async def pause_campaign(call: Call) -> Response:
 async def _halt(call: Call) -> None:
     """Until somebody resumes it: a start or resume that was planned is taken back. Raises Conflict."""
     place, actor = (*call.key, call.campaign_id), call.caller.actor
-    take_back = _TAKING_BACK.get((await campaigns.status(*place, call.now)).campaign.status)
+    take_back = _TAKING_BACK.get((await _present(call)).row.status)
     if take_back is not None:
         with suppress(Conflict):  # it has begun meanwhile
             await take_back(*place, actor, call.now)
@@ -162,6 +167,7 @@ async def _halt(call: Call) -> None:
 @AUTOSEND.on("POST", f"{_ONE}/resume", Scope.CAMPAIGNS_SEND)
 async def resume_campaign(call: Call) -> Response:
     """Goes on from the point of the pause: `sending`, or `sending_gradual` by its sendMode."""
+    await _present(call)
     try:
         await campaigns.resume(*call.key, call.campaign_id, call.caller.actor, call.now)
     except Conflict as error:
@@ -187,6 +193,14 @@ async def sender_pool(call: Call, body: Body) -> str | None:
             return None
         row = newest[-1]
     return (await mailboxes.pool_of(*call.key, [row.id], call.caller.actor, call.now)).name
+
+
+async def _present(call: Call) -> Campaign:
+    """The campaign of the path; an archived one is not there, as after its deletion. Raises NotFound."""
+    campaign = await definitions.get(*call.key, call.campaign_id)
+    if campaign.row.archived:
+        raise NotFound("campaign_not_found", "there is no such campaign")
+    return campaign
 
 
 async def _answer(call: Call) -> dict[str, Any]:

@@ -60,8 +60,8 @@ def _paused_at(row: CampaignRow) -> datetime:
 
 
 async def _pause(call: Call) -> Status:
-    """Pauses what runs. A planned start is taken back, since nothing may go out after this; what has come to its end
-    is paused too, so that leads who are added later wait.
+    """Pauses what runs. A start that is planned, or waits for approval, is taken back, since nothing may go out after
+    this; what has come to its end is paused too, so that leads who are added later wait.
     """
     key = (*call.key, call.campaign_id)
     actor, now = call.caller.actor, call.now
@@ -72,8 +72,11 @@ async def _pause(call: Call) -> Status:
             refused = error
         found = await campaigns.status(*key, now)
         match found.campaign.status:
-            case CampaignState.DRAFT | CampaignState.PENDING_APPROVAL | CampaignState.STOPPED:
+            case CampaignState.DRAFT | CampaignState.STOPPED:
                 return found
+            case CampaignState.PENDING_APPROVAL:
+                with suppress(Conflict):
+                    await campaigns.dismiss(*key, actor, now)
             case CampaignState.SCHEDULED:
                 with suppress(Conflict):
                     await campaigns.unschedule(*key, actor, now)
