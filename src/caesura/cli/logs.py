@@ -2,8 +2,21 @@
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _StandardError:
+    """Standard error as it is when something is written: it may have been exchanged since the log was set up."""
+
+    def write(self, text: str) -> int:
+        """As a text stream does."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """As a text stream does."""
+        sys.stderr.flush()
 
 
 def configure_logs() -> None:
@@ -21,6 +34,6 @@ def configure_logs() -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
