@@ -40,6 +40,11 @@ class Caller:
     is_account: bool = False
     plan: str | None = None
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the key is for single campaigns: it changes nothing that others see, such as leads that are known."""
+        return self.campaign_ids is not None
+
     @classmethod
     def of(cls, row: KeyRow) -> "Caller":
         """Whoever carries this key."""

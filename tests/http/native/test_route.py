@@ -149,6 +149,20 @@ async def test_a_key_for_single_campaigns_opens_these_and_nothing_else(api: Any)
     assert [one["id"] for one in listed.json()["items"]] == [made[0]]
 
 
+async def test_a_key_for_single_campaigns_enrols_leads_and_changes_none_that_others_have(api: Any) -> None:
+    campaign_id = (await api.client.post("/api/v1/campaigns", json={"name": "c"})).json()["id"]
+    known = (await api.client.post("/api/v1/leads", json={"address": "kim@a.test", "fields": {"city": "Bonn"}})).json()
+    issued = (await api.client.post(KEYS, json={"scopes": ["*"], "campaign_ids": [campaign_id]})).json()
+    leads = [{"address": address, "fields": {"city": "Rome"}} for address in ("kim@a.test", "new@a.test")]
+    headers = {"Authorization": f"Bearer {issued['key']}"}
+    body = {"leads": leads, "replace": True}
+    done = (await api.client.post(f"/api/v1/campaigns/{campaign_id}/enrollments", json=body, headers=headers)).json()
+    assert done["enrolled"] == 2
+    assert (await api.client.get(f"/api/v1/leads/{known['id']}")).json()["fields"] == {"city": "Bonn"}
+    new = (await api.client.get("/api/v1/leads", params={"address": "new@a.test"})).json()["items"]
+    assert new[0]["fields"] == {"city": "Rome"}
+
+
 async def test_who_has_no_key_learns_nothing_about_the_body(api: Any) -> None:
     answer = await api.client.post(KEYS, content=b"{", headers={**JSON, "Authorization": ""})
     assert answer.status_code == 401

@@ -30,7 +30,10 @@ async def bulk_leads(call: Call) -> Response:
     outcomes: list[EnrolOutcome] = []
     for start in range(0, len(inputs), MAXIMUM_AT_ONCE):
         some = inputs[start : start + MAXIMUM_AT_ONCE]
-        done = await enrollments.enrol_new(*call.key, call.campaign_id, some, False, call.caller.actor, call.now)
+        by = call.caller.actor, call.now
+        done = await enrollments.enrol_new(
+            *call.key, call.campaign_id, some, False, *by, keep_known=call.caller.is_restricted
+        )
         outcomes += done.rows
     counted = [_counted(one) for one in outcomes]
     enrolled, updated = counted.count("enrolled"), counted.count("updated")

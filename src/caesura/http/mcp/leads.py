@@ -82,7 +82,8 @@ async def enrol_leads(
         return views.shown_enrolment(await enrollments.enrol_list(*place, list_id, *by))
     if leads is not None:
         given = [one.read() for one in leads]
-        return views.shown_enrolment(await enrollments.enrol_new(*place, given, replace, *by))
+        kept = call.caller.is_restricted
+        return views.shown_enrolment(await enrollments.enrol_new(*place, given, replace, *by, keep_known=kept))
     return views.shown_enrolment(await enrollments.enrol(*place, lead_ids or [], *by))
 
 

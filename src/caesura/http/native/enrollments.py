@@ -103,7 +103,8 @@ class EnrolRequest(Definition):
         default=None,
         min_length=1,
         max_length=MAXIMUM_AT_ONCE,
-        description="Leads by address and fields, at most 1,000; they are added or changed on the way.",
+        description="Leads by address and fields, at most 1,000; they are added or changed on the way. A key for "
+        "single campaigns only adds: what others know of a lead stays as it is.",
     )
     replace: bool = Field(
         default=False,
@@ -221,7 +222,8 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
         return shown_enrolment(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
-        return shown_enrolment(await enrollments.enrol_new(*place, given, body.replace, *by, body.extra))
+        done = await enrollments.enrol_new(*place, given, body.replace, *by, body.extra, caller.is_restricted)
+        return shown_enrolment(done)
     return shown_enrolment(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra))
 
 
