@@ -7,7 +7,7 @@ operation. Whatever goes wrong is answered in the vendor's own shape.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -182,11 +182,14 @@ class Door(ABC):
 
     def routes(self) -> list[BaseRoute]:
         """For the application: each operation, and last what answers every other path below the prefix."""
-        known: list[BaseRoute] = [
+        known = [
             Route(f"{self.prefix}{one.path}", self._endpoint(one), methods=[one.method]) for one in self.operations
         ]
-        rest = Route(f"{self.prefix}/{{rest:path}}", self._no_route, methods=list(_METHODS))
-        return [*known, rest]
+
+        async def elsewhere(request: Request) -> Response:
+            return self._no_route(request, known)
+
+        return [*known, Route(f"{self.prefix}/{{rest:path}}", elsewhere, methods=list(_METHODS))]
 
     @abstractmethod
     def presented(self, request: Request) -> str:
@@ -295,13 +298,13 @@ class Door(ABC):
             response.headers.setdefault(name, value)
         return response
 
-    async def _no_route(self, request: Request) -> Response:
-        """A path that the door has not, or has for other methods only."""
-        allowed = []
-        for one in self.operations:
-            match, _ = Route(f"{self.prefix}{one.path}", self._no_route, methods=[one.method]).matches(request.scope)
-            if match is not Match.NONE:
-                allowed.append(one.method)
+    def _no_route(self, request: Request, known: Sequence[Route]) -> Response:
+        """A path that the door has not, or has for other methods only; `known` are its operations' routes, in order."""
+        allowed = [
+            one.method
+            for one, route in zip(self.operations, known, strict=True)
+            if route.matches(request.scope)[0] is not Match.NONE
+        ]
         if allowed:
             headers = {"Allow": ", ".join(sorted(set(allowed)))}
             refusal = Refusal(405, "method_not_allowed", "This path does not take this method.", headers=headers)
