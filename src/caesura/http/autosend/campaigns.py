@@ -63,7 +63,8 @@ async def create_campaign(call: Call) -> Response:
         except Exception:
             await _forget(call, campaign_id)
             raise
-    return call.answer({"success": True, "data": await _whole(call, campaign_id), "message": _made(body)}, 201)
+    whole = await _whole(call, await definitions.get(*call.key, campaign_id))
+    return call.answer({"success": True, "data": whole, "message": _made(body)}, 201)
 
 
 @AUTOSEND.on("GET", _ALL, Scope.CAMPAIGNS_READ)
@@ -81,15 +82,14 @@ async def list_campaigns(call: Call) -> Response:
         running = await numbered_pages.of_campaigns(*call.key, choice, Place(1, 1_000))
         fitting = [row for row in running.rows if (_gradual(row.definition)) == is_gradual]
         rows, total = fitting[(page - 1) * limit : page * limit], len(fitting)
-    shown = [await _whole(call, row.id) for row in rows]
+    shown = [await _whole(call, await definitions.get(*call.key, row.id)) for row in rows]
     return call.answer({"success": True, "data": {"campaigns": shown, "pagination": leaf(page, limit, total)}})
 
 
 @AUTOSEND.on("GET", _ONE, Scope.CAMPAIGNS_READ)
 async def get_campaign(call: Call) -> Response:
     """One campaign, with its numbers, its lists and its template."""
-    await _present(call)
-    whole = await _whole(call, call.campaign_id)
+    whole = await _whole(call, await _present(call))
     whole["template"] = None
     if isinstance(whole["templateId"], str):
         try:
@@ -124,7 +124,7 @@ async def update_campaign(call: Call) -> Response:
         await _publish(call, call.campaign_id, timedelta(0))
     elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, definition):
         await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
-    whole = await _whole(call, call.campaign_id)
+    whole = await _whole(call, await definitions.get(*call.key, call.campaign_id))
     return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
 
 
@@ -208,10 +208,9 @@ async def _answer(call: Call) -> dict[str, Any]:
     return {"success": True, "data": views.short(campaign)}
 
 
-async def _whole(call: Call, campaign_id: int) -> dict[str, Any]:
-    status = await campaigns.status(*call.key, campaign_id, call.now)
-    campaign = await definitions.get(*call.key, campaign_id)
-    counts = await inbound.counts(*call.key, campaign_id)
+async def _whole(call: Call, campaign: Campaign) -> dict[str, Any]:
+    status = await campaigns.status(*call.key, campaign.row.id, call.now)
+    counts = await inbound.counts(*call.key, campaign.row.id)
     to, without = _lists(campaign, "toLists"), _lists(campaign, "excludeLists")
     return {
         **views.short(campaign),
