@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from desk import Desk
+from door_client import DoorClient
 
 from caesura.http.key_forms import KEY_FORMS
 from caesura.http.opaque_ids import hex_of
@@ -25,32 +25,10 @@ SPRING_SALE = {
 }
 
 
-class Sender:
+class Sender(DoorClient):
     """Asks under `/autosend/v1` with a key that has all permissions. `desk` sees the same workspace natively."""
 
-    def __init__(self, desk: Desk, key: str) -> None:
-        self.desk = desk
-        self.key = key
-
-    async def raw(self, method: str, path: str, json: object = None, **more: Any) -> httpx.Response:
-        """The answer, whatever it is."""
-        headers = {"Authorization": f"Bearer {self.key}", **more.pop("headers", {})}
-        body = {} if json is None else {"json": json}
-        answer = await self.desk.api.client.request(method, f"/autosend/v1{path}", headers=headers, **body, **more)
-        assert isinstance(answer, httpx.Response)
-        return answer
-
-    async def ask(self, method: str, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
-        """The answer's JSON; its status must be `status`, by default one of 2xx."""
-        answer = await self.raw(method, path, json, **more)
-        assert answer.status_code == status if status else answer.is_success, (answer.status_code, answer.text)
-        return answer.json()
-
-    async def get(self, path: str, status: int = 0, **more: Any) -> Any:
-        return await self.ask("GET", path, None, status, **more)
-
-    async def post(self, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
-        return await self.ask("POST", path, json, status, **more)
+    prefix = "/autosend/v1"
 
     async def refused(self, method: str, path: str, json: object = None, status: int = 400, **more: Any) -> Any:
         """The `error` of a refusal."""

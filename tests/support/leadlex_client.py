@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from desk import Desk
+from door_client import DoorClient
 
 from caesura.http.key_forms import KEY_FORMS
 from caesura.http.opaque_ids import number_of_uuid, uuid_of
@@ -13,20 +13,10 @@ FORM = KEY_FORMS["leadlex"]
 PREFIX = "/leadlex/functions/v1/api-gateway/v1"
 
 
-class Lexi:
+class Lexi(DoorClient):
     """Asks under the door with a key that has all permissions. `desk` sees the same workspace natively."""
 
-    def __init__(self, desk: Desk, key: str) -> None:
-        self.desk = desk
-        self.key = key
-
-    async def raw(self, method: str, path: str, json: object = None, **more: Any) -> httpx.Response:
-        """The answer, whatever it is."""
-        headers = {"Authorization": f"Bearer {more.pop('key', self.key)}", **more.pop("headers", {})}
-        body = {} if json is None else {"json": json}
-        answer = await self.desk.api.client.request(method, f"{PREFIX}{path}", headers=headers, **body, **more)
-        assert isinstance(answer, httpx.Response)
-        return answer
+    prefix = PREFIX
 
     async def ask(self, method: str, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
         """What is in the envelope: `data`, or with a `status` of 400 or more the `error`."""
@@ -37,22 +27,11 @@ class Lexi:
             return None
         return answer.json()["error" if status >= 400 else "data"]
 
-    async def get(self, path: str, status: int = 0, **more: Any) -> Any:
-        return await self.ask("GET", path, None, status, **more)
-
-    async def post(self, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
-        return await self.ask("POST", path, json, status, **more)
-
     async def patch(self, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
         return await self.ask("PATCH", path, json, status, **more)
 
     async def delete(self, path: str, status: int = 0, **more: Any) -> Any:
         return await self.ask("DELETE", path, None, status, **more)
-
-    async def code(self, method: str, path: str, json: object = None, **more: Any) -> tuple[int, str]:
-        """Status and code of an error."""
-        answer = await self.raw(method, path, json, **more)
-        return answer.status_code, answer.json()["error"]["code"]
 
     async def key_with(self, *permissions: str, **more: Any) -> str:
         return str((await self.desk.api.mint(*permissions, form=FORM, **more)).text)

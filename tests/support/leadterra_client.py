@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from desk import Desk
+from door_client import DoorClient
 
 from caesura.http.key_forms import KEY_FORMS
 from caesura.service import campaigns
@@ -12,37 +12,10 @@ from caesura.service import campaigns
 FORM = KEY_FORMS["leadterra"]
 
 
-class Terra:
+class Terra(DoorClient):
     """Asks under `/leadterra/v1` with a key that has all permissions. `desk` sees the same workspace natively."""
 
-    def __init__(self, desk: Desk, key: str) -> None:
-        self.desk = desk
-        self.key = key
-
-    async def raw(self, method: str, path: str, json: object = None, **more: Any) -> httpx.Response:
-        """The answer, whatever it is."""
-        headers = {"Authorization": f"Bearer {more.pop('key', self.key)}", **more.pop("headers", {})}
-        body = {} if json is None else {"json": json}
-        answer = await self.desk.api.client.request(method, f"/leadterra/v1{path}", headers=headers, **body, **more)
-        assert isinstance(answer, httpx.Response)
-        return answer
-
-    async def ask(self, method: str, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
-        """The answer's JSON; its status must be `status`, by default one of 2xx."""
-        answer = await self.raw(method, path, json, **more)
-        assert answer.status_code == status if status else answer.is_success, (answer.status_code, answer.text)
-        return answer.json()
-
-    async def get(self, path: str, status: int = 0, **more: Any) -> Any:
-        return await self.ask("GET", path, None, status, **more)
-
-    async def post(self, path: str, json: object = None, status: int = 0, **more: Any) -> Any:
-        return await self.ask("POST", path, json, status, **more)
-
-    async def code(self, method: str, path: str, json: object = None, **more: Any) -> tuple[int, str]:
-        """Status and code of an error."""
-        answer = await self.raw(method, path, json, **more)
-        return answer.status_code, answer.json()["error"]["code"]
+    prefix = "/leadterra/v1"
 
     async def key_with(self, *permissions: str, **more: Any) -> str:
         return str((await self.desk.api.mint(*permissions, form=FORM, **more)).text)
