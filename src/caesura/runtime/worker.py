@@ -43,7 +43,6 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
     async with open_engine(dsn, settings) as engine:
         await installation.join(engine.database, engine.keyring)
         me = worker_identity()
-        await workers.see(engine.database, me.name, me.host, me.process_id, settings.slots, now())
         worker = Worker(
             me,
             engine.database,
@@ -64,6 +63,8 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
+        # Not before it can be stopped in order: whoever sees it may ask for that at once.
+        await workers.see(engine.database, me.name, me.host, me.process_id, settings.slots, now())
         if leash is not None:
             loop.add_reader(leash, _let_go, loop, leash, worker)
         await worker.run()
