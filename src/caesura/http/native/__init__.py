@@ -22,6 +22,7 @@ from caesura.http.native import (
     segments,
     suppressions,
     templates,
+    webhook_deliveries,
     webhooks,
     why,
     workers,
@@ -56,4 +57,4 @@ TAGS = tuple(resource.TAG for resource in _RESOURCES)
 
 def routers() -> Sequence[APIRouter]:
     """The routers of all resources; each knows its whole prefix."""
-    return tuple(resource.router for resource in _RESOURCES)
+    return (*(resource.router for resource in _RESOURCES), webhook_deliveries.router)
