@@ -38,6 +38,8 @@ FULL: dict[str, Any] = {
     "window_zone": "lead",
     "windows": [{"days": ["mon", "fri"], "start": "09:00", "end": "24:00"}],
     "pool": "sales",
+    "from_name": " Kim from Example ",
+    "reply_to": "Answers@Example.COM",
     "steps": [
         {"name": "opening", "subject": "Hello", "text": "Hi", "html": "<p>Hi</p>"},
         {"delay": "3d", "text": "Still there?", "condition": "company"},
@@ -68,6 +70,7 @@ def test_a_full_definition_is_normalised() -> None:
     assert definition.steps[0].variants[0].subject == "Hello"
     assert [variant.weight for variant in definition.steps[2].variants] == [1, 3]
     assert definition.steps[3].send_at == datetime(2030, 1, 31, 7, 0, tzinfo=UTC)
+    assert (definition.from_name, definition.reply_to) == ("Kim from Example", "Answers@example.com")
     assert definition.unsubscribe is not None and definition.unsubscribe.mailto == "U@example.com"
     assert definition.extra == FULL["extra"]
 
@@ -98,6 +101,11 @@ def test_a_definition_cannot_be_changed() -> None:
         ({"name": 5}, ["wrong_type /name"]),
         ({"zone": "CEST"}, ["unknown_time_zone /zone"]),
         ({"window_zone": "mailbox"}, ["unknown_value /window_zone"]),
+        ({"from_name": "Kim\r\nBcc: x@example.com"}, ["control_character /from_name"]),
+        ({"from_name": "x" * 201}, ["too_long /from_name"]),
+        ({"from_name": "  "}, ["too_short /from_name"]),
+        ({"reply_to": "a@example.com\r\nBcc: x@example.com"}, ["address_control /reply_to"]),
+        ({"reply_to": "a@example.com, b@example.com"}, ["address_several /reply_to"]),
         ({"on_unknown": "resend"}, ["unknown_value /on_unknown"]),
         ({"stop_on_reply": "no"}, ["wrong_type /stop_on_reply"]),
         ({"windows": {"days": []}}, ["window_not_a_list /windows"]),

@@ -202,3 +202,10 @@ async def test_a_start_does_not_change_the_pool_that_a_campaign_has_nor_takes_a_
     assert (await definitions.get(*world.key, campaign_id)).definition.pool == own
     with pytest.raises(NotFound):
         await definitions.start(*stranger.key, await without_pool(stranger), world.actor, world.now, pool_id=other.id)
+
+
+@pytest.mark.parametrize(("address", "codes"), [("zoë@example.com", ["reply_to_not_ascii"]), ("zoe@example.com", [])])
+async def test_the_preflight_tells_of_a_reply_address_that_not_all_servers_take(world, address, codes) -> None:
+    campaign_id = await world.campaign(reply_to=address, pool=await world.pool())
+    found = await definitions.check(*world.key, campaign_id)
+    assert [(one.code, one.blocks) for one in found if one.pointer == "/reply_to"] == [(code, False) for code in codes]

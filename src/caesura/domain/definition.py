@@ -183,6 +183,16 @@ class CampaignDefinition(Definition):
         examples=[[{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "09:00", "end": "17:30"}]],
     )
     pool: Name | None = Field(default=None, description="The mailbox pool that sends.", examples=["sales"])
+    from_name: Name | None = Field(
+        default=None,
+        description="The sender's name in its messages; without it, that of the mailbox. The address is the mailbox's.",
+        examples=["Anna from Example"],
+    )
+    reply_to: EmailAddress | None = Field(
+        default=None,
+        description="Where replies to its messages go; without it, as the mailbox says.",
+        examples=["answers@example.com"],
+    )
     steps: Annotated[tuple[StepDefinition, ...], Field(strict=False)] = Field(
         default=(), max_length=MAXIMUM_STEPS, description="The sequence. A draft may have none."
     )

@@ -24,7 +24,7 @@ class Step:
 class CampaignPlan:
     """One version of a campaign's content and limits. `timing` counts those with other windows, zones or dates.
 
-    `lead_zone`: the window is read in the lead's own zone.
+    `lead_zone`: the window is read in the lead's own zone. `from_name` and `reply_to` go before the mailbox's.
     """
 
     workspace_id: int
@@ -40,6 +40,8 @@ class CampaignPlan:
     defaults: Mapping[str, str]
     unsubscribe_url: str | None
     unsubscribe_mailto: str | None
+    from_name: str | None
+    reply_to: str | None
 
     @property
     def is_paced(self) -> bool:

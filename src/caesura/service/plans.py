@@ -120,6 +120,8 @@ def campaign_plan(row: CampaignRow, steps: Sequence[Mapping[str, Any]]) -> Campa
         defaults=definition.defaults,
         unsubscribe_url=unsubscribe.url if unsubscribe else None,
         unsubscribe_mailto=unsubscribe.mailto if unsubscribe else None,
+        from_name=definition.from_name,
+        reply_to=definition.reply_to,
     )
 
 

@@ -45,7 +45,7 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
     is_reply = step.thread and bool(claimed.message_ids)
     subjects = [subject for subject in claimed.subjects if subject]
     letter = Letter(
-        sender_name=mailbox.from_name,
+        sender_name=plan.from_name or mailbox.from_name,
         sender_address=mailbox.address,
         recipient_name=None,
         recipient_address=claimed.address,
@@ -53,7 +53,7 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
         date=now,
         fields=fields,
         seed=(plan.campaign_id, claimed.enrollment_id, claimed.step),
-        reply_to=mailbox.reply_to,
+        reply_to=plan.reply_to or mailbox.reply_to,
         in_reply_to=claimed.message_ids[-1] if is_reply else None,
         references=claimed.message_ids if is_reply else (),
         thread_subject=subjects[0] if subjects else None,
