@@ -60,7 +60,7 @@ async def test_the_address_is_a_variable_and_the_sender_is_the_mailbox(engine) -
 
 
 async def test_a_campaigns_own_name_and_reply_address_stand_in_the_letter(engine) -> None:
-    name = "Zoë, \"Sales\" <x@example.net>"
+    name = 'Zoë, "Sales" <x@example.net>'
     await engine.build(leads=1, steps=ONE_STEP, from_name=name, reply_to="answers@example.com")
     _, ready, message = await letter(engine)
     assert (ready.envelope.sender, message["From"].addresses[0].addr_spec) == ("anna@example.com", "anna@example.com")
@@ -96,7 +96,9 @@ async def test_what_was_written_with_another_name_does_not_pass_the_gate(engine)
     await engine.build(leads=1, steps=ONE_STEP, from_name="Kim")
     plan, ready = await engine.plan(), await engine.claim()
     campaign = await definitions.get(engine.database, engine.workspace, engine.campaign)
-    edited = read_definition({**campaign.definition.model_dump(mode="json"), "from_name": "Lee", "reply_to": "a@b.example"})
+    edited = read_definition(
+        {**campaign.definition.model_dump(mode="json"), "from_name": "Lee", "reply_to": "a@b.example"}
+    )
     place = (engine.database, engine.workspace, engine.campaign)
     await definitions.edit(*place, edited, None, "test", engine.now)
     assert (await engine.mark(ready, plan=plan)).marked == ()

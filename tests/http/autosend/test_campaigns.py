@@ -318,3 +318,50 @@ async def test_a_draft_whose_start_was_taken_back_can_be_deleted_though_it_has_i
         error = await sender.refused(method, f"/campaigns/{campaign_id}{path}", status=404)
         assert error["code"] == "CAMPAIGN_NOT_FOUND"
     assert (await sender.get("/campaigns"))["data"]["campaigns"] == []
+
+
+async def test_the_senders_name_and_the_reply_address_are_sent(sender: Any, mailbox: Any) -> None:
+    given = {"from": {"email": "team@sender.test", "name": "Example Team"}, "replyTo": "reply@sender.test"}
+    data = (await sender.post("/campaigns", {**NEWSLETTER, **given}))["data"]
+    place = f"/campaigns/{data['id']}"
+    found = (await sender.desk.get(f"/campaigns/{await native_id(sender)}"))["definition"]
+    assert (found["from_name"], found["reply_to"]) == ("Example Team", "reply@sender.test")
+    changed = (await sender.ask("PATCH", place, {"replyTo": None, "subject": "Other"}))["data"]
+    assert (changed["replyTo"], changed["from"]) == (None, given["from"])
+    changed = (await sender.ask("PATCH", place, {"from": {"email": "team@sender.test"}}))["data"]
+    assert changed["from"] == {"email": "team@sender.test"}
+    found = (await sender.desk.get(f"/campaigns/{await native_id(sender)}"))["definition"]
+    assert (found["from_name"], found["reply_to"]) == (None, None)
+
+
+async def test_one_way_to_name_a_sender_takes_the_place_of_the_other(sender: Any, mailbox: Any) -> None:
+    [known] = (await sender.get("/senders"))["data"]["senders"]
+    given = {"from": {"email": "team@sender.test", "name": "Example Team"}}
+    place = f"/campaigns/{(await sender.post('/campaigns', {**NEWSLETTER, **given}))['data']['id']}"
+    changed = (await sender.ask("PATCH", place, {"senderId": known["id"]}))["data"]
+    assert (changed["from"], changed["senderId"]) == (None, known["id"])
+    found = (await sender.desk.get(f"/campaigns/{await native_id(sender)}"))["definition"]
+    assert found["from_name"] is None
+    changed = (await sender.ask("PATCH", place, given))["data"]
+    assert (changed["from"], changed["senderId"]) == (given["from"], None)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"replyTo": "nobody"}, "replyTo"),
+        ({"replyTo": 7}, "replyTo"),
+        ({"replyTo": "a@example.com\r\nBcc: b@example.com"}, "replyTo"),
+        ({"from": {"email": "team@sender.test", "name": "x" * 201}}, "from.name"),
+        ({"from": {"email": "team@sender.test", "name": "A\r\nBcc: b@example.com"}}, "from.name"),
+        ({"from": {"email": "team@sender.test", "name": 7}}, "from.name"),
+    ],
+)
+async def test_a_name_or_reply_address_that_cannot_be_sent_is_refused(
+    sender: Any, mailbox: Any, given: Any, field: str
+) -> None:
+    error = await sender.refused("POST", "/campaigns", {**NEWSLETTER, **given})
+    assert [one["field"] for one in error["details"]] == [field]
+    mail = {"from": {"email": "team@sender.test"}, "to": {"email": "kim@example.com"}, "subject": "s", "text": "t"}
+    error = await sender.refused("POST", "/mails/send", {**mail, **given})
+    assert [one["field"] for one in error["details"]] == [field]

@@ -134,3 +134,14 @@ async def test_the_same_request_with_the_same_idempotency_key_is_sent_once(sende
     first = await sender.post("/mails/send", MAIL, headers=headers)
     assert await sender.post("/mails/send", MAIL, headers=headers) == first
     assert len(await mailings(sender)) == 1
+
+
+@pytest.mark.parametrize("given", ["reply@sender.test", {"email": "reply@sender.test", "name": "Team"}])
+async def test_the_senders_name_and_the_reply_address_of_a_mail_are_sent(sender: Any, given: Any) -> None:
+    await sender.post("/mails/send", {**MAIL, "replyTo": given})
+    recipients = [{"email": "kim@example.com"}]
+    body = {name: MAIL[name] for name in ("from", "subject", "html")}
+    await sender.post("/mails/bulk", {**body, "replyTo": given, "recipients": recipients})
+    for mailing in await mailings(sender):
+        found = (await sender.desk.get(f"/campaigns/cmp_{mailing['id']}"))["definition"]
+        assert (found["from_name"], found["reply_to"]) == ("Team", "reply@sender.test")

@@ -13,6 +13,7 @@ from typing import Any
 from caesura.domain.definition import CampaignDefinition, StepDefinition, VariantDefinition, read_definition
 from caesura.domain.errors import Invalid, Problem
 from caesura.http.autosend.handlebars import translate
+from caesura.http.autosend.sender_choice import name_and_reply
 from caesura.http.autosend.values import Body
 
 DOOR = "autosend"
@@ -24,7 +25,7 @@ GROWTH_NAMES = ("gradualGrowthStrategy", "growthStrategy", "gradualGrowth", "gro
 VOLUME_NAMES = ("gradualDailyBatchSize", "emailsPerDay", "gradualDailyVolume", "dailyVolume", "dailyLimit", "batchSize")
 
 _TEXTS = ("subject", "previewText", "htmlTemplate")
-_OWN = frozenset({"name", "publish", *_TEXTS})
+_OWN = frozenset({"name", "publish", "replyTo", *_TEXTS})
 _BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _PREHEADER = '<div style="display:none;max-height:0;overflow:hidden">{}</div>'
 _NOT_SAID = VariantDefinition()
@@ -68,6 +69,14 @@ def preview_text(definition: CampaignDefinition) -> str | None:
     """The preview text as it was given."""
     text = _texts(definition).get("previewText")
     return text if isinstance(text, str) else None
+
+
+def sender(definition: CampaignDefinition) -> dict[str, Any] | None:
+    """The sender as it was given, with the name that is sent; None where none was given."""
+    given = kept(definition).get("from")
+    if not isinstance(given, dict):
+        return None
+    return given if (given.get("name") or None) == definition.from_name else {**given, "name": definition.from_name}
 
 
 def send_mode(definition: CampaignDefinition) -> str:
@@ -114,8 +123,12 @@ def written(
     elif body.has("sendMode") and given["sendMode"] != "gradual":
         data["limits"] = {**data.get("limits", {}), "gradual": None}
     data["steps"] = _steps(body, before, data, template)
+    data |= name_and_reply(body)
     ours = {name: value for name, value in given.items() if name not in _OWN}
-    data["extra"] = {**data.get("extra", {}), DOOR: {**(kept(before) if before else {}), **ours}}
+    known = dict(kept(before)) if before else {}
+    if body.has("from") or body.has("senderId"):  # either names the sender: the other is of the one before
+        known = {name: value for name, value in known.items() if name not in ("from", "senderId")}
+    data["extra"] = {**data.get("extra", {}), DOOR: {**known, **ours}}
     return read_definition(data)
 
 
@@ -124,7 +137,7 @@ def read(body: Body, is_new: bool) -> None:
     body.text("name", 200, required=is_new)
     body.text("subject", 998, required=is_new)
     body.text("previewText", 200)
-    for name in ("senderId", "templateId", "htmlTemplate", "unsubscribeGroupId", "timezone", "replyTo"):
+    for name in ("senderId", "templateId", "htmlTemplate", "unsubscribeGroupId", "timezone"):
         body.text(name)
     for name in ("sendNow", "sendToGlobalList", "publish", "trackingClick", "trackingOpen"):
         body.flag(name)
@@ -132,9 +145,7 @@ def read(body: Body, is_new: bool) -> None:
     body.instant("scheduledAt")
     for name in ("toLists", "excludeLists"):
         body.texts(name, 100)
-    sender = body.table("from")
-    if sender and not isinstance(sender.get("email"), str):
-        body.refuse("from.email", "from.email must be a string", "wrong_type")
+    name_and_reply(body)
     if is_new and not body.has("templateId") and not body.has("htmlTemplate"):
         body.refuse("htmlTemplate", "Either templateId or htmlTemplate is required", "missing_field")
 

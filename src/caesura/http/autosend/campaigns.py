@@ -15,14 +15,14 @@ from caesura.http.autosend import campaign_content as content
 from caesura.http.autosend import campaign_views as views
 from caesura.http.autosend import contact_lists, templates
 from caesura.http.autosend.door import AUTOSEND
+from caesura.http.autosend.sender_choice import pool_of_sender
 from caesura.http.autosend.suppression_groups import group_of
-from caesura.http.autosend.values import Body, counted, leaf, number_of
+from caesura.http.autosend.values import Body, counted, leaf
 from caesura.http.door import Call, Refusal
 from caesura.service import (
     campaigns,
     definitions,
     inbound,
-    mailboxes,
     message_templates,
     numbered_pages,
     segments,
@@ -40,7 +40,7 @@ _EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED,
 _TAKING_BACK = {CampaignState.SCHEDULED: campaigns.unschedule, CampaignState.PENDING_APPROVAL: campaigns.dismiss}
 _ALL = "/campaigns"
 _ONE = "/campaigns/{campaign_id}"
-_PART = "replyTo and from.name are kept and returned; what is sent has those of the sender. Opens and clicks are 0."
+_PART = "Opens and clicks are 0."
 
 
 @AUTOSEND.on("POST", _ALL, Scope.CAMPAIGNS_WRITE, note=_PART)
@@ -175,26 +175,6 @@ async def resume_campaign(call: Call) -> Response:
     return call.answer(await _answer(call))
 
 
-async def sender_pool(call: Call, body: Body) -> str | None:
-    """The pool of the sender that a body names, or the usual one where it names none; None for an unknown sender."""
-    if body.has("senderId"):
-        row = await mailboxes.get(*call.key, number_of("sender", str(body.fields["senderId"])))
-    elif body.has("from"):
-        found = await mailboxes.find_by_address(*call.key, str(body.table("from").get("email", "")))
-        if found is None:
-            return None
-        row = found
-    else:
-        usual = await mailboxes.usual_pool(*call.key)
-        if usual is not None:
-            return usual.name
-        newest = await mailboxes.page(*call.key, None, 500)
-        if not newest:
-            return None
-        row = newest[-1]
-    return (await mailboxes.pool_of(*call.key, [row.id], call.caller.actor, call.now)).name
-
-
 async def _present(call: Call) -> Campaign:
     """The campaign of the path; an archived one is not there, as after its deletion. Raises NotFound."""
     campaign = await definitions.get(*call.key, call.campaign_id)
@@ -226,7 +206,7 @@ def _lists(campaign: Campaign, name: str) -> list[str]:
 
 
 async def _pool(call: Call, body: Body, is_new: bool) -> str | None:
-    return await sender_pool(call, body) if is_new or body.has("senderId") or body.has("from") else None
+    return await pool_of_sender(call, body) if is_new or body.has("senderId") or body.has("from") else None
 
 
 async def _template(call: Call, body: Body) -> TemplateRow | None:

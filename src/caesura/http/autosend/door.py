@@ -53,6 +53,8 @@ _FIELDS: Mapping[str, str] = {
     "zone": "timezone",
     "steps": "htmlTemplate",
     "starts_at": "scheduledAt",
+    "from_name": "from.name",
+    "reply_to": "replyTo",
 }
 _GENERAL = frozenset({400, 401, 403, 404, 429})
 
@@ -169,6 +171,6 @@ def _field(pointer: str | None) -> str:
         return ""
     if parts == ["address"]:
         return "email"
-    if parts[0] in ("steps", "pool", "zone", "starts_at"):
+    if parts[0] in ("steps", "pool", "zone", "starts_at", "from_name", "reply_to"):
         return _FIELDS.get(parts[-1], parts[-1] if parts[-1].isalpha() else _FIELDS[parts[0]])
     return ".".join(parts)

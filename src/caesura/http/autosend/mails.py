@@ -10,9 +10,9 @@ from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.scopes import Scope
 from caesura.http.autosend import templates
-from caesura.http.autosend.campaigns import sender_pool
 from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.handlebars import field_name, translate
+from caesura.http.autosend.sender_choice import name_and_reply, pool_of_sender
 from caesura.http.autosend.suppression_groups import group_of
 from caesura.http.autosend.values import Body, id_of, scalars
 from caesura.http.door import Call, Refusal
@@ -23,7 +23,7 @@ DOOR = "autosend"
 QUEUED = "Email queued successfully."
 MAXIMUM_RECIPIENTS = 100
 MAXIMUM_TOGETHER = 50
-_NOTE = "cc, bcc, attachments, headers and bypassSuppressions are refused; replyTo is kept, and the sender's is used."
+_NOTE = "cc, bcc, attachments, headers and bypassSuppressions are refused."
 _REFUSED = ("cc", "bcc", "attachments", "headers")
 # A value of this name given with a mail would stand in the way of our own.
 _UNSUBSCRIBE, _GIVEN = "unsubscribe_url", "given_unsubscribe_url"
@@ -84,12 +84,13 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput]) -> mailings.
     if not body.has("from") and not body.has("senderId") and not template_id:
         body.refuse("from", "from is required", "missing_field")
     body.instant("scheduledAt")
+    name_and_reply(body)
     body.check()
     content = {"subject": body.fields.get("subject"), "html": html, "text": text}
     if template_id:
         row = await message_templates.get(*call.key, templates.number_of_template(template_id))
         content = {name: value or getattr(row, name) for name, value in content.items()}
-    pool = await sender_pool(call, body)
+    pool = await pool_of_sender(call, body)
     if pool is None:
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
     definition = _definition(body, content, pool)
@@ -111,6 +112,7 @@ def _definition(body: Body, content: Mapping[str, Any], pool: str) -> CampaignDe
     data: dict[str, Any] = {
         "name": " ".join(name.split())[:200] or "mail",
         "pool": pool,
+        **name_and_reply(body),
         "steps": [{"variants": [variant]}],
         "stop_on_reply": False,
         "starts_at": body.fields.get("scheduledAt"),
