@@ -40,6 +40,7 @@ async def judge(world: "World", is_whole: bool) -> list[Violation]:
     """Every violation; what must hold at the end only if the world came to its end."""
     violations = [violation for check in CHECKS for violation in check(world)]
     violations += await ledger_checks.counters_are_exact(world)
+    violations += await ledger_checks.each_message_is_in_one_place(world)
     violations += await gate_checks.clocks_are_offset_by_frozen_pauses(world)
     if is_whole:
         violations += await ledger_checks.everyone_came_to_an_end(world)

@@ -314,7 +314,9 @@ class SimulatedDatabase(Database):
     async def prepare(self) -> None:
         """Adds the audit to a migrated database."""
         await self.monitor.execute(AUDIT)
-        for row in await self.monitor.fetch("select relname from pg_stat_user_tables"):
+        for row in await self.monitor.fetch(
+            "select relname from pg_class c join pg_stat_user_tables t using (relname) where c.relkind = 'r'"
+        ):
             await self.monitor.execute(f"alter table {row['relname']} set (autovacuum_enabled = off)")
 
     async def empty(self) -> None:

@@ -12,7 +12,7 @@ _PASSED_OVER = frozenset({"condition", "overdue"})
 # Why an enrollment may be held when all is over: what no person of this world could mend.
 _HELD = frozenset({"missing_variable", "empty_subject", "template_failed"})
 
-_MESSAGES = "select enrollment_id, step, state, cause, attempt, refusals from message order by enrollment_id, step"
+_MESSAGES = "select enrollment_id, step, state, cause, attempt, refusals from ledger order by enrollment_id, step"
 _ENROLLMENTS = "select id, campaign_id, lead_id, state, cause, step, due_at from enrollment order by id"
 _STATUSES = "select id, status from campaign"
 _COUNTED = """
@@ -24,7 +24,18 @@ select c.id as campaign, k.* from campaign c cross join lateral (
 """
 _FULL_COUNT = """
 select campaign_id, state, count(*) from enrollment group by 1, 2
-union all select campaign_id, state, count(*) from message group by 1, 2
+union all select campaign_id, state, count(*) from ledger group by 1, 2
+"""
+_TWICE = "select enrollment_id, step from ledger group by 1, 2 having count(*) > 1"
+_MISPLACED = """
+select e.id, e.state, e.moved_on, h.step, h.moved_on as there from message_history h
+join enrollment e on e.id = h.enrollment_id
+where e.moved_on is distinct from h.moved_on or e.state not in ('finished', 'stopped')
+  or h.state not in ('sent', 'rejected', 'cancelled')
+union all
+select e.id, e.state, e.moved_on, m.step, null from message m
+join enrollment e on e.id = m.enrollment_id
+where e.moved_on is not null
 """
 
 
@@ -101,6 +112,13 @@ async def counters_are_exact(world: "World") -> list[Violation]:
         if kept != full.get(row["campaign"], {}):
             violations.append(Violation("counters", f"kept {kept}, there are {full.get(row['campaign'], {})}"))
     return violations
+
+
+async def each_message_is_in_one_place(world: "World") -> list[Violation]:
+    """Nothing is in the ledger twice; the history has all of a lead that is at an end, or nothing of it."""
+    monitor = world.database.monitor
+    violations = [Violation("G2", f"twice in the ledger: {tuple(row)}") for row in await monitor.fetch(_TWICE)]
+    return violations + [Violation("history", str(dict(row))) for row in await monitor.fetch(_MISPLACED)]
 
 
 async def everyone_came_to_an_end(world: "World") -> list[Violation]:

@@ -20,6 +20,7 @@ SEQUENCE = "domain/sequence.py"
 DELIVERY = "domain/delivery.py"
 PIPELINE = "protocol/smtp/pipeline.py"
 LETTERS = "worker/letters.py"
+HISTORY_SQL = "store/queries/history.sql"
 SCHEMA = "store/migrations/0001_initial.sql"
 
 
@@ -313,6 +314,24 @@ BUGS: tuple[Bug, ...] = (
         "timedelta(seconds=seconds * (1 +",
         "timedelta(seconds=seconds / 60 * (1 +",
     ),
+    # The history
+    _bug(
+        "the history takes leads with an open message",
+        HISTORY_SQL,
+        "m.state in ('sending', 'deferred', 'unknown')",
+        "false",
+        Change(SCHEMA, "state text not null check (state in ('sent', 'rejected', 'cancelled'))", "state text not null"),
+        Change(SCHEMA, "settled_at timestamptz not null", "settled_at timestamptz"),
+    ),
+    _bug(
+        "the history takes leads that still get steps",
+        HISTORY_SQL,
+        "e.state in ('finished', 'stopped')",
+        "e.state in ('finished', 'stopped', 'waiting')",
+        Change(SCHEMA, "check (moved_on is null or state in ('finished', 'stopped'))", "check (true)"),
+    ),
+    _bug("the history keeps the last step only", HISTORY_SQL, "from taken", "from taken where step > 1"),
+    _bug("what is in the history is not counted", SCHEMA, "array['message', 'message_history']", "array['message']"),
     # The message
     _bug("dots are not stuffed", "protocol/smtp/message.py", r'content.replace(b"\r\n.", b"\r\n..")', "content"),
     _bug(

@@ -11,7 +11,7 @@ from caesura.domain.errors import Unavailable
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
 from caesura.domain.validation import validate
-from caesura.service import campaigns, definitions, enrollments, holds, mailboxes, recovery, workspaces
+from caesura.service import campaigns, definitions, enrollments, history, holds, mailboxes, recovery, workspaces
 from caesura.service.campaigns import PauseOptions
 from caesura.service.plans import Plans
 from simulation.database import LANE, Fault, Lane, Loss, ProcessDied, SimulatedDatabase
@@ -40,6 +40,9 @@ _AMBUSHED = {"claim": 0.02, "compose": 0.3, "mark": 0.8, "record": 0.3}
 # How often they lie in wait, and how often their deed is about the very thing that they waited for.
 _PATIENT = 0.7
 _AIMED = 0.8
+# How likely the history takes what is at an end soon after an outcome was recorded, and how long it must be there.
+_MOVED = 0.3
+_AGES = (0.0, 0.0, 0.1, 60.0, 3_600.0)
 _MOST_EVENTS = 20_000
 _MOST_DAYS = 250
 
@@ -102,6 +105,7 @@ class World:
         self.stirs = 0  # how often something changed that may concern a worker that sleeps
         self.people = People(self)
         self._random = Random(f"{parameters.seed}/world")
+        self._history_random = Random(f"{parameters.seed}/history")
         self._edition = 0
         self._worker_number = 0
         self._is_quiet = False
@@ -273,6 +277,18 @@ class World:
         recovered = await recovery.bury(self.database, self._plans, name, self.timeline.clock())
         self.note("buried", name, recovered.unknown, recovered.returned)
 
+    # The history
+
+    def _plan_move(self) -> None:
+        random = self._history_random
+        age = timedelta(seconds=random.choice(_AGES))
+        event = Event("move", "history", lambda: self._move(age), True)
+        self.later(age.total_seconds() + random.uniform(0, 3), event)
+
+    async def _move(self, age: timedelta) -> None:
+        await history.prepare(self.database, self.timeline.clock())
+        self.note("history takes", await history.move(self.database, age, self.timeline.clock()))
+
     # The run
 
     async def run(self) -> None:
@@ -351,6 +367,8 @@ class World:
         """Runs an event, alone or in a race with others that were about to happen."""
         random = self._random
         is_race = event.is_racy and self.faults.race > 0 and random.random() < self.faults.race
+        if event.name == "record" and self._history_random.random() < _MOVED:
+            self._plan_move()
         if event.actor == "people" and random.random() < _PATIENT:
             self._ambushes.append(event)
             return

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -297,3 +298,14 @@ async def test_what_ran_out_while_nobody_could_renew_is_still_the_workers_own(en
             while await engine.rows("select from message where lease_until < $1", clock()):
                 await asyncio.sleep(0.02)
         assert (await running.status()).counters.unknown == 0
+
+
+async def test_what_is_at_an_end_goes_to_the_history_by_itself(engine, sink) -> None:
+    await use(engine, sink.port)
+    await engine.build(leads=5, steps=ONE_STEP)
+    async with Running(engine, replace(FAST, history_after=0, history=0.05)):
+        async with asyncio.timeout(20):
+            while len(await engine.rows("select from message_history")) < 5:
+                await asyncio.sleep(0.02)
+    assert await engine.rows("select from message") == []
+    assert (await engine.status()).counters.sent == 5

@@ -52,6 +52,13 @@ class Settings(BaseSettings):
     stop_seconds: float = Field(
         default=30.0, ge=1, le=600, description="How long a stopping server waits for messages in transit."
     )
+    history_after: float = Field(
+        default=3.0,
+        ge=0,
+        le=3650,
+        description="Days after which the messages of a lead that is finished or stopped leave the hot tables for the "
+        "history. They are read as before.",
+    )
     public_url: str | None = Field(
         default=None,
         description="How the world reaches this server, such as https://mail.example.com: makes unsubscribe links.",

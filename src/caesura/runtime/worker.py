@@ -53,6 +53,7 @@ async def _work(dsn: str, settings: Settings, leash: int | None) -> None:
                 slots=settings.slots,
                 lease=settings.lease_seconds,
                 patience=_PATIENT_PART * settings.stop_seconds,
+                history_after=settings.history_after * 86_400,
             ),
             partial(
                 Carrier,

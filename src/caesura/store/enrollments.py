@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from caesura.domain.campaign_time import CampaignClock, campaign_now, to_real
@@ -17,7 +17,7 @@ SQL = load("enrollments")
 class EnrollmentRow:
     """A lead in a campaign. `due_at` is campaign time, the others are UTC; `step` is the next one, from 1.
 
-    `fields` count here before the lead's own; `extra` is kept.
+    `fields` count here before the lead's own; `extra` is kept. Since `moved_on` its messages are in the history.
     """
 
     workspace_id: int
@@ -38,6 +38,7 @@ class EnrollmentRow:
     extra: Mapping[str, Any] | None
     enrolled_at: datetime
     updated_at: datetime
+    moved_on: date | None
     address: str
 
     def due(self, clock: CampaignClock, now: datetime) -> tuple[datetime | None, int | None]:

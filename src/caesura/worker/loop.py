@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -11,7 +11,7 @@ from caesura.domain.errors import CaesuraError, Invalid, NotFound, Unavailable
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.unsendable import Unsendable
 from caesura.protocol.smtp import Outcome, SessionFailure
-from caesura.service import recovery, sending, timers, workers
+from caesura.service import history, recovery, sending, timers, workers
 from caesura.service.plans import Plans
 from caesura.store.database import Database
 from caesura.store.sending import Claimed, Runnable
@@ -37,7 +37,9 @@ class WorkerSettings:
     are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this
     worker's without a sign of life, which it gives every third of that. `gather` is how long outcomes gather before
     they are written. A server that has not answered for `silence` gives its slots back. A stopping worker waits for
-    messages in transit for `patience`; then those whose content is not written are deferred, the others unknown.
+    messages in transit for `patience`; then those whose content is not written are deferred, the others unknown. What
+    is at an end for `history_after` goes to the history: looked for every `history`, and moved in parts with `rest`
+    between them.
     """
 
     slots: int = 200
@@ -50,6 +52,9 @@ class WorkerSettings:
     outage: float = 1.0
     silence: float = 3.0
     patience: float = 25.0
+    history_after: float = 3 * 86_400.0
+    history: float = 60.0
+    rest: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Worker:
             asyncio.create_task(self._recorder.run()),
             asyncio.create_task(self._every(settings.lease / 3, self._renew)),
             asyncio.create_task(self._every(settings.tick, self._tick)),
+            asyncio.create_task(self._every(settings.history, self._move_to_history)),
             asyncio.create_task(listen(self._database.dsn, self._on_hint, settings.outage)),
         ]
         try:
@@ -267,6 +273,12 @@ class Worker:
         if asyncio.get_running_loop().time() >= self._recovers_at:
             await recovery.recover(self._database, self._plans, now)
         await timers.tick(self._database, now)
+
+    async def _move_to_history(self) -> None:
+        age = timedelta(seconds=self._settings.history_after)
+        await history.prepare(self._database, self._clock())
+        while await history.move(self._database, age, self._clock()) == history.BATCH:
+            await asyncio.sleep(self._settings.rest)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -224,6 +224,7 @@ create table enrollment (
     extra jsonb,                            -- kept and returned, never read; null: nothing
     enrolled_at timestamptz not null,
     updated_at timestamptz not null,
+    moved_on date,                          -- its messages are in the history, in that day's part; null: in `message`
     primary key (workspace_id, id),
     unique (workspace_id, campaign_id, lead_id),
     foreign key (workspace_id, campaign_id) references campaign,
@@ -232,8 +233,10 @@ create table enrollment (
     check ((state = 'claimed') = (claimed_by is not null)),
     check ((state = 'claimed') = (lease_until is not null)),
     check ((not_before is null) = (wait_reason is null)),
-    check (parked_under is null or not_before is not null)
-) with (fillfactor = 70);
+    check (parked_under is null or not_before is not null),
+    -- Only what is at an end has its messages in the history: so `message` alone tells a mark what was sent.
+    check (moved_on is null or state in ('finished', 'stopped'))
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 -- claim: the due ones of a campaign, by mailbox (null: not opened yet), oldest first
 create index enrollment_due on enrollment (workspace_id, campaign_id, mailbox_id, due_at)
     where state = 'waiting' and not_before is null;
@@ -248,6 +251,8 @@ create index enrollment_leased on enrollment (lease_until) where state = 'claime
 create index enrollment_held on enrollment (workspace_id, cause, lead_id) where state = 'held';
 -- a reply or an unsubscribe finds every enrollment of the lead
 create index enrollment_lead on enrollment (workspace_id, lead_id);
+-- the history: those at an end whose messages have not gone there yet
+create index enrollment_over on enrollment (updated_at) where state in ('finished', 'stopped') and moved_on is null;
 
 create table message (
     workspace_id integer not null,
@@ -271,18 +276,75 @@ create table message (
     stage text,                             -- how far the last try came
     reply_code smallint,                    -- what the server said; null when it said nothing
     reply text,
-    -- G2's last line of defence. No foreign key to enrollment: the check took half the time of a mark, which whoever
-    -- pauses waits for. A mark inserts only what it has just locked there, and no enrollment is ever deleted.
+    -- G2's last line of defence, together with enrollment.moved_on for what is in the history. No foreign key to
+    -- enrollment: the check took half the time of a mark, which whoever pauses waits for. A mark inserts only what it
+    -- has just locked there, and no enrollment is ever deleted.
     primary key (workspace_id, enrollment_id, step),
     check ((state = 'sending') = (lease_until is not null)),
     check ((state = 'sending') = (settled_at is null)),
     check (state <> 'sending' or (message_id is not null and mailbox_id is not null and worker is not null)),
     check ((state in ('sending', 'sent')) = (cause is null))
-) with (fillfactor = 70);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 -- in transit: counted at a pause, and recovered when the lease runs out
 create index message_sending on message (workspace_id, campaign_id, lease_until) where state = 'sending';
 -- the ledger of a campaign, and its unknown ones
 create index message_campaign on message (workspace_id, campaign_id, enrollment_id, step);
+
+-- The part of the ledger that nothing happens to any more, by the month in which it came here: all messages of an
+-- enrollment at once, when its `moved_on` is set, and never one that may still change.
+create table message_history (
+    workspace_id integer not null,
+    enrollment_id bigint not null,
+    step smallint not null,
+    campaign_id bigint not null,
+    lead_id bigint not null,
+    variant smallint not null,              -- this and what follows: as in `message`
+    mailbox_id bigint,
+    state text not null check (state in ('sent', 'rejected', 'cancelled')),
+    cause text,
+    message_id text,
+    subject text,
+    recipient text not null,
+    attempt smallint not null,
+    refusals smallint not null,
+    worker text,
+    lease_until timestamptz,
+    marked_at timestamptz,
+    settled_at timestamptz not null,
+    stage text,
+    reply_code smallint,
+    reply text,
+    moved_on date not null,                 -- UTC
+    primary key (workspace_id, enrollment_id, step, moved_on)
+) partition by range (moved_on);
+create index message_history_campaign on message_history (workspace_id, campaign_id, enrollment_id, step);
+create index message_history_by_message_id on message_history (workspace_id, message_id);
+
+-- All messages, wherever they are: for whoever reads, never for what decides on a send.
+create view ledger as
+select workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state, cause, message_id, subject,
+    recipient, attempt, refusals, worker, lease_until, marked_at, settled_at, stage, reply_code, reply
+from message
+union all
+select workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state, cause, message_id, subject,
+    recipient, attempt, refusals, worker, lease_until, marked_at, settled_at, stage, reply_code, reply
+from message_history;
+
+-- Makes the part for the month of a day, unless it is there. Attached, not created in place: nobody who reads waits.
+create function add_history_month(day date) returns void language plpgsql as $$
+declare
+    first date := date_trunc('month', day);
+    part text := 'message_history_' || to_char(day, 'YYYY_MM');
+begin
+    if to_regclass(part) is null then
+        lock table message_history in share update exclusive mode;
+        if to_regclass(part) is null then  -- another may have made it meanwhile
+            execute format('create table %I (like message_history including constraints including indexes)', part);
+            execute format('alter table message_history attach partition %I for values from (%L) to (%L)',
+                part, first, (first + interval '1 month')::date);
+        end if;
+    end if;
+end $$;
 
 create table suppression (
     workspace_id integer not null references workspace,
@@ -385,7 +447,8 @@ begin
     for counted in
         select 'enrollment' as name, array['waiting', 'claimed', 'held', 'finished', 'stopped'] as states
         union all
-        select 'message', array['sending', 'sent', 'deferred', 'rejected', 'unknown', 'cancelled']
+        select name, array['sending', 'sent', 'deferred', 'rejected', 'unknown', 'cancelled']
+        from unnest(array['message', 'message_history']) name
     loop
         foreach operation in array array['insert', 'update', 'delete'] loop
             execute format($f$

@@ -95,7 +95,7 @@ delete from step where workspace_id = $1 and campaign_id = $2
 
 -- name: highest_used_step
 -- The last step that anyone has a message of: no edit may take it away.
-select coalesce(max(step), 0) from message where workspace_id = $1 and campaign_id = $2
+select coalesce(max(step), 0) from ledger where workspace_id = $1 and campaign_id = $2
 
 -- name: counters
 -- Exact counts per state: the sum over the shards.

@@ -1,7 +1,7 @@
 -- name: chosen
 -- Leads with where they stand: the first of bounced, suppressed and replied that is so, else open; oldest first.
 select l.*, s.standing,
-  (select max(m.settled_at) from enrollment e join message m on m.workspace_id = $1 and m.enrollment_id = e.id
+  (select max(m.settled_at) from enrollment e join ledger m on m.workspace_id = $1 and m.enrollment_id = e.id
     where e.workspace_id = $1 and e.lead_id = l.id and m.state = 'sent') as written_at,
   (select max(i.received_at) from inbound i
     where i.workspace_id = $1 and i.lead_id = l.id and i.kind = 'reply') as replied_at,
@@ -25,7 +25,7 @@ where l.workspace_id = $1
     select from enrollment e where e.workspace_id = $1 and e.lead_id = l.id and e.campaign_id = any($4)))
   and ($5::text[] is null or s.standing = any($5))
   and ($6::boolean is null or $6 = exists (
-    select from enrollment e join message m on m.workspace_id = $1 and m.enrollment_id = e.id
+    select from enrollment e join ledger m on m.workspace_id = $1 and m.enrollment_id = e.id
     where e.workspace_id = $1 and e.lead_id = l.id and m.state = 'sent'))
   and ($7::jsonb is null or not exists (
     select from jsonb_each($7) f where not f.value ? coalesce(lower(l.fields ->> f.key), '')))

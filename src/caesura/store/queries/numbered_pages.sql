@@ -94,7 +94,7 @@ where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
 -- name: enrolled_people
 -- Who is behind these enrollments, and when each was last sent something.
 select e.id, l.fields,
-  (select max(m.settled_at) from message m
+  (select max(m.settled_at) from ledger m
    where m.workspace_id = $1 and m.enrollment_id = e.id and m.state = 'sent') as last_sent_at
 from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
 where e.workspace_id = $1 and e.id = any($2::bigint[])

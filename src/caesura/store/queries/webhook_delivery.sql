@@ -80,7 +80,7 @@ select * from enrollment where workspace_id = $1 and id = any($2::bigint[])
 -- name: fact_messages
 -- The messages that events name.
 select m.* from unnest($2::bigint[], $3::smallint[]) as named(enrollment_id, step)
-join message m on m.workspace_id = $1 and m.enrollment_id = named.enrollment_id and m.step = named.step
+join ledger m on m.workspace_id = $1 and m.enrollment_id = named.enrollment_id and m.step = named.step
 
 -- name: fact_inbound
 -- What came back, as events name it; not its HTML, which can be large.
