@@ -245,8 +245,8 @@ create index enrollment_parked on enrollment (not_before) where state = 'waiting
 -- the timer: ones that an edit of the campaign's windows or dates lets be asked again
 create index enrollment_parked_under on enrollment (workspace_id, campaign_id, parked_under)
     where state = 'waiting' and parked_under is not null;
--- the timer: leases that ran out
-create index enrollment_leased on enrollment (lease_until) where state = 'claimed';
+-- what workers have: a few, found by key whatever else there is; and those whose leases ran out, by a look at all
+create index enrollment_leased on enrollment (workspace_id, id, lease_until) where state = 'claimed';
 -- releasing a hold finds the ones that met it
 create index enrollment_held on enrollment (workspace_id, cause, lead_id) where state = 'held';
 -- a reply or an unsubscribe finds every enrollment of the lead
