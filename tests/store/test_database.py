@@ -36,3 +36,14 @@ async def test_a_database_that_has_become_read_only_is_told_as_that(database: Da
     )
     assert error.code == "database_read_only"
     assert "primary" in error.detail and "does not answer" not in error.detail
+
+
+@pytest.mark.parametrize("code", ["58P01", "58030", "58P02", "XX000", "XX001", "57P04", "3D000", "28P01"])
+async def test_a_database_whose_files_are_taken_away_is_told_as_one_that_does_not_answer(
+    database: Database, code: str
+) -> None:
+    error = await told(
+        database, f"do $$ begin raise exception 'could not open file' using errcode = '{code}'; end $$"
+    )
+    assert error.code == "database_unreachable"
+    assert "could not open file" in error.detail

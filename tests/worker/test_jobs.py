@@ -5,14 +5,20 @@ import contextlib
 import os
 import signal
 import sys
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from typing import Any
 
+import asyncpg
 import pytest
+import structlog
 import webhook_server
 from aiohttp import web
 from webhook_desk import Hooks, receiving
 from webhook_server import at_work
+
+from pgqueuer.qm import QueueManager
 
 from caesura.http.webhook_forms import FORMS
 from caesura.store.events import Entry
@@ -119,3 +125,53 @@ async def test_after_an_outage_of_the_database_it_goes_on(hooks: Hooks, dsn: str
         )
         await hooks.happen("campaign.paused")
         await receiver.until(2, seconds=60)
+
+
+OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()"
+
+
+async def lose_every_line(server: asyncpg.Connection, name: str) -> None:
+    """The database dies and is there again at once."""
+    await server.execute(OTHERS, name)
+
+
+async def lose_the_listener(server: asyncpg.Connection, name: str) -> None:
+    """Only the line over which jobs are heard of."""
+    await server.execute(f"{OTHERS} and application_name = 'caesura jobs' and query ilike 'listen%'", name)
+
+
+async def lose_the_database(server: asyncpg.Connection, name: str) -> None:
+    """It is not there for a while, though its server is."""
+    while True:
+        await server.execute(OTHERS, name)
+        with contextlib.suppress(asyncpg.ObjectInUseError):
+            await server.execute(f'alter database "{name}" rename to "{name}_away"')
+            break
+    await asyncio.sleep(3)
+    await server.execute(f'alter database "{name}_away" rename to "{name}"')
+
+
+@pytest.mark.parametrize("lose", [lose_every_line, lose_the_listener, lose_the_database])
+async def test_a_database_that_goes_away_is_a_warning_in_one_line(
+    hooks: Hooks, dsn: str, monkeypatch: pytest.MonkeyPatch, lose: Callable[[Any, str], Awaitable[None]]
+) -> None:
+    usual = QueueManager._run_periodic_health_check
+    monkeypatch.setattr(QueueManager, "_run_periodic_health_check", partialmethod(usual, timedelta(seconds=0.3)))
+    name = await hooks.engine.rows("select current_database() as name")
+    server = await asyncpg.connect(dsn, database="postgres")
+    try:
+        with structlog.testing.capture_logs() as logs:
+            async with receiving() as receiver, at_work(dsn):
+                await hooks.create(receiver.url, "campaign.paused")
+                await hooks.happen("campaign.paused")
+                await receiver.until(1)
+                await lose(server, name[0]["name"])
+                while not any(one["event"] == "jobs_wait" for one in logs):
+                    await asyncio.sleep(0.1)
+                await hooks.happen("campaign.paused")
+                await receiver.until(2, seconds=60)
+    finally:
+        await server.close()
+    assert {one["event"] for one in logs} <= {"jobs_wait", "webhooks_wait"}
+    assert {one["log_level"] for one in logs} == {"warning"}
+    assert all(one["error"] and "exc_info" not in one for one in logs)

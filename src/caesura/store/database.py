@@ -34,13 +34,23 @@ _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
+    # What asyncpg says when a line breaks in the midst of an exchange.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     TimeoutError,
+    # Who connects may find it renamed, dropped or closed to them; and its files may be taken away while it runs.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.DatabaseDroppedError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
 )
+OUTAGES = (*_GONE, asyncpg.PostgresError)
+"""What says, outside of a `Database`, that the one connected to is away or does not do what it is asked."""
 # It answers, and can keep nothing.
 _CANNOT_WRITE = (asyncpg.DiskFullError, asyncpg.ReadOnlySQLTransactionError)
 
@@ -83,7 +93,7 @@ class Database:
                 command_timeout=STATEMENT_SECONDS,
                 server_settings=_SESSION,
             )
-        except (*_GONE, asyncpg.PostgresError) as error:
+        except OUTAGES as error:
             raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
         return cls(pool, dsn)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import asyncpg
 import msgspec
 
+from caesura.store.database import OUTAGES
+
 CHANNEL = "caesura"
 
 
@@ -26,7 +28,7 @@ async def listen(dsn: str, heard: Callable[[Hint], None], outage_seconds: float)
             heard(msgspec.json.decode(str(payload).encode(), type=Hint))
 
     while True:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*OUTAGES):
             connection = await asyncpg.connect(dsn, server_settings={"application_name": "caesura hints"})
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _connection, lost=lost: lost.set())

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 import structlog
+from pgqueuer.errors import FailingListenerError
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
@@ -15,7 +16,7 @@ from pgqueuer.queries import Queries
 from caesura.domain.errors import CaesuraError
 from caesura.domain.webhook_form import WebhookForm
 from caesura.service import webhook_delivery
-from caesura.store.database import Database
+from caesura.store.database import OUTAGES, Database
 from caesura.store.jobs import WEBHOOK, WebhookJob
 from caesura.worker.webhooks import Courier
 
@@ -85,8 +86,8 @@ class JobRunner:
         while not self._stopping.is_set():
             try:
                 await self._run_queue()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("jobs_wait", error=str(error))
+            except (*OUTAGES, FailingListenerError) as error:
+                log.warning("jobs_wait", error=str(error) or "no job is heard of any more")
             except Exception:
                 log.exception("jobs_failed")
             with contextlib.suppress(TimeoutError):
