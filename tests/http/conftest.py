@@ -77,6 +77,7 @@ async def mint(context: ApiContext, scopes: tuple[str, ...], workspace: str, **n
         workspace_id,
         NewKey(**{"form": NATIVE, "scopes": scopes, **new}),
         ("*",),
+        None,
         context.secrets.pepper,
         context.entropy(ENTROPY_BYTES),
         "test",

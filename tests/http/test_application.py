@@ -84,7 +84,7 @@ def test_the_real_server_answers(served: Any) -> None:
 
 
 def test_no_request_that_a_machine_thinks_of_breaks_the_description(served: Any) -> None:
-    schema = schemathesis.openapi.from_url(f"{served.client.base_url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{served.client.base_url}/openapi.json", timeout=120)
     # A stream has no end to wait for.
     found = list(schema.include(path_regex="^/api/").exclude(path_regex="/stream$").get_all_operations())
     examples = max(1, EXAMPLES // (2 * len(found)))

@@ -109,6 +109,23 @@ async def test_a_method_that_a_path_does_not_take_is_told_with_those_that_it_tak
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "TRACE", "PROPFIND", "BREW", "get"])
+async def test_whatever_the_method_the_answer_is_the_doors(desk: Any, method: str) -> None:
+    refused = await desk.client.request(method, "/model/campaigns/c1/pause")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+    absent = [await desk.client.request(method, f"/model{path}") for path in ("/nowhere", "/", "")]
+    assert [answer.status_code for answer in absent] == [404, 404, 404]
+    if method != "HEAD":
+        assert refused.json() == {"oops": "method_not_allowed"}
+        assert {answer.text for answer in absent} == {'{"oops":"route_not_found"}'}
+
+
+async def test_head_answers_as_get_does_without_a_body(desk: Any) -> None:
+    headers = {"Authorization": f"Bearer {(await desk.mint('*', form=FORM)).text}"}
+    answer = await desk.client.head("/model/leads", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Length"]) == (200, "2")
+
+
 async def test_what_the_vendor_has_and_we_have_not_says_so(desk: Any) -> None:
     assert await ask(desk, "GET", "/calendar") == (400, {"oops": "unsupported"})
 

@@ -8,7 +8,7 @@ import pytest
 
 from caesura.domain.api_key import ENTROPY_BYTES, KeyForm
 from caesura.domain.errors import Forbidden, Invalid, NotFound, Unauthenticated
-from caesura.http.key_forms import KEY_FORMS, NATIVE
+from caesura.http.key_forms import ACCOUNT_FORMS, KEY_FORMS, NATIVE
 from caesura.service import keys
 from caesura.service.keys import IssuedKey, NewKey
 from caesura.service.workspaces import named
@@ -31,11 +31,14 @@ async def make(
     scopes: Collection[str] = ("*",),
     held: Collection[str] = ("*",),
     form: KeyForm = NATIVE,
+    good_until: datetime | None = None,
     **fields: Any,
 ) -> IssuedKey:
     workspace_id = await named(database, "acme", NOW)
     new = NewKey(form, scopes, **fields)
-    return await keys.create(database, workspace_id, new, held, PEPPER, os.urandom(ENTROPY_BYTES), "test", NOW)
+    return await keys.create(
+        database, workspace_id, new, held, good_until, PEPPER, os.urandom(ENTROPY_BYTES), "test", NOW
+    )
 
 
 async def check(database: Database, text: str, form: KeyForm = NATIVE, now: datetime = NOW) -> KeyRow:
@@ -182,6 +185,18 @@ async def test_a_dialect_is_in_use_while_the_workspace_has_a_good_key_of_it(data
     assert await keys.dialects_in_use(database, other, NOW) == set()
 
 
+async def test_a_good_account_key_has_its_dialect_in_use_in_every_workspace(database: Database) -> None:
+    form = ACCOUNT_FORMS["autosend"]
+    end = NOW + timedelta(hours=1)
+    key = (await make(database, form=form, is_account=True)).row
+    await make(database, form=form, is_account=True, expires_at=end)
+    other = await named(database, "other", NOW)
+    assert await keys.dialects_in_use(database, other, NOW) == {"autosend"}
+    await keys.revoke(database, key.workspace_id, key.id, "test", NOW)
+    assert await keys.dialects_in_use(database, other, NOW) == {"autosend"}
+    assert await keys.dialects_in_use(database, other, end) == set()
+
+
 async def test_keys_are_listed_newest_first_below_a_cursor(database: Database) -> None:
     made = [(await make(database)).row for _ in range(3)]
     workspace_id = made[0].workspace_id
@@ -218,3 +233,13 @@ async def test_a_key_for_a_campaign_that_is_not_there_is_not_made(database: Data
         with pytest.raises(Invalid) as refused:
             await make(database, campaign_ids=campaign_ids)
         assert refused.value.code == code
+
+
+async def test_no_key_makes_one_that_outlives_it(database: Database) -> None:
+    end = NOW + timedelta(hours=1)
+    for expires_at, becomes in [(None, end), (end, end), (end - timedelta(minutes=1), end - timedelta(minutes=1))]:
+        assert (await make(database, good_until=end, expires_at=expires_at)).row.expires_at == becomes
+    with pytest.raises(Forbidden) as caught:
+        await make(database, good_until=end, expires_at=end + timedelta(seconds=1))
+    assert caught.value.code == "expiry_not_held"
+    assert (await make(database, good_until=None, expires_at=None)).row.expires_at is None

@@ -89,7 +89,7 @@ async def test_keys_of_other_doors_are_left_out_and_revoked_ones_unless_asked_fo
     for label, dialect in (("one", "leadlex"), ("two", "leadlex"), ("other", "native")):
         new = NewKey(KEY_FORMS[dialect], ("*",), label)
         entropy = label.encode().ljust(ENTROPY_BYTES, b"x")
-        made[label] = (await keys.create(*world.key, new, ("*",), b"p" * 32, entropy, "test", world.now)).row.id
+        made[label] = (await keys.create(*world.key, new, ("*",), None, b"p" * 32, entropy, "test", world.now)).row.id
     await keys.revoke(*world.key, made["one"], "test", world.now)
 
     async def shown(with_revoked: bool, part: str | None = None) -> list[str | None]:

@@ -42,8 +42,6 @@ async def test_a_database_that_has_become_read_only_is_told_as_that(database: Da
 async def test_a_database_whose_files_are_taken_away_is_told_as_one_that_does_not_answer(
     database: Database, code: str
 ) -> None:
-    error = await told(
-        database, f"do $$ begin raise exception 'could not open file' using errcode = '{code}'; end $$"
-    )
+    error = await told(database, f"do $$ begin raise exception 'could not open file' using errcode = '{code}'; end $$")
     assert error.code == "database_unreachable"
     assert "could not open file" in error.detail

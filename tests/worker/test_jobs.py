@@ -15,10 +15,9 @@ import pytest
 import structlog
 import webhook_server
 from aiohttp import web
+from pgqueuer.qm import QueueManager
 from webhook_desk import Hooks, receiving
 from webhook_server import at_work
-
-from pgqueuer.qm import QueueManager
 
 from caesura.http.webhook_forms import FORMS
 from caesura.store.events import Entry

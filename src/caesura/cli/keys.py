@@ -79,7 +79,7 @@ def create(
         new = keys.NewKey(form, scope or [Scope.ALL], label, expires_at, campaign_ids, plan, account)
         place = (session.database, session.workspace_id)
         secrets = (session.engine.keyring.secrets.pepper, entropy(ENTROPY_BYTES))
-        return await keys.create(*place, new, [Scope.ALL], *secrets, session.actor, session.now())
+        return await keys.create(*place, new, [Scope.ALL], None, *secrets, session.actor, session.now())
 
     print(work(data_dir, workspace, action, makes_workspace=True).text)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -29,7 +30,7 @@ class Caller:
     """Whose key a request carries. `actor` is how it is named in events and states.
 
     `campaign_ids` are the only campaigns that it may touch, None for all; an `is_account` key opens every workspace;
-    `plan` names its rate limits, None for the usual ones.
+    `plan` names its rate limits, None for the usual ones; `expires_at` (UTC) is None for a key that never expires.
     """
 
     workspace_id: int
@@ -39,6 +40,7 @@ class Caller:
     campaign_ids: frozenset[int] | None = None
     is_account: bool = False
     plan: str | None = None
+    expires_at: datetime | None = None
 
     @property
     def is_restricted(self) -> bool:
@@ -50,7 +52,14 @@ class Caller:
         """Whoever carries this key."""
         campaign_ids = frozenset(row.campaign_ids) if row.campaign_ids is not None else None
         return cls(
-            row.workspace_id, row.id, f"key:{row.prefix}", frozenset(row.scopes), campaign_ids, row.is_account, row.plan
+            row.workspace_id,
+            row.id,
+            f"key:{row.prefix}",
+            frozenset(row.scopes),
+            campaign_ids,
+            row.is_account,
+            row.plan,
+            row.expires_at,
         )
 
 

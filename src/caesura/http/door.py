@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 CAMPAIGN = "campaign_id"
 """The path parameter that names a campaign, in every door's templates: it is looked up before the operation runs."""
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
 
 class Support(StrEnum):
     """How much of what the vendor documents an operation does here."""
@@ -189,7 +187,11 @@ class Door(ABC):
         async def elsewhere(request: Request) -> Response:
             return self._no_route(request, known)
 
-        return [*known, Route(f"{self.prefix}/{{rest:path}}", elsewhere, methods=list(_METHODS))]
+        others = [Route(f"{self.prefix}{path}", elsewhere) for path in ("", "/{rest:path}")]
+        for route in others:
+            # Whatever the method: OPTIONS, and words that nobody knows.
+            route.methods = None
+        return [*known, *others]
 
     @abstractmethod
     def presented(self, request: Request) -> str:

@@ -50,21 +50,26 @@ async def create(
     workspace_id: int,
     new: NewKey,
     held: Collection[str],
+    good_until: datetime | None,
     pepper: bytes,
     entropy: bytes,
     actor: str,
     now: datetime,
 ) -> IssuedKey:
-    """Makes a key out of 42 fresh random bytes. `held` are the scopes of who asks: nobody gives what they have not.
+    """Makes a key out of 42 fresh random bytes. Nobody gives what they have not: `held` are the scopes of who asks, and
+    `good_until` (UTC, None for ever) is when their own key expires. A key that is given no end gets that one.
 
     Raises Invalid `unknown_scope`, `scopes_missing`, `label_length`, `expiry_past`, `unknown_plan`,
-    `unknown_campaign`; Forbidden `scope_not_held`.
+    `unknown_campaign`; Forbidden `scope_not_held`, `expiry_not_held`.
     """
     granted = scopes.checked(new.scopes, new.form.permissions)
     _check(new, now)
     for scope in granted:
         if not scopes.allows(held, scope):
             raise Forbidden("scope_not_held", f"a key without the scope {scope} cannot give it to another")
+    expires_at = new.expires_at or good_until
+    if expires_at is not None and good_until is not None and expires_at > good_until:
+        raise Forbidden("expiry_not_held", "a key cannot make one that outlives it: give an earlier expires_at")
     prefix, text = api_key.mint(new.form, entropy)
 
     async def work(tx: Connection) -> KeyRow:
@@ -76,7 +81,7 @@ async def create(
             new.form.dialect,
             granted,
             new.label,
-            new.expires_at,
+            expires_at,
             now,
             await _campaigns(tx, workspace_id, new.campaign_ids),
             new.plan,
@@ -167,7 +172,10 @@ async def _campaigns(tx: Connection, workspace_id: int, given: Collection[int] |
 
 
 async def dialects_in_use(database: Database, workspace_id: int, now: datetime) -> frozenset[str]:
-    """The dialects of which the workspace has a key that is good: neither revoked nor expired."""
+    """The dialects of which a key opens the workspace that is good: neither revoked nor expired.
+
+    It is the workspace's own, or one for an account, which opens every workspace.
+    """
     async with database.connection() as tx:
         return frozenset(await keys.dialects_in_use(tx, workspace_id, now))
 

@@ -81,7 +81,7 @@ async def revoke(tx: Connection, workspace_id: int, key_id: int, now: datetime) 
 
 
 async def dialects_in_use(tx: Connection, workspace_id: int, now: datetime) -> list[str]:
-    """The dialects of the keys that are good."""
+    """The dialects of the keys that are good, those that open every workspace among them."""
     return [row["dialect"] for row in await tx.fetch(SQL["dialects_in_use"], workspace_id, now)]
 
 

@@ -1,6 +1,6 @@
 """Webhooks, API keys, permissions, and what is not here."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -270,3 +270,14 @@ async def test_a_key_gives_no_other_more_pace_than_it_has(lexi: Lexi) -> None:
 
 
 TIERS = {"standard": 201, "high": 201, "unmetered": 403}
+
+
+async def test_a_key_that_expires_makes_none_that_outlives_it(lexi: Lexi) -> None:
+    end = NOW + timedelta(hours=1)
+    key = (await lexi.desk.api.mint("*", form=FORM, expires_at=end)).text
+    body = {"name": "k", "permissions": ["campaigns:read"]}
+    later = {**body, "expires_at": (end + timedelta(days=1)).isoformat()}
+    refused = await lexi.raw("POST", "/api-keys", later, key=key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insufficient_permissions")
+    made = (await lexi.raw("POST", "/api-keys", body, key=key)).json()["data"]["api_key"]
+    assert datetime.fromisoformat(made["expires_at"]) == end

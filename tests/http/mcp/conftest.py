@@ -1,7 +1,7 @@
 """Agents with the library's own client, over streamable HTTP, at a real server on the database of `desk`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +33,13 @@ class Agent:
         result = await self.client.call_tool(tool, arguments)
         assert result.is_error, result.structured_content
         return result.structured_content
+
+
+@pytest.fixture(scope="session")
+def shared_dsn(databases: Any) -> Iterator[str]:
+    """Of its own: an account key that another test has left would close pause and resume here."""
+    with databases.fresh("template_migrated") as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from caesura.http.key_forms import KEY_FORMS
+from caesura.http.key_forms import ACCOUNT_FORMS, KEY_FORMS
 
 MADE_UP = "a" * 52
 
@@ -140,6 +140,17 @@ async def test_a_workspace_that_uses_the_autosend_door_has_pause_and_resume_bloc
     draft = (await desk.campaign())["id"]
     assert (await started(agent, draft))["status"] == "running", "that vendor closes only pause and resume"
     await desk.ask("DELETE", f"/keys/key_{key.row.id}")
+    assert (await agent.call("pause_campaign", campaign_id=campaign_id))["status"] == "paused"
+
+
+async def test_an_account_key_of_that_door_blocks_them_in_every_workspace(desk: Any, stranger: Any, agent: Any) -> None:
+    campaign_id, _ = await desk.running("a@example.com")
+    key = await stranger.api.mint("*", form=ACCOUNT_FORMS["autosend"], is_account=True)
+    try:
+        blocked = await agent.failure("pause_campaign", campaign_id=campaign_id)
+    finally:
+        await stranger.ask("DELETE", f"/keys/key_{key.row.id}")
+    assert blocked["code"] == "blocked_for_mcp"
     assert (await agent.call("pause_campaign", campaign_id=campaign_id))["status"] == "paused"
 
 

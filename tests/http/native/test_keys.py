@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -124,3 +125,14 @@ def test_a_wrong_field_is_refused_with_its_place(served: Any, body: Any, code: s
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert answer.json()["errors"][0]["pointer"] == pointer
     assert served.client.get(KEYS).json()["items"] == before
+
+
+async def test_a_key_that_expires_makes_none_that_outlives_it(api: Any) -> None:
+    end = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    headers = {"Authorization": f"Bearer {(await api.mint('*', expires_at=end)).text}"}
+    for given in ("2026-03-02T12:00:00.000001Z", "2030-01-31T09:00:00Z"):
+        refused = await api.client.post(KEYS, json={"scopes": ["*"], "expires_at": given}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "expiry_not_held")
+    for body in ({}, {"dialect": "leadlex", "scopes": ["read"]}, {"expires_at": "2026-03-02T12:00:00Z"}):
+        made = await api.client.post(KEYS, json={"scopes": ["*"], **body}, headers=headers)
+        assert (made.status_code, made.json()["expires_at"]) == (201, "2026-03-02T12:00:00Z")

@@ -58,7 +58,7 @@ async def list_api_keys(call: Call) -> Response:
     ADMINISTER_KEYS,
     idempotent=True,
     support=Support.PART,
-    note="no key gives a permission that it has not",
+    note="no key gives a permission that it has not, or makes one that outlives it",
 )
 async def create_api_key(call: Call) -> Response:
     """With the key itself, which is shown here and never again."""
@@ -82,6 +82,7 @@ async def create_api_key(call: Call) -> Response:
             call.workspace_id,
             new,
             _held(call.caller.scopes),
+            call.caller.expires_at,
             context.secrets.pepper,
             context.entropy(ENTROPY_BYTES),
             call.caller.actor,

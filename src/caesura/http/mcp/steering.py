@@ -128,7 +128,7 @@ def _previewed(call: Call, row: CampaignRow, action: Literal["start", "resume"])
 
 
 async def _check_open_to_mcp(call: Call, campaign_id: int) -> None:
-    """Raises Forbidden `blocked_for_mcp` in a workspace that uses a door which has pause and resume closed to MCP.
+    """Raises Forbidden `blocked_for_mcp` where a key opens the workspace at a door that closes both to MCP.
 
     Who has no such campaign is told that first.
     """
@@ -136,7 +136,7 @@ async def _check_open_to_mcp(call: Call, campaign_id: int) -> None:
     used = await keys.dialects_in_use(*call.workspace, call.api.clock())
     for dialect in sorted(used & _NOT_FOR_MCP.keys()):
         detail = (
-            f"this workspace has a key of the {dialect} door, whose documents close pause and resume to MCP: call "
+            f"a key of the {dialect} door opens this workspace, and its documents close pause and resume to MCP: call "
             f"{_NOT_FOR_MCP[dialect]}; or POST /api/v1/campaigns/{CAMPAIGN.show(campaign_id)}/pause or /resume with a "
             "native key"
         )

@@ -28,6 +28,7 @@ router = APIRouter(prefix="/api/v1/keys", tags=["keys"], route_class=NativeRoute
 NOT_FOUND = NotFound("key_not_found", "there is no such key in this workspace")
 
 OTHER_DOOR = Forbidden("scope_not_held", "a key without the scope * cannot make one for another door")
+LONGER = Forbidden("expiry_not_held", "a key cannot make one that outlives it: give an earlier expires_at")
 FASTER = Forbidden("plan_not_held", "a key cannot make one that may ask more often than itself")
 Dialect = Literal["native", "leadterra", "leadlex", "autosend", "woodpecker"]
 
@@ -41,7 +42,9 @@ class KeyCreate(Definition):
         examples=[["campaigns:read", "campaigns:send"]],
     )
     expires_at: Instant | None = Field(
-        default=None, description="From then on it opens nothing; null: never.", examples=["2030-01-31T09:00:00Z"]
+        default=None,
+        description="From then on it opens nothing, not later than your own key; null: when your own does, or never.",
+        examples=["2030-01-31T09:00:00Z"],
     )
     dialect: Dialect = Field(
         default="native", description="Whose door it opens; for another than this, your key needs the scope *."
@@ -102,6 +105,7 @@ class KeyPage(Page[Key]):
         Forbidden("scope_not_held", "a key without the scope leads:read cannot give it to another"),
         OTHER_DOOR,
         FASTER,
+        LONGER,
         Invalid.of(Problem("expiry_past", "a key cannot expire in the past", "/expires_at")),
         Invalid.of(Problem("unknown_scope", "there is no scope 'send'", "/scopes/0")),
         Invalid.of(Problem("unknown_plan", "a plan of native is one of usual, slow, unmetered", "/plan")),
@@ -122,6 +126,7 @@ async def create_key(
         caller.workspace_id,
         new,
         caller.scopes,
+        caller.expires_at,
         context.secrets.pepper,
         context.entropy(ENTROPY_BYTES),
         caller.actor,

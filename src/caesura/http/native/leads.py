@@ -48,7 +48,10 @@ Fields = Annotated[
         }
     ),
 ]
-Address = Annotated[str, Field(max_length=1000, json_schema_extra={"format": "email"})]
+# One of many that is no address is answered as refused, beside the others.
+BulkAddress = Annotated[str, Field(max_length=1000)]
+Address = Annotated[BulkAddress, Field(json_schema_extra={"format": "email"})]
+_ADDRESS = "Names the lead: it has one per workspace."
 ZoneName = Annotated[str, Field(max_length=100)]
 
 _FIELDS = (
@@ -61,7 +64,7 @@ _EXTRA = "Anything else; kept beside what is kept already, returned, never read.
 class LeadGiven(Definition):
     """A lead to be added or changed."""
 
-    address: Address = Field(description="Names the lead: it has one per workspace.", examples=["kim@example.com"])
+    address: BulkAddress = Field(description=_ADDRESS, examples=["kim@example.com"])
     fields: Fields = Field(default={}, description=_FIELDS, examples=[{"first_name": "Kim", "company": "Acme"}])
     zone: ZoneName | None = Field(
         default=None, description="IANA time zone; null: not told.", examples=["Europe/Berlin"]
@@ -76,6 +79,7 @@ class LeadGiven(Definition):
 class LeadSave(LeadGiven):
     """A lead to be added, or changed where its address is known."""
 
+    address: Address = Field(description=_ADDRESS, examples=["kim@example.com"])
     replace: bool = Field(
         default=False, description="Put fields and zone in the place of those that a known lead has, not beside them."
     )

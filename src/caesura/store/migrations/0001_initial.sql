@@ -32,6 +32,7 @@ create table api_key (
     extra jsonb not null default '{}',      -- kept and returned, never read
     primary key (workspace_id, id)
 );
+create index api_key_account on api_key (dialect) where is_account;  -- few: they count for every workspace
 
 -- How much of its rate limits a key has used, one row a limit: in the database, so that all API processes count
 -- together. Unlogged, since a crash may well forget it and no request should wait for a disk.

@@ -27,9 +27,12 @@ update api_key set revoked_at = $3 where workspace_id = $1 and id = $2 and revok
 returning *
 
 -- name: dialects_in_use
--- Whose doors the keys of a workspace open now.
-select distinct dialect from api_key
+-- Whose doors are open to a workspace now: by keys of its own, and by those for an account, wherever they were made.
+select dialect from api_key
 where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)
+union
+select dialect from api_key
+where is_account and revoked_at is null and (expires_at is null or expires_at > $2)
 
 -- name: touch
 -- Notes the use of a key, unless one after $4 is noted already.
