@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from caesura.domain.errors import Unavailable
@@ -38,10 +39,31 @@ async def test_a_database_that_has_become_read_only_is_told_as_that(database: Da
     assert "primary" in error.detail and "does not answer" not in error.detail
 
 
-@pytest.mark.parametrize("code", ["58P01", "58030", "58P02", "XX000", "XX001", "57P04", "3D000", "28P01"])
+@pytest.mark.parametrize("code", ["58P01", "58030", "58P02", "XX000", "XX001", "57P04"])
 async def test_a_database_whose_files_are_taken_away_is_told_as_one_that_does_not_answer(
     database: Database, code: str
 ) -> None:
     error = await told(database, f"do $$ begin raise exception 'could not open file' using errcode = '{code}'; end $$")
     assert error.code == "database_unreachable"
     assert "could not open file" in error.detail
+
+
+@pytest.mark.parametrize("how", ["allow_connections false", "rename to {name}_away"])
+async def test_whatever_a_server_says_to_who_connects_the_database_does_not_answer(
+    database: Database, dsn: str, how: str
+) -> None:
+    name = dsn.partition("?")[0].rpartition("/")[2]
+    server = await asyncpg.connect(dsn, database="postgres")
+    try:
+        await server.execute(f"alter database {name} {how.format(name=name)}")
+        assert (await told(database, "select 1")).code == "database_unreachable"
+        if "rename" in how:
+            await server.execute(f"alter database {name}_away rename to {name}")
+    finally:
+        await server.close()
+
+
+async def test_a_fault_in_a_statement_is_no_outage(database: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with database.connection() as connection:
+            await connection.execute("select * from nothing_of_the_kind")

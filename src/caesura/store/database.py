@@ -42,9 +42,7 @@ _GONE = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     TimeoutError,
-    # Who connects may find it renamed, dropped or closed to them; and its files may be taken away while it runs.
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
+    # It was dropped, or its files were taken away while it runs.
     asyncpg.DatabaseDroppedError,
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
@@ -111,12 +109,17 @@ class Database:
 
         Raises Unavailable: `database_unreachable`, `database_full`, `database_read_only`.
         """
+        is_open = False
         try:
             async with self._pool.acquire() as connection:
+                is_open = True
                 yield cast("Connection", connection)
         except _CANNOT_WRITE as error:
             raise cannot_write(error) from error
-        except _GONE as error:
+        except OUTAGES as error:
+            # Whatever it says to who connects: it was renamed, closed or broken, and that is no fault of the caller's.
+            if is_open and not isinstance(error, _GONE):
+                raise
             raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
 
     @asynccontextmanager
