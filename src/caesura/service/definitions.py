@@ -23,7 +23,6 @@ from caesura.store.database import Connection, Database
 START_SAMPLE = 10_000
 EXAMPLES = 20
 
-_NOT_ASCII = "the reply address is not ASCII: only servers with SMTPUTF8 take these messages, others refuse them"
 _WITH_LEADS = "only a draft without leads can be deleted; archive this one instead"
 
 
@@ -293,7 +292,8 @@ def _content_findings(definition: CampaignDefinition) -> list[Finding]:
     except Invalid as error:
         return [Finding(one.code, one.detail, True, one.pointer) for one in error.problems]
     if definition.reply_to is not None and not definition.reply_to.isascii():
-        return [Finding("reply_to_not_ascii", _NOT_ASCII, False, "/reply_to")]
+        detail = "servers without SMTPUTF8 refuse messages whose reply address is not ASCII"
+        return [Finding("reply_to_not_ascii", detail, False, "/reply_to")]
     return []
 
 

@@ -1,9 +1,10 @@
 """Leads in campaigns: enrol them, look at them, and stop, hold or release single ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from caesura.domain.campaign_time import campaign_now
@@ -28,7 +29,7 @@ from caesura.store import leads as lead_store
 from caesura.store import sending as gate
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection, Database
-from caesura.store.enrollments import EnrollmentRow, Locked, Moved
+from caesura.store.enrollments import EnrollmentRow, ListChunk, Locked, Moved
 
 # Rows in one transaction of bulk work.
 CHUNK = 1_000
@@ -160,10 +161,8 @@ async def enrol_list(
 
     When it is cut short, ask again: those who are enrolled stay so, and are counted as already enrolled.
     """
-    enrolled = already = suppressed = above = 0
-    reopened = False
 
-    async def work(tx: Connection) -> tuple[store.ListChunk, bool]:
+    async def work(tx: Connection, above: int) -> tuple[ListChunk, bool]:
         if await lists.get(tx, workspace_id, list_id) is None:
             raise NotFound("list_not_found", "there is no such list")
         row = await admit(tx, workspace_id, campaign_id)
@@ -172,8 +171,18 @@ async def enrol_list(
         source = {"source": "list", "list": list_id}
         return chunk, await confirm(tx, row, chunk.enrolled, actor, now, source)
 
+    return await in_chunks(database, work)
+
+
+async def in_chunks(database: Database, work: Callable[..., Awaitable[tuple[ListChunk, bool]]]) -> Enrolment:
+    """Enrols chunk after chunk, each in a transaction of `work(tx, above=...)`: above the last lead of the one before.
+
+    It answers the chunk, of at most `LIST_CHUNK`, and whether the campaign was set running again.
+    """
+    enrolled = already = suppressed = above = 0
+    reopened = False
     while True:
-        chunk, did_reopen = await database.run(work)
+        chunk, did_reopen = await database.run(partial(work, above=above))
         enrolled += chunk.enrolled
         already += chunk.open - chunk.enrolled
         suppressed += chunk.members - chunk.open

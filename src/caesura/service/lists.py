@@ -90,6 +90,12 @@ async def find(database: Database, workspace_id: int, name: str) -> ListRow | No
         return await store.by_name(connection, workspace_id, name.strip())
 
 
+async def several(database: Database, workspace_id: int, list_ids: Sequence[int]) -> dict[int, tuple[ListRow, int]]:
+    """Those of these lists that are there, each with the number of its leads, by their ids: one statement."""
+    async with database.connection() as connection:
+        return await store.several(connection, workspace_id, list_ids)
+
+
 async def page(database: Database, workspace_id: int, below: int | None, limit: int) -> list[ListRow]:
     """A page of lists with ids under `below`, newest first."""
     async with database.connection() as connection:

@@ -1,19 +1,20 @@
 """Segments: leads by what their fields hold; and enrolling audiences made of lists and segments."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.segments import SegmentDefinition
 from caesura.service import enrollments
 from caesura.service.enrollments import Enrolment
+from caesura.store import enrollments as enrollment_store
 from caesura.store import events
 from caesura.store import segments as store
 from caesura.store.database import Connection, Database
+from caesura.store.enrollments import ListChunk
 from caesura.store.segments import Audience, SegmentRow
 
 MAXIMUM = 1_000
-# Leads enrolled in one transaction.
-CHUNK = 1_000
 
 
 async def create(
@@ -71,25 +72,33 @@ async def delete(database: Database, workspace_id: int, segment_id: int, actor: 
     await database.run(work)
 
 
+async def several(
+    database: Database, workspace_id: int, segment_ids: Sequence[int]
+) -> dict[int, tuple[SegmentRow, int]]:
+    """Those of these segments that are there, each with the number of its leads, by their ids: one statement."""
+    async with database.connection() as connection:
+        return await store.several(connection, workspace_id, segment_ids)
+
+
 async def enrol(
     database: Database, workspace_id: int, campaign_id: int, who: Audience, actor: str, now: datetime
 ) -> Enrolment:
-    """Enrols an audience as it is at this moment, 1,000 leads in a transaction; lists that are gone are empty.
+    """Enrols an audience as it is at this moment, in transactions of 10,000 leads; lists that are gone are empty.
 
-    When it is cut short, ask again: those who are enrolled stay so. Raises NotFound, Conflict: see `enrollments.enrol`.
+    When it is cut short, ask again: those who are enrolled stay so, and are counted as already enrolled. Raises
+    NotFound, Conflict: see `enrollments.enrol`.
     """
-    enrolled = already = suppressed = above = 0
-    reopened = False
-    while True:
-        async with database.connection() as connection:
-            lead_ids = await store.audience(connection, workspace_id, who, above, CHUNK)
-        if lead_ids:
-            done = await enrollments.enrol(database, workspace_id, campaign_id, lead_ids, actor, now)
-            enrolled, already = enrolled + done.enrolled, already + done.already_enrolled
-            suppressed, reopened = suppressed + done.suppressed, reopened or done.reopened
-            above = lead_ids[-1]
-        if len(lead_ids) < CHUNK:
-            return Enrolment(enrolled, already, suppressed, 0, reopened=reopened)
+
+    async def work(tx: Connection, above: int) -> tuple[ListChunk, bool]:
+        row = await enrollments.admit(tx, workspace_id, campaign_id)
+        due_at = await enrollments.due_at_first(tx, row, now)
+        lead_ids = await store.audience(tx, workspace_id, who, above, enrollments.LIST_CHUNK)
+        enrolled = await enrollment_store.insert(tx, workspace_id, campaign_id, lead_ids, due_at, now)
+        suppressed = await enrollment_store.suppressed(tx, workspace_id, lead_ids)
+        chunk = ListChunk(len(lead_ids), max(lead_ids, default=None), len(lead_ids) - len(suppressed), len(enrolled))
+        return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})
+
+    return await enrollments.in_chunks(database, work)
 
 
 async def _tell(tx: Connection, row: SegmentRow, kind: str, actor: str, now: datetime) -> None:

@@ -79,6 +79,9 @@ class Counters:
         return self.waiting + self.claimed + self.held + self.finished + self.stopped
 
 
+_NOTHING = Counters(*([0] * len(Counters.__slots__)))
+
+
 def _row(row: Any) -> CampaignRow:
     return CampaignRow(**{**row, "status": CampaignState(row["status"])})
 
@@ -199,6 +202,16 @@ async def steps(tx: Connection, workspace_id: int, campaign_id: int) -> list[Map
     return [{**row["definition"], "id": row["id"]} for row in await tx.fetch(SQL["steps"], workspace_id, campaign_id)]
 
 
+async def steps_of(
+    tx: Connection, workspace_id: int, campaign_ids: Sequence[int]
+) -> dict[int, list[Mapping[str, Any]]]:
+    """The same of several campaigns, by their ids."""
+    found: dict[int, list[Mapping[str, Any]]] = {one: [] for one in campaign_ids}
+    for row in await tx.fetch(SQL["steps_of"], workspace_id, list(campaign_ids)):
+        found[row["campaign_id"]].append({**row["definition"], "id": row["id"]})
+    return found
+
+
 async def replace_steps(
     tx: Connection,
     workspace_id: int,
@@ -222,6 +235,14 @@ async def counters(tx: Connection, workspace_id: int, campaign_id: int) -> Count
     """Exact counts, at a cost that does not grow with the campaign."""
     [row] = await tx.fetch(SQL["counters"], workspace_id, campaign_id)
     return Counters(*row)
+
+
+async def counters_of(tx: Connection, workspace_id: int, campaign_ids: Sequence[int]) -> dict[int, Counters]:
+    """The same of several campaigns, by their ids."""
+    found = dict.fromkeys(campaign_ids, _NOTHING)
+    for row in await tx.fetch(SQL["counters_of"], workspace_id, list(campaign_ids)):
+        found[row["campaign_id"]] = Counters(*tuple(row)[1:])
+    return found
 
 
 async def due_by_themselves(tx: Connection, now: datetime) -> list[tuple[int, int, str]]:

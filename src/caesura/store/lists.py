@@ -65,6 +65,12 @@ async def count(tx: Connection, workspace_id: int, list_id: int) -> int:
     return number
 
 
+async def several(tx: Connection, workspace_id: int, list_ids: Sequence[int]) -> dict[int, tuple[ListRow, int]]:
+    """Those of these lists that are there, each with the number of its leads, by their ids."""
+    rows = await tx.fetch(SQL["several"], workspace_id, list(list_ids)) if list_ids else ()
+    return {row["id"]: (ListRow(*tuple(row)[:-1]), row["leads"]) for row in rows}
+
+
 async def members(tx: Connection, workspace_id: int, list_id: int, above: int, limit: int) -> list[LeadRow]:
     """A page of the leads of a list with ids above `above`, in their order."""
     return [LeadRow(*row) for row in await tx.fetch(SQL["members"], workspace_id, list_id, above, limit)]

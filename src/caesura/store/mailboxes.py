@@ -161,6 +161,11 @@ async def get_pool(tx: Connection, workspace_id: int, pool_id: int) -> PoolRow |
     return PoolRow(*row) if row else None
 
 
+async def pool_names(tx: Connection, workspace_id: int, pool_ids: Sequence[int]) -> dict[int, str]:
+    """What these pools are called, by their ids."""
+    return {row["id"]: row["name"] for row in await tx.fetch(SQL["pool_names"], workspace_id, list(pool_ids))}
+
+
 async def pool_by_name(tx: Connection, workspace_id: int, name: str) -> PoolRow | None:
     """The pool of this name, or None."""
     row = await tx.fetchrow(SQL["pool_by_name"], workspace_id, name)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 from autosend_client import FORM, SPRING_SALE, Sender, shown
 
 from caesura.http.opaque_ids import hex_of
-from caesura.service import campaigns, timers
+from caesura.service import campaigns, enrollments, timers
 
 NEWSLETTER = {"name": "News", "subject": "News for {{firstName}}", "htmlTemplate": "<p>Hi {{firstName}}</p>"}
 
@@ -365,3 +366,127 @@ async def test_a_name_or_reply_address_that_cannot_be_sent_is_refused(
     mail = {"from": {"email": "team@sender.test"}, "to": {"email": "kim@example.com"}, "subject": "s", "text": "t"}
     error = await sender.refused("POST", "/mails/send", {**mail, **given})
     assert [one["field"] for one in error["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("local", "shown_as"),
+    [
+        ("2026-07-01T10:00:00", "2026-07-01T08:00:00.000Z"),
+        ("2026-07-01T10:00", "2026-07-01T08:00:00.000Z"),
+        ("2026-07-01T10:00:00+09:00", "2026-07-01T01:00:00.000Z"),
+        ("2026-10-25T02:30:00", "2026-10-25T00:30:00.000Z"),  # there twice: the first
+        ("2026-03-29T02:30:00", "2026-03-29T01:30:00.000Z"),  # skipped: as much later, 03:30
+    ],
+)
+async def test_a_time_without_an_offset_is_local_time_of_the_timezone(
+    sender: Any, mailbox: Any, local: str, shown_as: str
+) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    body = {**NEWSLETTER, "toLists": [list_id], "timezone": "Europe/Berlin", "scheduledAt": local, "publish": True}
+    data = (await sender.post("/campaigns", body))["data"]
+    assert (data["status"], data["scheduledAt"]) == ("scheduled", shown_as)
+    native = await sender.desk.get(f"/campaigns/{await native_id(sender)}")
+    assert native["starts_at"] == shown_as.replace(".000Z", "Z")
+
+
+async def test_a_local_time_moves_with_its_timezone(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    given = {"timezone": "Europe/Berlin", "scheduledAt": "2026-07-01T10:00:00"}
+    place = f"/campaigns/{(await sender.post('/campaigns', {**NEWSLETTER, **given}))['data']['id']}"
+    changed = (await sender.ask("PATCH", place, {"timezone": "America/New_York"}))["data"]
+    assert changed["scheduledAt"] == "2026-07-01T14:00:00.000Z"
+    changed = (await sender.ask("PATCH", place, {"toLists": [list_id], "publish": True}))["data"]
+    assert (changed["status"], changed["scheduledAt"]) == ("scheduled", "2026-07-01T14:00:00.000Z")
+    changed = (await sender.ask("PATCH", place, {"timezone": "Europe/Berlin"}))["data"]
+    assert changed["scheduledAt"] == "2026-07-01T08:00:00.000Z"
+    assert (await sender.desk.get(f"/campaigns/{await native_id(sender)}"))["starts_at"] == "2026-07-01T08:00:00Z"
+
+
+async def test_a_time_without_an_offset_and_without_a_timezone_is_refused(sender: Any, mailbox: Any) -> None:
+    error = await sender.refused("POST", "/campaigns", {**NEWSLETTER, "scheduledAt": "2026-07-01T10:00:00"})
+    assert [one["field"] for one in error["details"]] == ["scheduledAt"]
+    wrong = {"scheduledAt": "2026-07-01T10:00:00", "timezone": "Mars/Olympus"}
+    assert (await sender.refused("POST", "/campaigns", {**NEWSLETTER, **wrong}))["code"] == "VALIDATION_FAILED"
+
+
+async def test_a_start_that_is_moved_into_the_past_stays_where_it_was(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    body = {**NEWSLETTER, "toLists": [list_id], "scheduledAt": "2026-07-01T10:00:00Z", "publish": True}
+    place = f"/campaigns/{(await sender.post('/campaigns', body))['data']['id']}"
+    await sender.refused("PATCH", place, {"scheduledAt": "2026-01-01T00:00:00Z"})
+    await timers.tick(sender.desk.api.database, sender.desk.api.clock())
+    found = (await sender.get(place))["data"]
+    assert (found["status"], found["scheduledAt"]) == ("scheduled", "2026-07-01T10:00:00.000Z")
+
+
+async def test_what_is_sent_now_shows_no_planned_time(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    body = {**NEWSLETTER, "toLists": [list_id], "scheduledAt": "2026-07-01T10:00:00Z", "publish": True}
+    place = f"/campaigns/{(await sender.post('/campaigns', body))['data']['id']}"
+    data = (await sender.ask("PATCH", place, {"sendNow": True}))["data"]
+    assert (data["status"], data["scheduledAt"], data["sendMode"]) == ("sending", None, "immediate")
+    assert (await sender.get(place))["data"]["scheduledAt"] is None
+
+
+async def test_a_new_time_takes_the_place_of_send_now(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com")
+    body = {**NEWSLETTER, "toLists": [list_id], "sendNow": True}
+    place = f"/campaigns/{(await sender.post('/campaigns', body))['data']['id']}"
+    data = (await sender.ask("PATCH", place, {"scheduledAt": "2026-07-01T10:00:00Z", "publish": True}))["data"]
+    assert (data["status"], data["scheduledAt"], data["sendNow"]) == ("scheduled", "2026-07-01T10:00:00.000Z", False)
+
+
+async def test_a_longer_page_of_campaigns_asks_the_database_no_more_often(
+    sender: Any, mailbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        plain = getattr(asyncpg.Connection, name)
+
+        async def counted(self: Any, query: str, *given: Any, plain: Any = plain, **more: Any) -> Any:
+            asked.append(query)
+            return await plain(self, query, *given, **more)
+
+        monkeypatch.setattr(asyncpg.Connection, name, counted)
+    criteria = {"groups": [{"field": "email", "fieldType": "string", "operator": "contains", "value": "@"}]}
+    numbers = []
+    for wanted in (1, 4):
+        for one in range(wanted):
+            list_id = await list_of(sender, "kim@example.com", name=f"list {wanted}.{one}")
+            segment = {"name": f"segment {wanted}.{one}", "type": "segment", "filterCriteria": criteria}
+            segment_id = (await sender.post("/contact-lists", segment))["data"]["id"]
+            given = {"toLists": [list_id, "GLOBAL_CONTACT_LIST"], "excludeLists": [segment_id]}
+            await sender.post("/campaigns", {**NEWSLETTER, **given})
+        await sender.get("/campaigns")
+        asked.clear()
+        page = (await sender.get("/campaigns"))["data"]["campaigns"]
+        assert {one["contactCount"] for shown in page for one in shown["toLists"] + shown["excludeLists"]} == {1}
+        numbers.append((len(page), len(asked)))
+    assert numbers[0][1] == numbers[1][1], numbers
+    assert [number for number, _ in numbers] == [1, 5]
+
+
+async def test_a_big_audience_is_enrolled_in_few_statements(
+    sender: Any, mailbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrollments, "LIST_CHUNK", 3)
+    list_id = await list_of(sender, *(f"r{one}@example.com" for one in range(8)))
+    without = await list_of(sender, "r1@example.com", name="without")
+    await sender.post("/suppression-groups/emails/suppress", {"emails": ["r2@example.com"]})
+    body = {**NEWSLETTER, "toLists": [list_id], "excludeLists": [without], "publish": True}
+    data = (await sender.post("/campaigns", body))["data"]
+    assert (data["status"], data["metrics"]["totalContacts"]) == ("sending", 6)
+    told = (await sender.desk.get("/events", params={"limit": 100}))["items"]
+    came = [one["data"] for one in told if one["kind"] == "campaign.leads_enrolled"]
+    assert sum(one["enrolled"] for one in came) == 6
+    assert {one["source"] for one in came} == {"audience"}
+    assert not any(one["kind"] == "enrollment.created" for one in told)
+
+
+async def test_a_campaign_that_is_asked_for_twice_with_one_idempotency_key_is_made_once(
+    sender: Any, mailbox: Any
+) -> None:
+    headers = {"Idempotency-Key": "spring"}
+    first = await sender.post("/campaigns", NEWSLETTER, 201, headers=headers)
+    assert await sender.post("/campaigns", NEWSLETTER, 201, headers=headers) == first
+    assert len((await sender.get("/campaigns"))["data"]["campaigns"]) == 1

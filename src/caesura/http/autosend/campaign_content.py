@@ -7,6 +7,7 @@ as long as it is what the step still says.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -14,7 +15,7 @@ from caesura.domain.definition import CampaignDefinition, StepDefinition, Varian
 from caesura.domain.errors import Invalid, Problem
 from caesura.http.autosend.handlebars import translate
 from caesura.http.autosend.sender_choice import name_and_reply
-from caesura.http.autosend.values import Body
+from caesura.http.autosend.values import Body, instant_of
 
 DOOR = "autosend"
 MODES = ("immediate", "scheduled", "gradual")
@@ -71,6 +72,19 @@ def preview_text(definition: CampaignDefinition) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def scheduled_at(definition: CampaignDefinition) -> datetime | None:
+    """When it is to be sent (UTC), as it was given."""
+    return _starts_at(kept(definition), definition.zone)
+
+
+def _starts_at(fields: Mapping[str, Any], zone: str | None) -> datetime | None:
+    given = fields.get("scheduledAt")
+    try:
+        return instant_of(given, zone) if isinstance(given, str) else None
+    except ValueError:
+        return None
+
+
 def sender(definition: CampaignDefinition) -> dict[str, Any] | None:
     """The sender as it was given, with the name that is sent; None where none was given."""
     given = kept(definition).get("from")
@@ -106,7 +120,7 @@ def written(
 
     `pool` is the sender's, `template` what the body's templateId names. Raises Invalid with the body's field names.
     """
-    read(body, is_new=before is None)
+    read(body, before)
     growth = _growth(body, before)
     body.check()
     data: dict[str, Any] = before.model_dump(mode="json") if before else {"stop_on_reply": False}
@@ -115,7 +129,6 @@ def written(
         data["name"] = given["name"]
     if body.has("timezone"):
         data["zone"] = given["timezone"]
-    data["starts_at"] = given["scheduledAt"] if "scheduledAt" in given else (before and kept(before).get("scheduledAt"))
     if pool is not None:
         data["pool"] = pool
     if growth is not None:
@@ -126,14 +139,20 @@ def written(
     data |= name_and_reply(body)
     ours = {name: value for name, value in given.items() if name not in _OWN}
     known = dict(kept(before)) if before else {}
+    if given.get("sendNow") is True:
+        ours["scheduledAt"] = None  # at once, and not at a time that was said before
+    elif body.has("scheduledAt"):
+        known["sendNow"] = False
     if body.has("from") or body.has("senderId"):  # either names the sender: the other is of the one before
         known = {name: value for name, value in known.items() if name not in ("from", "senderId")}
+    data["starts_at"] = _starts_at({**known, **ours}, data.get("zone"))
     data["extra"] = {**data.get("extra", {}), DOOR: {**known, **ours}}
     return read_definition(data)
 
 
-def read(body: Body, is_new: bool) -> None:
+def read(body: Body, before: CampaignDefinition | None) -> None:
     """Notes what is wrong with the fields that can be told by themselves."""
+    is_new = before is None
     body.text("name", 200, required=is_new)
     body.text("subject", 998, required=is_new)
     body.text("previewText", 200)
@@ -142,7 +161,7 @@ def read(body: Body, is_new: bool) -> None:
     for name in ("sendNow", "sendToGlobalList", "publish", "trackingClick", "trackingOpen"):
         body.flag(name)
     body.choice("sendMode", MODES)
-    body.instant("scheduledAt")
+    body.instant("scheduledAt", body.text("timezone") or (before.zone if before else None))
     for name in ("toLists", "excludeLists"):
         body.texts(name, 100)
     name_and_reply(body)

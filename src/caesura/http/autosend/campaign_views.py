@@ -67,7 +67,7 @@ def short(campaign: Campaign) -> dict[str, Any]:
         "unsubscribeGroupId": kept.get("unsubscribeGroupId"),
         "sendNow": bool(kept.get("sendNow", False)),
         "sendToGlobalList": bool(kept.get("sendToGlobalList", False)),
-        "scheduledAt": moment(row.starts_at) or kept.get("scheduledAt"),
+        "scheduledAt": moment(row.starts_at or content.scheduled_at(definition)),
         "timezone": definition.zone,
         **content.gradual(definition),
         "trackingClick": bool(kept.get("trackingClick", False)),

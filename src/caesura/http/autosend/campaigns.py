@@ -1,5 +1,6 @@
 """Campaigns: `/campaigns`. One of the vendor's is one of ours with one step."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -22,14 +23,15 @@ from caesura.http.door import Call, Refusal
 from caesura.service import (
     campaigns,
     definitions,
-    inbound,
     message_templates,
     numbered_pages,
+    overviews,
     segments,
     suppression_groups,
 )
 from caesura.service.campaigns import PauseOptions
 from caesura.service.definitions import Campaign
+from caesura.store.campaigns import CampaignRow
 from caesura.store.message_templates import TemplateRow
 from caesura.store.numbered_pages import CampaignChoice
 from caesura.store.segments import Audience
@@ -38,16 +40,18 @@ from caesura.store.segments import Audience
 SEND_NOW_AFTER = timedelta(seconds=120)
 _EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED, CampaignState.EDITING)
 _TAKING_BACK = {CampaignState.SCHEDULED: campaigns.unschedule, CampaignState.PENDING_APPROVAL: campaigns.dismiss}
+_LISTS = ("toLists", "excludeLists")
+_PAST = Problem("starts_at_past", "scheduledAt must be in the future", "/scheduledAt")
 _ALL = "/campaigns"
 _ONE = "/campaigns/{campaign_id}"
 _PART = "Opens and clicks are 0."
 
 
-@AUTOSEND.on("POST", _ALL, Scope.CAMPAIGNS_WRITE, note=_PART)
+@AUTOSEND.on("POST", _ALL, Scope.CAMPAIGNS_WRITE, idempotent=True, note=_PART)
 async def create_campaign(call: Call) -> Response:
     """A draft; with `publish` or `sendNow` it takes its leads, and is sent at its time."""
     body = Body(call.fields())
-    content.read(body, is_new=True)
+    content.read(body, None)
     body.check()
     _check_permission(call, body)
     template = await _template(call, body)
@@ -63,7 +67,7 @@ async def create_campaign(call: Call) -> Response:
         except Exception:
             await _forget(call, campaign_id)
             raise
-    whole = await _whole(call, await definitions.get(*call.key, campaign_id))
+    [whole] = await _wholes(call, [(await definitions.get(*call.key, campaign_id)).row])
     return call.answer({"success": True, "data": whole, "message": _made(body)}, 201)
 
 
@@ -82,14 +86,14 @@ async def list_campaigns(call: Call) -> Response:
         running = await numbered_pages.of_campaigns(*call.key, choice, Place(1, 1_000))
         fitting = [row for row in running.rows if (_gradual(row.definition)) == is_gradual]
         rows, total = fitting[(page - 1) * limit : page * limit], len(fitting)
-    shown = [await _whole(call, await definitions.get(*call.key, row.id)) for row in rows]
+    shown = await _wholes(call, rows)
     return call.answer({"success": True, "data": {"campaigns": shown, "pagination": leaf(page, limit, total)}})
 
 
 @AUTOSEND.on("GET", _ONE, Scope.CAMPAIGNS_READ)
 async def get_campaign(call: Call) -> Response:
     """One campaign, with its numbers, its lists and its template."""
-    whole = await _whole(call, await _present(call))
+    [whole] = await _wholes(call, [(await _present(call)).row])
     whole["template"] = None
     if isinstance(whole["templateId"], str):
         try:
@@ -104,10 +108,10 @@ async def get_campaign(call: Call) -> Response:
 async def update_campaign(call: Call) -> Response:
     """Changes what is given; with `publish` or `sendNow` it is sent."""
     body = Body(call.fields())
-    content.read(body, is_new=False)
+    before = await _present(call)
+    content.read(body, before.definition)
     body.check()
     _check_permission(call, body)
-    before = await _present(call)
     if before.row.status not in _EDITABLE:
         word = views.status_of(before.row, before.definition)
         raise Refusal(400, "CAMPAIGN_CANNOT_BE_UPDATED", f"A campaign that is {word} cannot be updated")
@@ -115,16 +119,19 @@ async def update_campaign(call: Call) -> Response:
     pool = await _pool(call, body, is_new=False)
     definition = content.written(Body(call.fields()), before.definition, pool, _texts(template))
     contact_lists.named([*body.texts("toLists", 100), *body.texts("excludeLists", 100)])
+    is_moved = before.row.status is CampaignState.SCHEDULED and definition.starts_at not in (None, before.row.starts_at)
+    if is_moved and definition.starts_at and definition.starts_at <= call.now:  # before anything is changed
+        raise Invalid.of(_PAST)
     if body.has("unsubscribeGroupId"):
         await suppression_groups.bind(*call.key, call.campaign_id, group_of(body.text("unsubscribeGroupId")))
     await definitions.edit(*call.key, call.campaign_id, definition, before.row.version, call.caller.actor, call.now)
-    if before.row.status is CampaignState.SCHEDULED and definition.starts_at and body.has("scheduledAt"):
+    if is_moved and definition.starts_at:
         await campaigns.schedule(*call.key, call.campaign_id, definition.starts_at, call.caller.actor, call.now)
     if _is_published(body):
         await _publish(call, call.campaign_id, timedelta(0))
     elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, definition):
         await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
-    whole = await _whole(call, await definitions.get(*call.key, call.campaign_id))
+    [whole] = await _wholes(call, [(await definitions.get(*call.key, call.campaign_id)).row])
     return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
 
 
@@ -188,16 +195,19 @@ async def _answer(call: Call) -> dict[str, Any]:
     return {"success": True, "data": views.short(campaign)}
 
 
-async def _whole(call: Call, campaign: Campaign) -> dict[str, Any]:
-    status = await campaigns.status(*call.key, campaign.row.id, call.now)
-    counts = await inbound.counts(*call.key, campaign.row.id)
-    to, without = _lists(campaign, "toLists"), _lists(campaign, "excludeLists")
-    return {
-        **views.short(campaign),
-        "toLists": await contact_lists.summaries(call, to),
-        "excludeLists": await contact_lists.summaries(call, without),
-        "metrics": views.metrics(status.counters, counts.total),
-    }
+async def _wholes(call: Call, rows: Sequence[CampaignRow]) -> list[dict[str, Any]]:
+    """Campaigns with their lists and their numbers: a constant number of statements."""
+    found = await overviews.of_campaigns(*call.key, rows)
+    named = {one for view in found for name in _LISTS for one in _lists(view.campaign, name)}
+    known = await contact_lists.summaries(call, named)
+    return [
+        {
+            **views.short(one.campaign),
+            **{name: [known[listed] for listed in _lists(one.campaign, name)] for name in _LISTS},
+            "metrics": views.metrics(one.counters, one.came_back),
+        }
+        for one in found
+    ]
 
 
 def _lists(campaign: Campaign, name: str) -> list[str]:
@@ -262,7 +272,7 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
     if starts_at is None and after and kept.get("sendNow"):
         starts_at = call.now + after
     if starts_at is not None and starts_at <= call.now:
-        raise Invalid.of(Problem("starts_at_past", "scheduledAt must be in the future", "/scheduledAt"))
+        raise Invalid.of(_PAST)
     group = kept.get("unsubscribeGroupId")
     who = Audience(
         everyone and not without.everyone,

@@ -3,9 +3,13 @@
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic_core import PydanticCustomError
 
 from caesura.domain.definition_types import parse_instant
 from caesura.domain.errors import Invalid, NotFound, Problem
+from caesura.domain.windows import zone_names
 from caesura.http import opaque_ids
 
 # By the kind of thing, our code for its absence.
@@ -136,16 +140,30 @@ class Body:
             return {}
         return value
 
-    def instant(self, name: str) -> datetime | None:
-        """A moment, as in RFC 3339."""
+    def instant(self, name: str, zone: str | None = None) -> datetime | None:
+        """A moment, as in RFC 3339; without an offset it is read in `zone`."""
         text = self.text(name)
         if text is None:
             return None
         try:
-            return parse_instant(text)
+            return instant_of(text, zone)
         except ValueError:
             self.refuse(name, f"{name} must be an ISO 8601 date with a time zone", "invalid_time")
             return None
+
+
+def instant_of(text: str, zone: str | None) -> datetime:
+    """The moment (UTC) that a text names; one without an offset is a local time in `zone`.
+
+    Where the clocks go back and a time is there twice, the first is meant; where they go forward and it is skipped, it
+    is as much later. Raises ValueError.
+    """
+    try:
+        return parse_instant(text)
+    except PydanticCustomError as error:
+        if error.type != "offset_missing" or zone is None or zone not in zone_names():
+            raise
+    return parse_instant(parse_instant(f"{text}Z").replace(tzinfo=ZoneInfo(zone)))
 
 
 def scalars(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,12 @@ delete from campaign where workspace_id = $1 and id = $2
 -- The steps of a campaign, in order.
 select id, definition from step where workspace_id = $1 and campaign_id = $2 order by number
 
+-- name: steps_of
+-- The steps of several campaigns, each in order.
+select campaign_id, id, definition from step
+where workspace_id = $1 and campaign_id = any($2::bigint[])
+order by campaign_id, number
+
 -- name: insert_steps
 -- Its steps.
 insert into step (workspace_id, campaign_id, number, id, definition)
@@ -106,6 +112,15 @@ select coalesce(sum(waiting), 0)::bigint as waiting, coalesce(sum(claimed), 0)::
   coalesce(sum(rejected), 0)::bigint as rejected, coalesce(sum(unknown), 0)::bigint as unknown,
   coalesce(sum(cancelled), 0)::bigint as cancelled
 from campaign_counter where workspace_id = $1 and campaign_id = $2
+
+-- name: counters_of
+-- The same of several campaigns.
+select campaign_id, sum(waiting)::bigint as waiting, sum(claimed)::bigint as claimed, sum(held)::bigint as held,
+  sum(finished)::bigint as finished, sum(stopped)::bigint as stopped, sum(sending)::bigint as sending,
+  sum(sent)::bigint as sent, sum(deferred)::bigint as deferred, sum(rejected)::bigint as rejected,
+  sum(unknown)::bigint as unknown, sum(cancelled)::bigint as cancelled
+from campaign_counter where workspace_id = $1 and campaign_id = any($2::bigint[])
+group by campaign_id
 
 -- name: due_by_themselves
 -- Campaigns whose start or resume has come.

@@ -142,3 +142,22 @@ from (
   select step, kind, bounce_type, classification, coalesce(lead_id, -id) as who from inbound
   where workspace_id = $1 and campaign_id = $2) came
 group by grouping sets ((), (step))
+
+-- name: totals
+-- How many leads of several campaigns did what, in all.
+select campaign_id,
+  count(distinct who) filter (where kind = 'reply') as replied,
+  count(distinct who) filter (where kind = 'auto_reply') as auto_replied,
+  count(distinct who) filter (where kind = 'bounce') as bounced,
+  count(distinct who) filter (where kind = 'bounce' and bounce_type = 'hard') as hard_bounced,
+  count(distinct who) filter (where kind = 'bounce' and bounce_type = 'soft') as soft_bounced,
+  count(distinct who) filter (where kind = 'complaint') as complained,
+  count(distinct who) filter (where kind = 'unsubscribe') as unsubscribed,
+  count(distinct who) filter (where classification = 'interested') as interested,
+  count(distinct who) filter (where classification = 'maybe_later') as maybe_later,
+  count(distinct who) filter (where classification = 'not_interested') as not_interested,
+  count(distinct who) filter (where classification = 'out_of_office') as out_of_office
+from (
+  select campaign_id, kind, bounce_type, classification, coalesce(lead_id, -id) as who from inbound
+  where workspace_id = $1 and campaign_id = any($2::bigint[])) came
+group by campaign_id

@@ -34,6 +34,11 @@ delete from lead_list where workspace_id = $1 and id = $2
 -- How many leads are on it.
 select count(*) from lead_list_member where workspace_id = $1 and list_id = $2
 
+-- name: several
+-- These lists, each with the number of its leads.
+select l.*, (select count(*) from lead_list_member m where m.workspace_id = $1 and m.list_id = l.id) as leads
+from lead_list l where l.workspace_id = $1 and l.id = any($2::bigint[])
+
 -- name: members
 -- A page of the leads of a list, above a cursor.
 select l.* from lead_list_member m join lead l on l.workspace_id = m.workspace_id and l.id = m.lead_id

@@ -67,6 +67,10 @@ select p.id, p.name, p.created_at,
     where pm.workspace_id = p.workspace_id and pm.pool_id = p.id), '{}') as mailbox_ids
 from pool p where p.workspace_id = $1 and p.id = $2
 
+-- name: pool_names
+-- What these pools are called.
+select id, name from pool where workspace_id = $1 and id = any($2::bigint[])
+
 -- name: pool_by_name
 -- The pool of this name, with its mailboxes.
 select p.id, p.name, p.created_at,

@@ -40,6 +40,15 @@ where l.workspace_id = $1 and l.id > $2
 order by l.id
 limit $9
 
+-- name: several
+-- These segments, each with the number of its leads: a look at every lead for each.
+select s.*, (
+  select count(*) from lead l
+  where l.workspace_id = $1 and lead_matches(l.fields || jsonb_build_object('email', l.address,
+    'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+    'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')), s.criteria)) as leads
+from segment s where s.workspace_id = $1 and s.id = any($2::bigint[])
+
 -- name: count
 -- How many leads a segment has: a look at every lead.
 select count(*) from lead l join segment s on s.workspace_id = l.workspace_id and s.id = $2
