@@ -1,16 +1,19 @@
 """How long a pause waits at the gate: a share lock on the campaign's row beside a fair advisory lock (ADR 3)."""
 
 import asyncio
-import statistics
-import tempfile
 import time
-from pathlib import Path
+from statistics import median
 
 import asyncpg
 
+from bench.report import Report
+from bench.scene import Scene
 from caesura.runtime.postgres import EmbeddedPostgres
 
-PAUSES = 60
+PAUSES = 6
+"""In each round."""
+
+SESSIONS = (2, 8)
 MARKED = 100
 
 
@@ -27,7 +30,7 @@ async def mark(dsn: str, is_fair: bool, stop: asyncio.Event) -> None:
     await connection.close()
 
 
-async def measure(dsn: str, is_fair: bool, sessions: int) -> str:
+async def waits(dsn: str, is_fair: bool, sessions: int) -> list[float]:
     """Pauses while `sessions` mark; the times in milliseconds."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(
@@ -49,19 +52,20 @@ async def measure(dsn: str, is_fair: bool, sessions: int) -> str:
     stop.set()
     await asyncio.gather(*marking)
     await connection.close()
-    return f"median {statistics.median(times):6.1f} ms   max {max(times):6.1f} ms"
+    return times
 
 
-async def run(dsn: str) -> None:
-    """All cases, side by side."""
-    for sessions in (2, 8, 24):
-        for is_fair in (False, True):
-            name = "advisory lock" if is_fair else "FOR SHARE"
-            print(f"{sessions:3} sessions   {name:14} {await measure(dsn, is_fair, sessions)}")
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # run as root, the database's own user must get through
-        with EmbeddedPostgres.start(Path(folder) / "data") as database:
-            asyncio.run(run(database.dsn))
+def measure(scene: Scene) -> Report:
+    """All cases, in turns; of each round the median and the longest wait."""
+    report = Report("gate")
+    times: dict[str, list[list[float]]] = {}
+    with EmbeddedPostgres.start(scene.folder / "gate") as database:
+        for _ in range(scene.rounds):
+            for sessions in SESSIONS:
+                for is_fair in (False, True):
+                    name = f"{'advisory lock' if is_fair else 'FOR SHARE'}, {sessions} sessions mark"
+                    times.setdefault(name, []).append(asyncio.run(waits(database.dsn, is_fair, sessions)))
+    for name, rounds in times.items():
+        report.add(name, "ms", *(median(one) for one in rounds))
+        report.add(f"{name}, longest", "ms", *(max(one) for one in rounds))
+    return report

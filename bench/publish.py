@@ -1,0 +1,84 @@
+"""`python -m bench.publish [FILE.json]`: puts the results of a run, the newest by default, into the pages.
+
+A page says in a comment which file its block comes from; a test sees that it holds what that file says.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.machine import ROOT
+from bench.report import lines, number
+
+RESULTS = ROOT / "bench" / "results"
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
+
+_BLOCK = re.compile(r"<!-- (figures|bars) of (\S+) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+_NONE = "none"
+
+
+def page_with(text: str, name: str, content: Mapping[str, Any] | None) -> str:
+    """The page with its block made anew from this file's content. None: there are no results yet."""
+
+    def block(match: re.Match[str]) -> str:
+        made = "\n".join(_body(match[1], content))
+        return f"<!-- {match[1]} of {name} -->\n{made}\n<!-- end of {match[1]} -->"
+
+    return _BLOCK.sub(block, text)
+
+
+def source_of(text: str) -> str | None:
+    """The file in bench/results that the page's block names; None without a block, or results."""
+    match = _BLOCK.search(text)
+    return None if match is None or match[2] == _NONE else match[2]
+
+
+def _body(kind: str, content: Mapping[str, Any] | None) -> Iterator[str]:
+    if content is None:
+        yield "No run has been published yet."
+        return
+    machine, versions = content["machine"], content["versions"]
+    yield (
+        f"Run at {content['at']}, of commit {versions['caesura']}, in {number(content['seconds'] / 60)} minutes, on "
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gb']:.0f} GB, Linux "
+        f"{machine['kernel']}; Python {versions['python']}, PostgreSQL {versions['postgres']}, "
+        f"Postfix {versions['postfix']}."
+    )
+    yield ""
+    yield from _figures(content["suites"]) if kind == "figures" else _bars(content["suites"])
+
+
+def _figures(suites: Mapping[str, Any]) -> Iterator[str]:
+    yield "```"
+    for name, kept in suites.items():
+        yield from lines(name, kept)
+    yield "```"
+
+
+def _bars(suites: Mapping[str, Any]) -> Iterator[str]:
+    yield "| Suite | Measured | Result | Bar | |"
+    yield "|---|---|---|---|---|"
+    for name, kept in suites.items():
+        for bar in kept["bars"]:
+            value = f"{number(bar['value'])}{bar['unit'] if bar['unit'].startswith('/') else ' ' + bar['unit']}".strip()
+            yield f"| {name} | {bar['name']} | {value} | {bar['bar']} | {'met' if bar['met'] else 'missed'} |"
+
+
+def main() -> int:
+    """Writes the pages."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else max(RESULTS.glob("*.json"), default=None)
+    if path is None:
+        print("There are no results yet: make bench", file=sys.stderr)
+        return 1
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(page_with(text, path.name, content), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

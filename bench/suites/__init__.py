@@ -1,0 +1,1 @@
+"""The suites: each module has `measure(scene)`, which answers a report."""
