@@ -22,6 +22,7 @@ SUITES = {
     "import": "imports",
     "start": "start",
     "pause": "pause",
+    "mailboxes": "mailboxes",
     "memory": "memory",
     "api": "api",
     "grow": "grow",

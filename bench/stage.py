@@ -219,11 +219,17 @@ class Server:
         return asyncio.run(ask())
 
     def ledger(self, campaign: str) -> list[asyncpg.Record]:
-        """Of a campaign's messages that were sent: the first mark and the last record in seconds since 1970, how many
+        """One row on a campaign's messages that were sent.
 
-        they are, to how many leads, and how many were marked more than once.
+        `first` mark and `last` record in seconds since 1970, number of `messages`, of `leads` that they went to, and of
+        those that were marked more than once (`repeated`).
         """
         return self.rows(_LEDGER, int(campaign.removeprefix("cmp_")))
+
+    @property
+    def postmaster(self) -> int:
+        """The first process of its database."""
+        return int((Layout.of(self.data).database / "postmaster.pid").read_text().split()[0])
 
     @property
     def worker_ids(self) -> list[int]:
@@ -232,10 +238,9 @@ class Server:
 
     def cost(self, sink: Sink) -> Cost:
         """CPU seconds so far. Workers are those that the server keeps."""
-        postmaster = int((Layout.of(self.data).database / "postmaster.pid").read_text().split()[0])
         own = cpu_seconds([self.process.pid])
         workers = [one for worker in self.worker_ids for one in family(worker)]
-        return Cost(own, cpu_seconds(workers), cpu_seconds(family(postmaster)), sink.cpu())
+        return Cost(own, cpu_seconds(workers), cpu_seconds(family(self.postmaster)), sink.cpu())
 
     def add_relay(self, port: int) -> None:
         """The relay mailbox, without caps, alone in the pool `relay`."""
@@ -287,6 +292,10 @@ class Api:
         """The answer to a POST."""
         return self._ask("POST", path, None if body is None else json.dumps(body).encode())
 
+    def upload(self, path: str, content: bytes) -> Any:
+        """The answer to a POST of a CSV file."""
+        return self._ask("POST", path, content, {"Content-Type": "text/csv"})
+
     def touch(self) -> None:
         """Sees that the next request finds an open connection."""
         if time.monotonic() - self._used_at > _IDLE_SECONDS:
@@ -295,9 +304,9 @@ class Api:
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._used_at = time.monotonic()
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None = None) -> Any:
         self.touch()
-        self._connection.request(method, f"{self._prefix}{path}", body, self._headers)
+        self._connection.request(method, f"{self._prefix}{path}", body, self._headers | dict(headers or {}))
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status >= 400:

@@ -1,0 +1,113 @@
+"""The same work with 1, 2 and 4 worker processes, and what a message costs the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import asyncpg
+
+from bench import letter
+from bench.report import Bar, Report
+from bench.scene import Scene
+from bench.stage import PUBLIC_URL, Server, end, wait_for
+
+LEADS = 10_000
+WORKERS = (1, 2, 4)
+INDEXES = "select relname, pg_relation_size(indexrelid) as bytes from pg_stat_user_indexes"
+_DATABASE = (
+    "select pg_current_wal_lsn() as wal, xact_commit, tup_inserted, tup_updated, "
+    "(select count(*) from pg_stat_activity where backend_type = 'client backend') as connections "
+    "from pg_stat_database where datname = current_database()"
+)
+
+
+def measure(scene: Scene) -> Report:
+    """In each round, a campaign for each number of workers. The first worker is the server's own.
+
+    The others join as on another machine: by the database's address and the secret key, without the data directory.
+    """
+    report = Report("grow")
+    server = scene.server("grow")
+    server.add_relay(scene.sink.port)
+    leads = scene.sized(LEADS)
+    path = letter.write_leads(scene.folder / "grow.csv", 0, leads)
+    rates: dict[int, list[float]] = {count: [] for count in WORKERS}
+    costs: dict[str, list[float]] = {}
+    connections: dict[int, list[float]] = {count: [] for count in WORKERS}
+    for number in range(scene.rounds):
+        for count in WORKERS:
+            campaign = server.add_campaign(f"{number} with {count}")
+            server.import_leads(campaign, path)
+            with joined(server, count - 1):
+                before = server.rows(_DATABASE)[0]
+                rates[count].append(_send(scene, report, server, campaign, leads))
+                after = server.rows(_DATABASE)[0]
+            connections[count].append(after["connections"])
+            if count == 1:
+                _add_costs(server, costs, before, after, leads)
+    for count, samples in rates.items():
+        report.add(f"{count} workers" if count > 1 else "1 worker", "/s", *samples)
+    for count, samples in connections.items():
+        report.add(f"connections to the database, {count} workers", "", *samples)
+    for name, samples in costs.items():
+        report.add(name, "a message", *samples)
+    _add_indexes(report, server, leads * scene.rounds * len(WORKERS))
+    for count in WORKERS[1:]:
+        ratio = median(more / one for more, one in zip(rates[count], rates[1], strict=True))
+        report.bars.append(Bar(f"{count} workers over 1", ratio, "x", least=1.0))
+    server.stop()
+    return report
+
+
+@contextmanager
+def joined(server: Server, count: int) -> Iterator[None]:
+    """So many more workers, there and at work."""
+    secret = (server.data / "secret.key").read_text().strip()
+    settings = {
+        "CAESURA_DATABASE_URL": server.dsn,
+        "CAESURA_SECRET_KEY": secret,
+        "CAESURA_PUBLIC_URL": PUBLIC_URL,
+        "CAESURA_DATA_DIR": str(server.data.with_name("nowhere")),
+    }
+    processes = [server.spawn(("worker",), settings) for _ in range(count)]
+    try:
+        wait_for(lambda: _present(server) == count + 1, "the workers do not come", 180, 0.1)
+        yield
+    finally:
+        for process in processes:
+            end(process)
+
+
+def _present(server: Server) -> int:
+    return len(server.api.get("/workers")["items"])
+
+
+def _send(scene: Scene, report: Report, server: Server, campaign: str, leads: int) -> float:
+    received = scene.sink.received
+    server.api.post(f"/campaigns/{campaign}/start")
+    server.wait_until_sent(campaign, leads)
+    [row] = server.ledger(campaign)
+    arrived = scene.sink.received - received
+    report.expect(f"{row['messages']} of {leads} messages are on record", row["messages"] == leads == row["leads"])
+    report.expect(f"{row['repeated']} messages went out more than once", row["repeated"] == 0)
+    report.expect(f"the sink took {arrived} messages of a campaign of {leads}", arrived == leads)
+    return leads / float(row["last"] - row["first"])
+
+
+def _add_costs(
+    server: Server, costs: dict[str, list[float]], before: asyncpg.Record, after: asyncpg.Record, leads: int
+) -> None:
+    [wal] = server.rows("select pg_wal_lsn_diff($1::pg_lsn, $2::pg_lsn)::float as bytes", after["wal"], before["wal"])
+    costs.setdefault("bytes of WAL", []).append(wal["bytes"] / leads)
+    names = {"transactions": "xact_commit", "rows inserted": "tup_inserted", "rows updated": "tup_updated"}
+    for name, column in names.items():
+        costs.setdefault(name, []).append((after[column] - before[column]) / leads)
+
+
+def _add_indexes(report: Report, server: Server, messages: int) -> None:
+    """Bytes of index for each message that was sent, of the tables that grow with them."""
+    sizes: dict[str, int] = {}
+    for row in server.rows(INDEXES):
+        sizes[row["relname"]] = sizes.get(row["relname"], 0) + row["bytes"]
+    for table in ("enrollment", "message", "event"):
+        report.add(f"bytes of index on {table}", "a message", sizes.get(table, 0) / messages)
