@@ -173,7 +173,7 @@ def _literal(moment: datetime) -> str:
     return f"'{moment.isoformat()}'"
 
 
-def _no_seal(workspace: int, name: str, secret: str) -> bytes:
+def _no_seal(workspace: int, name: str, secret: str, purpose: str = "", /) -> bytes:
     raise AssertionError("there is nothing to seal")
 
 

@@ -37,7 +37,7 @@ _CAESURA = (sys.executable, "-m", "caesura")
 _LEDGER = """
 select extract(epoch from min(marked_at))::float as first, extract(epoch from max(settled_at))::float as last,
     count(*) as messages, count(distinct enrollment_id) as leads, count(*) filter (where attempt > 1) as repeated
-from message where campaign_id = $1 and state = 'sent'
+from ledger where campaign_id = $1 and state = 'sent'
 """
 
 

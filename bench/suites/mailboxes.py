@@ -28,7 +28,7 @@ _AUDIT = f"""
 with sent as (
     select m.mailbox_id, m.campaign_id, m.step, m.marked_at, {_ZONE} as here, m.enrollment_id,
         m.marked_at - lag(m.marked_at) over (partition by m.mailbox_id order by m.marked_at) as gap
-    from message m join mailbox b on b.workspace_id = m.workspace_id and b.id = m.mailbox_id
+    from ledger m join mailbox b on b.workspace_id = m.workspace_id and b.id = m.mailbox_id
 ), days as (select count(*) as n from sent group by mailbox_id, here::date)
 select (select count(*) from sent) as messages,
     (select count(distinct mailbox_id) from sent) as mailboxes,

@@ -11,7 +11,7 @@ from bench.stage import Server, wait_for
 
 SIZES = {"1,000": 1_000, "100,000": 100_000}
 LARGEST = "1,000,000"
-PAUSES = 40
+PAUSES = 30
 """In each round, for each size."""
 
 SLOTS = 200
