@@ -15,7 +15,7 @@ class Mailbox:
 
 def test_an_allowance_grows_by_answers_and_falls_back_by_silence() -> None:
     time, key, mailbox = [0.0], (1, 1), cast(Any, Mailbox())
-    allowances = Allowances(80, 3.0, lambda: time[0])
+    allowances = Allowances(80, 80, 3.0, lambda: time[0])
     assert allowances.room(key, mailbox, 50) == 2 and allowances.is_short
     for _ in range(4):
         allowances.began(key, mailbox)

@@ -47,15 +47,21 @@ class Plans:
         self._campaigns: dict[tuple[int, int], CampaignPlan] = {}
         self._mailboxes: dict[tuple[int, int], MailboxPlan] = {}
 
-    async def campaign(self, tx: Connection, workspace_id: int, campaign_id: int) -> CampaignPlan:
-        """The plan of the campaign's present version. Raises NotFound, and Invalid for content that was never valid."""
-        row = await campaign_store.get(tx, workspace_id, campaign_id)
-        if row is None:
-            raise NotFound("campaign_not_found", "there is no such campaign")
+    async def campaign(
+        self, tx: Connection, workspace_id: int, campaign_id: int, version: int | None = None
+    ) -> CampaignPlan:
+        """The plan of the campaign's present version, which is asked for unless the caller knows it.
+
+        Raises NotFound, and Invalid for content that was never valid.
+        """
         key = (workspace_id, campaign_id)
         plan = self._campaigns.pop(key, None)
-        if plan is None or plan.version != row.version:
-            plan = campaign_plan(row, await campaign_store.steps(tx, workspace_id, campaign_id))
+        if plan is None or plan.version != version:
+            row = await campaign_store.get(tx, workspace_id, campaign_id)
+            if row is None:
+                raise NotFound("campaign_not_found", "there is no such campaign")
+            if plan is None or plan.version != row.version:
+                plan = campaign_plan(row, await campaign_store.steps(tx, workspace_id, campaign_id))
         self._campaigns[key] = plan
         _forget(self._campaigns, CAMPAIGNS)
         return plan

@@ -421,9 +421,12 @@ async def already_there(tx: Connection, workspace_id: int, wanted: Sequence[Want
 
 
 async def settle(
-    tx: Connection, workspace_id: int, settlements: Sequence[Settlement], worker: str, now: datetime
+    tx: Connection, workspace_id: int, campaign_id: int, settlements: Sequence[Settlement], worker: str, now: datetime
 ) -> list[dict[str, Any]]:
-    """Writes outcomes; answers the rows that took them (an attempt that is not this worker's own takes nothing)."""
+    """Writes outcomes of a campaign; answers the rows that took them, with the campaign's present `version`.
+
+    An attempt that is not this worker's own takes nothing.
+    """
     rows = await tx.fetch(
         SQL["settle"],
         workspace_id,
@@ -438,6 +441,7 @@ async def settle(
         [one.reply for one in settlements],
         worker,
         now,
+        campaign_id,
     )
     return [dict(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""How many messages of each mailbox may be in transit: as its server keeps up; no silent one takes all slots."""
+"""How many messages of each mailbox a worker may have in hand: as its server keeps up, and never all for a silent one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,19 +24,21 @@ class _Allowance:
 
 class Allowances:
     """A mailbox begins with what its connections can carry, gets one more for each answer of its server, and falls back
-    to the beginning once that has been silent for `silence` seconds. `time` is monotonic, in seconds.
+    to the beginning once that has been silent for `silence` seconds; never more than `most`. `time` is monotonic, in
+    seconds.
     """
 
-    def __init__(self, slots: int, silence: float, time: Callable[[], float]) -> None:
+    def __init__(self, slots: int, most: int, silence: float, time: Callable[[], float]) -> None:
         self.is_short = False
         """Whether a mailbox was allowed less than was asked for, since the caller last set this to False."""
         self._slots = slots
+        self._most = most
         self._silence = silence
         self._time = time
         self._of: dict[Key, _Allowance] = {}
 
     def room(self, key: Key, mailbox: MailboxPlan, wanted: int) -> int:
-        """How many more messages may be marked for this mailbox now, at most `wanted`."""
+        """How many more messages may be claimed for this mailbox now, at most `wanted`."""
         known = self._of.get(key)
         room = self._first(mailbox) if known is None else known.most - known.in_transit
         if room < wanted:
@@ -44,7 +46,7 @@ class Allowances:
         return max(0, min(room, wanted))
 
     def began(self, key: Key, mailbox: MailboxPlan) -> None:
-        """A message of this mailbox is in transit."""
+        """A message of this mailbox is composed, and soon in transit."""
         known = self._of.get(key)
         if known is None:
             first = self._first(mailbox)
@@ -58,7 +60,7 @@ class Allowances:
         known = self._of[key]
         known.in_transit -= 1
         if is_answered:
-            known.most = min(self._slots, known.most + 1)
+            known.most = min(self._most, known.most + 1)
             known.moved_at = self._time()
 
     def take_back(self) -> dict[Key, int]:

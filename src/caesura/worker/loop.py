@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,9 @@ _WITHDRAWING = frozenset(
     {"campaign.paused", "campaign.stopped", "campaign.editing_started", "campaign.edited", "hold.placed"}
 )
 
+# Letters that are composed in one go: about a millisecond.
+_LETTERS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -35,11 +39,11 @@ class WorkerSettings:
 
     `slots` bounds the messages in transit in this process, and so what a pause has to wait for; `group` is how many
     are claimed at once, `mark_group` how many are marked. `lease` is how long claims and messages in transit stay this
-    worker's without a sign of life, which it gives every third of that. `gather` is how long outcomes gather before
-    they are written. A server that has not answered for `silence` gives its slots back. A stopping worker waits for
-    messages in transit for `patience`; then those whose content is not written are deferred, the others unknown. What
-    is at an end for `history_after` goes to the history: looked for every `history`, and moved in parts with `rest`
-    between them.
+    worker's without a sign of life, which it gives every third of that. `gather` is how long outcomes gather at most
+    before they are written. A server that has not answered for `silence` gives its slots back. A stopping worker waits
+    for messages in transit for `patience`; then those whose content is not written are deferred, the others unknown.
+    What is at an end for `history_after` goes to the history: looked for every `history`, and moved in parts with
+    `rest` between them.
     """
 
     slots: int = 200
@@ -48,7 +52,7 @@ class WorkerSettings:
     lease: float = 60.0
     poll: float = 0.5
     tick: float = 1.0
-    gather: float = 0.005
+    gather: float = 0.02
     outage: float = 1.0
     silence: float = 3.0
     patience: float = 25.0
@@ -89,7 +93,12 @@ class Worker:
         self._recorder = Recorder(identity.name, database, plans, clock, self._settings.gather, self._settings.outage)
         self._carrier = make_carrier(self._recorder.session_failed)
         loop = asyncio.get_running_loop()
-        self._allowances = Allowances(self._settings.slots, self._settings.silence, loop.time)
+        # What is composed waits for slots, so that there is always something to mark.
+        most = self._settings.slots + self._settings.group
+        self._allowances = Allowances(self._settings.slots, most, self._settings.silence, loop.time)
+        self._passing: asyncio.Task[None] | None = None
+        self._passing_is_paced = False
+        self._withdrawals = 0
         self._stopping = asyncio.Event()
         self._hint = asyncio.Event()
         self._renewed_at = clock()
@@ -145,6 +154,8 @@ class Worker:
                 continue
             if not moved:
                 await _wait(self._hint, self._settings.poll)
+        with suppress(Unavailable):
+            await self._passed()
 
     async def _round(self) -> bool:
         """Serves each running campaign once, each its share of the slots; whether anything moved."""
@@ -152,13 +163,11 @@ class Worker:
         self._allowances.is_short = False
         campaigns = await sending.runnable(self._database)
         for campaign in campaigns:
-            await self._recorder.wait_below(self._settings.slots, self._stopping)
             if self._stopping.is_set():
                 return True
-            free = self._settings.slots - self.in_transit
             share = max(1, self._settings.slots // len(campaigns))
             try:
-                moved |= await self._serve(campaign, min(free, share, self._settings.group))
+                moved |= await self._serve(campaign, min(share, self._settings.group))
             except Unavailable:
                 raise
             except Exception:
@@ -168,9 +177,13 @@ class Worker:
         return moved
 
     async def _serve(self, campaign: Runnable, limit: int) -> bool:
+        if self._passing_is_paced:
+            # What it spends must be written before anybody asks what is left.
+            await self._passed()
         try:
             async with self._database.connection() as connection:
-                plan = await self._plans.campaign(connection, campaign.workspace_id, campaign.campaign_id)
+                key = (campaign.workspace_id, campaign.campaign_id, campaign.version)
+                plan = await self._plans.campaign(connection, *key)
         except (Invalid, NotFound) as error:
             log.error("campaign_unusable", campaign=campaign.campaign_id, error=error.detail)
             return False
@@ -183,30 +196,70 @@ class Worker:
         if not claim.work:
             return claim.is_stale or claim.settled > 0
         ready = await self._compose(plan, claim.work)
-        # A pause waits for the marks that are behind the gate, so they are kept shorter than claims.
-        for first in range(0, len(ready), self._settings.mark_group):
-            await self._mark(plan, ready[first : first + self._settings.mark_group])
+        # While these pass the gate, the next ones are claimed and composed.
+        await self._passed()
+        self._passing_is_paced = plan.is_paced or any(one.mailbox.is_paced for one in ready)
+        self._passing = asyncio.create_task(self._pass(plan, ready))
         return True
 
     async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
         ready: list[Ready] = []
         failed: list[tuple[Claimed, str]] = []
-        for one in work:
+        for number, one in enumerate(work, start=1):
             try:
                 ready.append(write_letter(plan, one, self._letters, self._clock()))
-                if one.mailbox.signing is not None:
-                    # A signature takes as long as ten letters: connections must not wait for a group of them.
-                    await asyncio.sleep(0)
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
             except Exception:
                 log.exception("letter_failed", enrollment=one.claimed.enrollment_id)
                 failed.append((one.claimed, "render_failed"))
+            if number % _LETTERS == 0 or one.mailbox.signing is not None:
+                # Connections, and a mark that whoever pauses waits for, must not wait for a group of them; and a
+                # signature takes as long as ten letters.
+                await asyncio.sleep(0)
         if failed:
             await sending.set_aside(self._database, plan, failed, self._name, self._clock())
         return ready
 
-    async def _mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
+    async def _pass(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
+        """Marks what is composed as slots become free; gives it back when the worker stops or anything is paused."""
+        keys = [(plan.workspace_id, one.mailbox.mailbox_id) for one in ready]
+        for key, one in zip(keys, ready, strict=True):
+            self._allowances.began(key, one.mailbox)
+        withdrawals, first = self._withdrawals, 0
+        submitted: set[int] = set()
+
+        def is_over() -> bool:
+            return self._stopping.is_set() or self._withdrawals != withdrawals
+
+        try:
+            while first < len(ready):
+                # A pause waits for the marks that are behind the gate, so they are kept shorter than claims.
+                group = ready[first : first + min(self._settings.mark_group, self._settings.slots)]
+                await self._recorder.wait_for_room(self._settings.slots, len(group), is_over)
+                if is_over():
+                    back = [one.wanted.claimed.enrollment_id for one in ready[first:]]
+                    await sending.give_back(self._database, plan, back, self._name, self._clock())
+                    return
+                submitted |= await self._mark(plan, group)
+                first += len(group)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("campaign_broke", campaign=plan.campaign_id)
+        finally:
+            for key, one in zip(keys, ready, strict=True):
+                if one.wanted.claimed.enrollment_id not in submitted:
+                    self._allowances.ended(key, is_answered=False)
+
+    async def _passed(self) -> None:
+        """Returns once all that was composed is marked or given back. Raises Unavailable if the database was away."""
+        if self._passing is not None:
+            passing, self._passing, self._passing_is_paced = self._passing, None, False
+            await passing
+
+    async def _mark(self, plan: CampaignPlan, ready: Sequence[Ready]) -> set[int]:
+        """Marks a group and hands on what passed; answers the enrollments of these."""
         wanted = [one.wanted for one in ready]
         lease, now = self._settings.lease, self._clock()
         deadline = asyncio.get_running_loop().time() + lease
@@ -221,8 +274,8 @@ class Worker:
             one = by_enrollment[marked.enrollment_id]
             job = Job(plan.workspace_id, one.mailbox, one.envelope, self._finished, deadline)
             self._recorder.in_transit[job] = InTransit(plan, marked, one.mailbox.mailbox_id)
-            self._allowances.began((plan.workspace_id, one.mailbox.mailbox_id), one.mailbox)
             self._carrier.submit(job)
+        return {marked.enrollment_id for marked in answer.marked}
 
     def _finished(self, job: Job, outcome: Outcome) -> None:
         self._allowances.ended((job.workspace_id, job.mailbox.mailbox_id), outcome.reply is not None)
@@ -247,6 +300,8 @@ class Worker:
                 if job.workspace_id == hint.workspace and hint.campaign in (None, one.plan.campaign_id)
             ]
             self._carrier.withdraw(of_it)
+            self._withdrawals += 1
+            self._recorder.wake()
         self._hint.set()
 
     async def _renew(self) -> None:

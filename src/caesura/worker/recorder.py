@@ -21,7 +21,9 @@ from caesura.worker.letters import delivery
 
 log = structlog.get_logger()
 
+# At most so many outcomes are written at once, and so many are waited for.
 GROUP = 250
+FULL = 100
 # A server that is away is asked again after a minute, then after two, four ... up to an hour.
 _FIRST_SECONDS = 60.0
 _LAST_SECONDS = 3600.0
@@ -60,12 +62,15 @@ class Recorder:
         self._doubtful: list[tuple[CampaignPlan, Sequence[int], datetime]] = []
         self._failed_in_a_row: dict[tuple[int, int], tuple[int, datetime]] = {}
         self._arrived = asyncio.Event()
+        self._more = asyncio.Event()
         self._recorded = asyncio.Event()
 
     def finished(self, job: Job, outcome: Outcome) -> None:
         """For the carrier: the outcome of a job."""
         self._outcomes.append((job, outcome))
         self._arrived.set()
+        if len(self._outcomes) >= FULL:
+            self._more.set()
 
     def session_failed(self, workspace_id: int, mailbox: MailboxPlan, failure: SessionFailure) -> None:
         """For the carrier: a session that could not be had."""
@@ -81,9 +86,12 @@ class Recorder:
         """For the worker: whoever waits for a free slot looks again."""
         self._recorded.set()
 
-    async def wait_below(self, slots: int, stopping: asyncio.Event) -> None:
-        """Returns once fewer than `slots` messages are in transit, or on `stopping`."""
-        while len(self.in_transit) >= slots and not stopping.is_set():
+    async def wait_for_room(self, slots: int, count: int, is_over: Callable[[], bool]) -> None:
+        """Returns once there is room for `count` more messages in transit of at most `slots`, or when `is_over`.
+
+        That is asked anew when messages are recorded, and by `wake`.
+        """
+        while len(self.in_transit) + count > slots and not is_over():
             self._recorded.clear()
             await self._recorded.wait()
 
@@ -97,13 +105,13 @@ class Recorder:
         """Records until cancelled. While the database is away everything is kept, and nothing new can be marked."""
         while True:
             await self._arrived.wait()
-            await asyncio.sleep(self._gather_seconds)
+            await self._gather()
             try:
                 await self._blame()
                 await self._disown()
-                while self._outcomes:
+                if self._outcomes:
                     await self._record(self._outcomes[:GROUP])
-                if not (self._failures or self._doubtful):
+                if not (self._outcomes or self._failures or self._doubtful):
                     self._arrived.clear()
             except Unavailable as error:
                 log.warning("cannot_record", waiting=len(self._outcomes), error=error.detail)
@@ -112,6 +120,16 @@ class Recorder:
                 # Without a recorder nothing would ever leave `in_transit`: it goes on, whatever it was.
                 log.exception("recorder_broke", waiting=len(self._outcomes))
                 await asyncio.sleep(self._outage_seconds)
+
+    async def _gather(self) -> None:
+        """A transaction for a few costs nearly as much as one for many."""
+        try:
+            async with asyncio.timeout(self._gather_seconds):
+                while len(self._outcomes) < FULL:
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            return
 
     async def _record(self, group: Sequence[tuple[Job, Outcome]]) -> None:
         by_plan: dict[tuple[int, int, int], list[tuple[Job, Outcome]]] = {}

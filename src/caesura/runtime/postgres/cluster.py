@@ -26,6 +26,8 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "wal_compression": "on",
+    # Tables that hold what is in transit change as a whole within a minute.
+    "autovacuum_naptime": "10s",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",

@@ -40,17 +40,24 @@ async def record(
 
     async def work(tx: Connection) -> None:
         rows = await store.settle(
-            tx, plan.workspace_id, [_settlement(one, judgement) for one, judgement in judged.values()], worker, now
+            tx,
+            plan.workspace_id,
+            plan.campaign_id,
+            [_settlement(one, judgement) for one, judgement in judged.values()],
+            worker,
+            now,
         )
+        if not rows:
+            return
         taken = [judged[(row["enrollment_id"], row["step"])] for row in rows]
         # Where a lead goes from here is for the present content to say: it may have more steps than at the mark.
-        present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id)
-        await _follow(tx, present, taken, worker, now)
+        present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id, rows[0]["version"])
+        moved = await _follow(tx, present, taken, worker, now)
         await _refund(tx, plans, plan, present, taken, [row["marked_at"] for row in rows], now)
         entries = _entries(rows, taken)
         put_off = [one.enrollment_id for one, judgement in taken if judgement.state is MessageState.DEFERRED]
         entries += await abandon(tx, plan, put_off, now)
-        await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
+        await events.append(tx, plan.workspace_id, now, f"worker:{worker}", moved + entries)
         lost = [(one.enrollment_id, one.step) for one, judgement in taken if judgement.state is MessageState.UNKNOWN]
         await settle_answered(tx, plans, plan.workspace_id, lost, now)
 
@@ -149,8 +156,8 @@ async def _follow(
     taken: Sequence[tuple[Delivery, Judgement]],
     worker: str,
     now: datetime,
-) -> None:
-    """Moves the enrollments on by what became of their messages."""
+) -> list[events.Entry]:
+    """Moves the enrollments on by what became of their messages; answers entries to append."""
     moves: list[tuple[int, int, Next, int | None]] = []
     parked: list[tuple[int, int, datetime | None, str | None]] = []
     aside: list[tuple[int, str, str]] = []
@@ -179,7 +186,6 @@ async def _follow(
         entry(plan, f"enrollment.{row['state']}", row["id"], row["lead_id"], row["step"], cause=row["cause"])
         for row in set_aside
     ]
-    await events.append(tx, plan.workspace_id, now, f"worker:{worker}", entries)
     gone_on = {row["id"] for row in moved}
     # What came to the wire is tried again with the same Message-ID, so from the same mailbox.
     written = [one for one, _ in taken if one.kind is not Kind.NOT_SENT]
@@ -188,14 +194,15 @@ async def _follow(
     done = gone_on | {row["id"] for row in set_aside}
     for one, judgement in taken:
         if one.enrollment_id not in done:
-            await _free(tx, plan, one, judgement, worker, now)
+            entries += await _free(tx, plan, one, judgement, now)
+    return entries
 
 
 async def _free(
-    tx: Connection, plan: CampaignPlan, one: Delivery, judgement: Judgement, worker: str, now: datetime
-) -> None:
+    tx: Connection, plan: CampaignPlan, one: Delivery, judgement: Judgement, now: datetime
+) -> list[events.Entry]:
     """A late word on an unknown message settles it: a lead that was held for it need not wait for a person, and one
-    that went on to its next step is taken out if that word was a refusal."""
+    that went on to its next step is taken out if that word was a refusal. Answers entries to append."""
     key = (tx, plan.workspace_id, one.enrollment_id, one.step)
     match judgement.effect:
         case Advance():
@@ -204,10 +211,10 @@ async def _free(
             lead_id = await recovery.stop_after_unknown(*key, cause, now)
             if lead_id is not None:
                 await enrollments.cancel_deferred(tx, plan.workspace_id, [one.enrollment_id], cause, now)
-                stopped = entry(plan, "enrollment.stopped", one.enrollment_id, lead_id, one.step, cause=cause)
-                await events.append(tx, plan.workspace_id, now, f"worker:{worker}", [stopped])
+                return [entry(plan, "enrollment.stopped", one.enrollment_id, lead_id, one.step, cause=cause)]
         case _:
-            return
+            pass
+    return []
 
 
 async def put_off_mailbox(database: Database, workspace_id: int, mailbox_id: int, until: datetime, reason: str) -> None:
