@@ -1,4 +1,4 @@
-"""How many messages of each mailbox a worker may have in hand: as its server keeps up, and never all for a silent one."""
+"""How many messages of each mailbox a worker may have in hand: as its server keeps up, never all for a silent one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ WORKER = "w1"
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call with statements that are prepared already: `begin`, `commit` and the reset of a connection count."""
+    """Of one call with statements that are prepared already: `begin` and `commit` count."""
 
     round_trips: int
     rows: int
@@ -29,12 +29,12 @@ class Cost:
 BOUNDS = {
     (GROUP, "claim openings"): Cost(7, GROUP + 1),
     (GROUP, "claim follow-ups"): Cost(6, GROUP + 1),
-    (GROUP, "mark"): Cost(6, GROUP + 1),
-    (GROUP, "record"): Cost(8, 3 * GROUP + 2),
+    (GROUP, "mark"): Cost(5, GROUP + 1),
+    (GROUP, "record"): Cost(6, 3 * GROUP + 2),
     (SMALL, "claim openings"): Cost(7, SMALL + 1),
     (SMALL, "claim follow-ups"): Cost(6, SMALL + 1),
-    (SMALL, "mark"): Cost(6, SMALL + 1),
-    (SMALL, "record"): Cost(8, 3 * SMALL + 2),
+    (SMALL, "mark"): Cost(5, SMALL + 1),
+    (SMALL, "record"): Cost(6, 3 * SMALL + 2),
 }
 
 
