@@ -1,5 +1,6 @@
 """Webhooks are made, changed, rotated and deleted; each door sees its own."""
 
+import asyncio
 import itertools
 import os
 from typing import Any
@@ -119,6 +120,26 @@ async def test_a_change_touches_only_what_it_names(desk: Desk) -> None:
     with pytest.raises(Conflict) as caught:
         await desk.change(row.id, row.version, active=False)
     assert caught.value.code == "version_mismatch"
+
+
+async def test_the_log_keeps_of_an_address_only_where_it_is(desk: Desk) -> None:
+    """Its path and query can be a secret, and whoever may read events is not who may read webhooks."""
+    row = (await desk.create(url="https://hooks.example.com:8443/T0/s3cret?token=s3cret#s3cret")).row
+    await desk.change(row.id, url="https://[2606:4700::1111]/s3cret")
+    await webhooks.delete(*desk.world.key, "native", row.id, "user:test", desk.world.now)
+    told = [event.data for event in await events.page(*desk.world.key, None, None, 100)]
+    assert [data["url"] for data in told] == [
+        "https://hooks.example.com:8443",
+        "https://[2606:4700::1111]",
+        "https://[2606:4700::1111]",
+    ]
+    assert "s3cret" not in repr(told)
+
+
+async def test_many_at_once_are_never_more_than_the_maximum(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "MAXIMUM", 3)
+    outcomes = await asyncio.gather(*(desk.create() for _ in range(8)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in outcomes) == ["Conflict"] * 5 + ["Issued"] * 3
 
 
 async def test_disabling_and_enabling_are_told(desk: Desk) -> None:

@@ -78,6 +78,22 @@ async def receiving(**options: Any) -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
+@asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """The URL of a dead receiver: it takes connections, and never says a word."""
+    kept: list[asyncio.StreamWriter] = []
+
+    async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept.append(writer)
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/hook"
+    for writer in kept:
+        writer.close()
+    server.close()
+
+
 class Hooks:
     """Webhooks of an engine's workspace. `engine.now` is moved by hand."""
 
@@ -110,7 +126,11 @@ class Hooks:
             await events.append(tx, self.workspace, self.engine.now, "test", written)
 
     async def fan_out(self) -> int:
-        return await webhook_delivery.fan_out(self.database, self.forms, self.engine.now)
+        """All that is in the log; answers of how many events."""
+        told = 0
+        while count := await webhook_delivery.fan_out(self.database, self.forms, self.engine.now):
+            told += count
+        return told
 
     def courier(self, **more: Any) -> Courier:
         return Courier(self.database, KEYRING, self.forms, self.destinations, lambda: self.engine.now, **more)
@@ -118,7 +138,7 @@ class Hooks:
     async def deliver(self, *webhook_ids: int) -> int:
         """Everything that is due goes out, once; answers how many attempts that were."""
         await self.fan_out()
-        async with self.courier() as courier:
+        async with self.courier(slice_seconds=120.0) as courier:
             ids: Sequence[int] = webhook_ids or [
                 row["id"] for row in await self.engine.rows("select id from webhook where active order by id")
             ]

@@ -16,10 +16,11 @@ import structlog
 import webhook_server
 from aiohttp import web
 from pgqueuer.qm import QueueManager
-from webhook_desk import Hooks, receiving
+from webhook_desk import Hooks, receiving, silent
 from webhook_server import at_work
 
 from caesura.http.webhook_forms import FORMS
+from caesura.service import webhooks, workspaces
 from caesura.store.events import Entry
 
 
@@ -75,6 +76,45 @@ async def test_a_slow_receiver_keeps_no_other_waiting(hooks: Hooks, dsn: str) ->
         for number in range(1, 11):
             await hooks.happen(Entry("campaign.paused", number))
         await good.until(10, seconds=5)
+
+
+async def test_slow_and_dead_receivers_of_one_workspace_keep_no_other_workspace_waiting(hooks: Hooks, dsn: str) -> None:
+    """All webhooks that a workspace can have, each with a backlog that takes minutes."""
+
+    async def slow(_request: web.Request) -> web.Response:
+        await asyncio.sleep(12)
+        return web.Response()
+
+    other = Hooks(hooks.engine)
+    other.workspace = await workspaces.named(hooks.database, "another", hooks.engine.now)
+    async with receiving(answer=slow) as sleeping, silent() as dead, receiving() as quick:
+        for number in range(webhooks.MAXIMUM):
+            await hooks.create(sleeping.url if number % 2 else dead, "message.sent")
+        for _ in range(3):
+            await hooks.happen(*(Entry("message.sent", 1, lead, 1) for lead in range(1, 41)))
+        await other.create(quick.url, "campaign.paused")
+        async with at_work(dsn):
+            await sleeping.until(20, seconds=60)
+            for number in range(1, 4):
+                await other.happen("campaign.paused")
+                await quick.until(number, seconds=8)
+
+
+async def test_a_long_log_of_one_workspace_keeps_no_other_workspace_waiting(hooks: Hooks, dsn: str) -> None:
+    other = Hooks(hooks.engine)
+    other.workspace = await workspaces.named(hooks.database, "another", hooks.engine.now)
+    async with receiving() as busy, receiving() as quick:
+        for _ in range(20):
+            await hooks.create(busy.url, "message.sent")
+        await other.create(quick.url, "campaign.paused")
+        await hooks.happen(*(Entry("message.sent", 1, lead, 1) for lead in range(1, 2001)))
+        await other.happen("campaign.paused")
+        async with at_work(dsn):
+            await quick.until(1)
+            made = await hooks.engine.rows(
+                "select count(*) from webhook_delivery where workspace_id = $1", hooks.workspace
+            )
+    assert made[0]["count"] < 20 * 1000, "the other workspace's event waited until the whole log was told"
 
 
 async def test_what_was_sent_and_not_noted_when_the_server_was_killed_is_sent_again(hooks: Hooks, dsn: str) -> None:

@@ -1,6 +1,7 @@
 """Webhooks over real HTTP: signed, in order, tried again, and safe from receivers of every kind."""
 
 import asyncio
+import json
 import os
 import socket
 import threading
@@ -13,11 +14,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from webhook_desk import KEYRING, Hooks, receiving
 
 from caesura.domain.destinations import Destinations
+from caesura.domain.errors import Invalid
 from caesura.service import webhook_delivery, webhooks, workspaces
 from caesura.service.webhooks import Changes
 from caesura.store.events import Entry, append
 from caesura.worker import webhooks as courier_module
 from caesura.worker.webhooks import AddressRefused, Courier, Resolver, guarded_socket
+
+BODIES = "select body from webhook_delivery order by id"
 
 
 @pytest.fixture
@@ -149,6 +153,85 @@ async def test_410_disables_the_webhook_and_that_is_told_to_others(hooks: Hooks)
     assert told.json["data"]["data"] == {"webhook_id": first.row.id, "cause": "unsubscribed"}
 
 
+async def fail_for(hooks: Hooks, days: float, hours: float = 12) -> None:
+    """An event now and then, and every attempt that falls due."""
+    end = hooks.engine.now + timedelta(days=days)
+    while hooks.engine.now < end:
+        await hooks.happen("campaign.paused")
+        await hooks.deliver()
+        hooks.engine.wait(hours=hours)
+
+
+async def standing(hooks: Hooks, webhook_id: int) -> Any:
+    return await webhooks.get(hooks.database, hooks.workspace, "native", webhook_id)
+
+
+async def test_five_days_of_nothing_but_failures_disable_a_webhook_until_it_is_enabled(hooks: Hooks) -> None:
+    async with receiving(status=500) as receiver, receiving() as other:
+        began = hooks.engine.now
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await hooks.create(other.url, "webhook.disabled")
+        await fail_for(hooks, 4.9)
+        row = await standing(hooks, row.id)
+        assert (row.active, row.failing_since) == (True, began)
+        await fail_for(hooks, 0.5)
+        row = await standing(hooks, row.id)
+        assert (row.active, row.disabled_cause, row.failing_since) == (False, "failing", began)
+        assert {one.state for one in await hooks.log(row.id)} <= {"failed", "cancelled"}
+        await hooks.deliver()
+        [told] = other.got
+        said = told.json["data"]["data"]
+        assert (said["webhook_id"], said["cause"]) == (row.id, "failing")
+        assert datetime.fromisoformat(said["failing_since"]) == began
+        receiver.got.clear()
+        receiver.status = 200
+        change = hooks.forms["native"], hooks.destinations, hooks.workspace, row.id, Changes(active=True), None, "t"
+        row = await webhooks.change(hooks.database, *change, hooks.engine.now)
+        assert (row.active, row.disabled_cause, row.failing_since) == (True, None, None)
+        replay = hooks.database, hooks.forms["native"], hooks.workspace, row.id, None
+        made = await webhook_delivery.replay(*replay, (began, hooks.engine.now), hooks.engine.now)
+        assert made == 11
+        await hooks.deliver()
+    assert len(receiver.got) == 11
+
+
+async def test_one_success_or_a_long_silence_begins_the_five_days_anew(hooks: Hooks) -> None:
+    async with receiving(status=500) as receiver:
+        row = (await hooks.create(receiver.url, "campaign.paused")).row
+        await fail_for(hooks, 4.5)
+        receiver.status = 200
+        await fail_for(hooks, 0.5)
+        assert (await standing(hooks, row.id)).failing_since is None
+        receiver.status = 500
+        await fail_for(hooks, 0.1)
+        while any(one.state == "pending" for one in await hooks.log(row.id)):
+            hooks.engine.wait(hours=2)
+            await hooks.deliver()
+        hooks.engine.wait(days=7)
+        began = hooks.engine.now
+        await fail_for(hooks, 0.1)
+        row = await standing(hooks, row.id)
+        assert (row.active, row.failing_since) == (True, began)
+
+
+async def test_a_receiver_that_has_been_dead_for_a_while_gets_one_request_a_second_until_it_is_back(
+    hooks: Hooks,
+) -> None:
+    async with receiving(status=500) as receiver:
+        await hooks.create(receiver.url, "message.sent")
+        await hooks.happen(Entry("message.sent", 1, 1, 1))
+        await hooks.deliver()
+        hooks.engine.wait(seconds=90)
+        await hooks.happen(*(Entry("message.sent", 1, lead, 1) for lead in range(2, 52)))
+        assert [await hooks.deliver(), await hooks.deliver()] == [1, 0]
+        hooks.engine.wait(seconds=1)
+        assert await hooks.deliver() == 1
+        hooks.engine.wait(seconds=1)
+        receiver.status = 200
+        assert await hooks.deliver() == 49
+        assert await hooks.deliver() == 0
+
+
 async def test_one_that_was_disabled_is_told_only_what_happens_once_it_is_enabled(hooks: Hooks) -> None:
     async with receiving() as receiver:
         row = (await hooks.create(receiver.url, "campaign.paused", active=False)).row
@@ -196,6 +279,46 @@ async def test_a_replay_by_event_and_by_time_sends_the_same_id_again(hooks: Hook
     ids = [got.headers["webhook-id"] for got in receiver.got]
     assert sorted(ids[3:]) == sorted([ids[1], ids[1], *ids[:3]])
     assert len({got.body for got in receiver.got}) == 3
+
+
+async def test_a_replay_by_time_finds_what_was_written_while_the_clock_was_wrong(hooks: Hooks) -> None:
+    row = (await hooks.create("https://hooks.example.com/", "campaign.paused")).row
+    right = hooks.engine.now
+    names = [f"{hours:+}h" for hours in (0, 5, -30, 1, 26, -2, 0)]
+    for name, hours in zip(names, (0, 5, -30, 1, 26, -2, 0), strict=True):
+        hooks.engine.now = right + timedelta(hours=hours)
+        await hooks.happen(Entry("campaign.paused", data={"name": name}))
+    found = [
+        await webhook_delivery.replay(
+            hooks.database,
+            hooks.forms["native"],
+            hooks.workspace,
+            row.id,
+            None,
+            (right + timedelta(hours=since), right + timedelta(hours=until)),
+            right,
+        )
+        for since, until in ((-31, -29), (-3, -1), (0, 0.5), (4, 6), (25, 27), (-40, 40), (-29, -3))
+    ]
+    assert found == [1, 1, 2, 1, 1, 7, 0]
+    replayed = [json.loads(one["body"])["data"]["data"]["name"] for one in await hooks.engine.rows(BODIES)]
+    assert replayed[-7:] == names  # in the order in which it was written down
+
+
+async def test_a_replay_that_ends_before_it_begins_is_refused(hooks: Hooks) -> None:
+    row = (await hooks.create("https://hooks.example.com/", "campaign.paused")).row
+    now = hooks.engine.now
+    with pytest.raises(Invalid) as caught:
+        await webhook_delivery.replay(
+            hooks.database,
+            hooks.forms["native"],
+            hooks.workspace,
+            row.id,
+            None,
+            (now, now - timedelta(seconds=1)),
+            now,
+        )
+    assert [(one.code, one.pointer) for one in caught.value.problems] == [("range_reversed", "/until")]
 
 
 async def test_what_is_about_one_lead_comes_in_order_even_when_the_first_attempt_fails(hooks: Hooks) -> None:

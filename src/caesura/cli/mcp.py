@@ -60,6 +60,6 @@ def mcp(
     with open_listener(address, 8090 if port is None else port) as listener:
 
         async def serve(session: "Session") -> None:
-            await serve_http(session.engine, address, listener)
+            await serve_http(session.engine, address, settings.public_url, listener)
 
         work(data_dir, workspace, serve)

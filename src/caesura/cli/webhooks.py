@@ -189,6 +189,7 @@ def _as_json(row: "WebhookRow") -> dict[str, Any]:
         "disabled_cause": row.disabled_cause,
         "last_status": row.last_status,
         "last_at": row.last_at,
+        "failing_since": row.failing_since,
         "created_at": row.created_at,
     }
 

@@ -72,6 +72,12 @@ class Destinations:
             raise _wrong("url_refused", f"{host} is an address written in another way than 192.0.2.1")
 
 
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL: what can be told of it where its path or query may be a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
 def _host(url: str) -> str | None:
     """The host of a URL of http or https without a user; None when it is anything else."""
     if len(url) > URL_LENGTH or not url.isprintable() or " " in url or "\\" in url:

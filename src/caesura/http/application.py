@@ -9,14 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 import caesura
 from caesura.domain.errors import CaesuraError
-from caesura.http import health, native, problems, unsubscribe
+from caesura.http import agents, health, native, problems, unsubscribe
+from caesura.http.agents import Agents, Guard, Names
 from caesura.http.context import ApiContext
 from caesura.http.door_hosts import DoorHosts
 from caesura.http.doors import doors
 from caesura.http.edge import REQUEST_ID, Edge
+from caesura.http.native.webhook_description import webhook_operations, webhook_schemas
 
 DESCRIPTION = """
 A self-hosted engine for email campaigns whose start, pause and resume can be trusted.
@@ -56,10 +59,12 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def create_application(context: ApiContext, door_hosts: Mapping[str, str] = MappingProxyType({})) -> FastAPI:
+def create_application(
+    context: ApiContext, door_hosts: Mapping[str, str] = MappingProxyType({}), names: Names | None = None
+) -> FastAPI:
     """An ASGI application over `context`. It opens and closes nothing: the database is the caller's.
 
-    `door_hosts` has the prefix of a door for each host name (lower case) that leads to one.
+    `door_hosts` has the prefix of a door for each host name (lower case) that leads to one. `names` are the server's.
     """
     application = Application(
         title="Caesura",
@@ -82,6 +87,7 @@ def create_application(context: ApiContext, door_hosts: Mapping[str, str] = Mapp
     application.add_middleware(DoorHosts, hosts=door_hosts)
     for routes in (*native.routers(), unsubscribe.router(), health.router()):
         _take(application, routes)
+    application.router.routes.append(Route(agents.PATH, Guard(Agents(context), names or Names("127.0.0.1"))))
     for door in doors():
         application.router.routes.extend(door.routes())
     return application
@@ -118,6 +124,8 @@ def _described(application: FastAPI) -> dict[str, Any]:
                 response["headers"] = headers | response.get("headers", {})
                 _share_examples(response, shared)
     document["components"]["examples"] = shared
+    schemas |= webhook_schemas()
+    document["webhooks"] = webhook_operations()
     return document
 
 

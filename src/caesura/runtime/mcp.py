@@ -14,9 +14,10 @@ import uvicorn
 from mcp.server.mcpserver import Context
 
 from caesura.domain.scopes import Scope
+from caesura.http.agents import PATH, Names
 from caesura.http.authentication import Caller, authenticated
 from caesura.http.context import ApiContext
-from caesura.http.mcp.application import PATH, create_mcp_application
+from caesura.http.mcp.application import create_mcp_application
 from caesura.http.mcp.server import ToolServer
 from caesura.runtime.instance import entropy, now
 from caesura.runtime.local import Engine
@@ -47,12 +48,12 @@ async def serve_streams(engine: Engine, api_key: str | None, workspace_id: int, 
         await ToolServer(api, identify).run_stdio_async()
 
 
-async def serve_http(engine: Engine, host: str, listener: socket.socket) -> None:
+async def serve_http(engine: Engine, host: str, public_url: str | None, listener: socket.socket) -> None:
     """Serves MCP over streamable HTTP until SIGTERM or SIGINT. Prints `ready http://HOST:PORT/mcp` when it answers."""
     stopping = asyncio.Event()
     for number in _STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    application = create_mcp_application(await _context(engine), host)
+    application = create_mcp_application(await _context(engine), Names(host, public_url))
     config = uvicorn.Config(
         application, log_config=None, access_log=False, timeout_graceful_shutdown=5, http="httptools", ws="none"
     )

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from caesura.domain.destinations import Destinations
 from caesura.domain.errors import CaesuraError, Unavailable
+from caesura.http.agents import Names
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
 from caesura.http.door_hosts import parse_door_hosts
@@ -143,7 +144,7 @@ def _web_server(settings: Settings, engine: Engine, news: News) -> uvicorn.Serve
         destinations=Destinations.of(settings.webhook_hosts),
     )
     config = uvicorn.Config(
-        create_application(context, parse_door_hosts(settings.doors or "")),
+        create_application(context, parse_door_hosts(settings.doors or ""), Names(settings.host, settings.public_url)),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,

@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None,
-        description="How the world reaches this server, such as https://mail.example.com: makes unsubscribe links.",
+        description="How the world reaches this server, such as https://mail.example.com: makes unsubscribe links, "
+        "and is a name by which agents may call it.",
     )
     helo_name: str | None = Field(
         default=None,

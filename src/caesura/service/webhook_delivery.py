@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -27,15 +28,23 @@ log = structlog.get_logger()
 
 Forms = Mapping[str, WebhookForm]
 
+# Of one workspace's log at a time: so many events, unless they make more deliveries than this.
 PAGE = 500
+PAGE_DELIVERIES = 2_000
 # So many deliveries are looked at for what may go, and so many go at a time.
 WINDOW = 500
-LOAD = 32
+LOAD = 16
 REPLAY = 10_000
 KEPT = timedelta(days=30)
 # The queue's own notes are of use only to who looks into it while something is wrong.
 QUEUE_KEPT = timedelta(days=1)
 PRUNED = 5_000
+# A webhook to which nothing comes through for so long is disabled; whether it failed in a longer silence, nobody knows.
+GIVEN_UP = timedelta(days=5)
+SILENCE = timedelta(days=2)
+# One that has failed for so long is asked so often whether it is back, and gets all that waits once it is.
+FAILING = timedelta(minutes=1)
+PROBED = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,9 @@ class Work:
 
 
 async def fan_out(database: Database, forms: Forms, now: datetime) -> int:
-    """Makes deliveries of what happened, for all workspaces with webhooks; answers of how many events.
+    """Makes deliveries of what happened, a page for each workspace with webhooks; answers of how many events, 0 when
 
-    Safe to call from any number of processes at once, as often as one likes.
+    there is nothing left. Safe to call from any number of processes at once, as often as one likes.
     """
     async with database.connection() as tx:
         workspaces = await store.behind(tx)
@@ -61,10 +70,7 @@ async def fan_out(database: Database, forms: Forms, now: datetime) -> int:
     for workspace_id in workspaces:
         advance = partial(_advance, forms=forms, workspace_id=workspace_id, now=now)
         try:
-            while count := await database.run(advance):
-                told += count
-                if count < PAGE:
-                    break
+            told += await database.run(advance)
         except CaesuraError:
             raise
         except Exception:
@@ -104,8 +110,11 @@ async def replay(
 
     for the first time; only of those that it is subscribed to. Answers how many deliveries that makes.
 
-    Raises NotFound `webhook_not_found`, `event_not_found`; Conflict `webhook_disabled`; Invalid `range_too_large`.
+    Raises NotFound `webhook_not_found`, `event_not_found`; Conflict `webhook_disabled`; Invalid `range_too_large`,
+    `range_reversed`.
     """
+    if span is not None and span[0] > span[1]:
+        raise Invalid.of(Problem("range_reversed", "this must not be before since", pointer="/until"))
 
     async def work(tx: Connection) -> int:
         row = await webhook_store.lock(tx, workspace_id, form.dialect, webhook_id)
@@ -127,12 +136,17 @@ async def take(
 ) -> Work | None:
     """What is to be sent to a webhook now, at most `limit` requests; None when there is nothing.
 
-    It changes nothing: the webhook's job, of which there is one at a time, keeps others away.
+    It changes nothing: the webhook's job, of which there is one at a time, keeps others away. While a webhook fails for
+    longer than a minute, there is one request a second, so that a dead receiver costs little however much waits for it.
     """
     async with database.connection() as tx:
         row = await store.webhook(tx, workspace_id, webhook_id)
         if row is None:
             return None
+        if row.failing_since is not None and now - row.failing_since > FAILING:
+            if row.last_at is not None and timedelta() <= now - row.last_at < PROBED:
+                return None
+            limit = 1
         chosen = ready(await store.first(tx, workspace_id, webhook_id, WINDOW), now)[:limit]
         if len(chosen) < limit:
             chosen += await store.later(tx, workspace_id, webhook_id, now, limit - len(chosen))
@@ -158,14 +172,23 @@ async def take(
 async def note(
     database: Database, form: WebhookForm, workspace_id: int, webhook_id: int, results: Sequence[Result], now: datetime
 ) -> None:
-    """Writes down how attempts went: when the next ones are, or that there are none, or that it wants no more."""
+    """Writes down how attempts went: when the next ones are, or that there are none.
+
+    Disables the webhook when it answers that it wants no more, and after five days of nothing but failures.
+    """
     settlements = [_settlement(form, one, now) for one in results]
     unsubscribes = any(one.status_code in form.unsubscribing for one in results)
 
     async def work(tx: Connection) -> None:
-        await store.note(tx, workspace_id, webhook_id, results, settlements, now)
-        if unsubscribes and await webhook_store.disable(tx, workspace_id, webhook_id, "unsubscribed", now):
-            data = {"webhook_id": webhook_id, "cause": "unsubscribed"}
+        failing_since = await store.note(tx, workspace_id, webhook_id, results, settlements, SILENCE, now)
+        data: dict[str, Any] = {"webhook_id": webhook_id}
+        if unsubscribes:
+            data["cause"] = "unsubscribed"
+        elif failing_since is not None and now - failing_since >= GIVEN_UP:
+            data |= {"cause": "failing", "failing_since": failing_since}
+        else:
+            return
+        if await webhook_store.disable(tx, workspace_id, webhook_id, data["cause"], now):
             await events.append(tx, workspace_id, now, "engine", [events.Entry("webhook.disabled", data=data)])
 
     await database.run(work)
@@ -179,7 +202,8 @@ async def _advance(tx: Connection, forms: Forms, workspace_id: int, now: datetim
         return 0
     # What happened while nobody listened is told to nobody.
     start = max(cursor, (min(row.begins for row in webhooks), 0))
-    found = await store.news(tx, workspace_id, start, PAGE)
+    page = min(PAGE, max(1, PAGE_DELIVERIES // len(webhooks)))
+    found = await store.news(tx, workspace_id, start, page)
     if not found:
         if start > cursor:
             await store.move_cursor(tx, workspace_id, start)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from caesura.domain.destinations import Destinations
+from caesura.domain.destinations import Destinations, origin
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.webhook_form import Notice, WebhookForm
 from caesura.service.keyring import Keyring
@@ -78,7 +78,7 @@ async def create(
     secret = new.secret if new.secret is not None else form.new_secret(entropy)
 
     async def work(tx: Connection) -> WebhookRow:
-        if await store.count(tx, workspace_id) >= MAXIMUM:
+        if await store.count_alone(tx, workspace_id) >= MAXIMUM:
             raise Conflict("too_many_webhooks", f"a workspace has at most {MAXIMUM} webhooks: delete one first")
         values = (form.dialect, new.url, names, new.description or None, new.active, new.extra, now)
         webhook_id = await store.insert(tx, workspace_id, *values)
@@ -324,7 +324,7 @@ async def _delivery(tx: Connection, workspace_id: int, webhook_id: int, delivery
 
 
 async def _tell(tx: Connection, row: WebhookRow, kind: str, actor: str, now: datetime) -> None:
-    data: dict[str, Any] = {"webhook_id": row.id, "url": row.url, "events": list(row.events)}
+    data: dict[str, Any] = {"webhook_id": row.id, "url": origin(row.url), "events": list(row.events)}
     if kind == "webhook.disabled":
         data["cause"] = row.disabled_cause
     await events.append(tx, row.workspace_id, now, actor, [events.Entry(kind, data=data)])

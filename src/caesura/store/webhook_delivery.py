@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from caesura.domain.webhook_form import Facts, Occurrence
@@ -12,11 +12,6 @@ from caesura.store.queries import load
 from caesura.store.webhooks import WebhookRow
 
 SQL = load("webhook_delivery")
-
-# Ids rise with time, but for clocks that differ and transactions that last.
-_SLACK = timedelta(hours=1)
-_EARLIEST = datetime.min.replace(tzinfo=UTC) + _SLACK
-_LATEST = datetime.max.replace(tzinfo=UTC) - _SLACK
 
 _SECRETS = frozenset({"secret", "dkim_key"})
 
@@ -94,31 +89,13 @@ async def move_cursor(tx: Connection, workspace_id: int, place: tuple[int, int])
 
 
 async def between(tx: Connection, workspace_id: int, since: datetime, until: datetime, limit: int) -> list[News]:
-    """Events of a span of time, the end not in it, in the log's order."""
-    last = await tx.fetchval(SQL["last_id"], workspace_id)
-    if last is None:
-        return []
-    first_id = await _first_after(tx, workspace_id, max(since, _EARLIEST) - _SLACK, last)
-    end_id = await _first_after(tx, workspace_id, min(until, _LATEST) + _SLACK, last)
-    return _news(await tx.fetch(SQL["between"], workspace_id, first_id, end_id, since, until, limit))
+    """Events of a span of time, the end not in it, in the log's order: some of them, if there are more than `limit`."""
+    return _news(await tx.fetch(SQL["between"], workspace_id, since, until, limit))
 
 
 async def named(tx: Connection, workspace_id: int, event_ids: Sequence[int]) -> list[News]:
     """These events, in the log's order; those that are not there are left out."""
     return _news(await tx.fetch(SQL["named"], workspace_id, list(event_ids)))
-
-
-async def _first_after(tx: Connection, workspace_id: int, moment: datetime, last: int) -> int:
-    """About the first id that is not before a moment: by halving, as the log has no index of times."""
-    low, high = 0, last + 1
-    while low < high:
-        middle = (low + high) // 2
-        row = await tx.fetchrow(SQL["one_at"], workspace_id, middle)
-        if row is None or row["at"] >= moment:
-            high = middle
-        else:
-            low = row["id"] + 1
-    return low
 
 
 def _news(rows: Sequence[Any]) -> list[News]:
@@ -195,9 +172,13 @@ async def note(
     webhook_id: int,
     results: Sequence[Result],
     settlements: Sequence[Settlement],
+    silence: timedelta,
     now: datetime,
-) -> None:
-    """Writes attempts into the log, and what became of their deliveries."""
+) -> datetime | None:
+    """Writes attempts into the log, and what became of their deliveries.
+
+    Answers since when all attempts failed, none of them longer than `silence` after another; None if one has not.
+    """
     await tx.execute(
         SQL["add_attempts"],
         workspace_id,
@@ -220,7 +201,11 @@ async def note(
         now,
     )
     status = "delivered" if results[-1].error is None else "failed"
-    await tx.execute(SQL["set_last"], workspace_id, webhook_id, status, now)
+    came_through = any(one.error is None for one in results)
+    failing_since: datetime | None = await tx.fetchval(
+        SQL["set_last"], workspace_id, webhook_id, status, now, came_through, silence
+    )
+    return failing_since
 
 
 async def prune(tx: Connection, before: datetime, limit: int) -> int:

@@ -13,7 +13,10 @@ SQL = load("webhooks")
 
 @dataclass(frozen=True, slots=True)
 class WebhookRow:
-    """A webhook as stored; `events` as its door calls them. It is told what happens in transactions after `begins`."""
+    """A webhook as stored; `events` as its door calls them. It is told what happens in transactions after `begins`.
+
+    Since `failing_since`, no attempt was answered with 2xx.
+    """
 
     workspace_id: int
     id: int
@@ -30,6 +33,7 @@ class WebhookRow:
     begins: int
     last_status: str | None
     last_at: datetime | None
+    failing_since: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -103,15 +107,18 @@ async def insert(
     extra: Mapping[str, Any],
     now: datetime,
 ) -> int:
-    """A new webhook, to be given its secret; answers its id. The workspace's first one begins its cursor."""
-    await tx.execute(SQL["begin_cursor"], workspace_id)
+    """A new webhook, to be given its secret; answers its id. Whoever makes one asks `count_alone` before."""
     values = (workspace_id, dialect, url, events, description, active, dict(extra), now)
     webhook_id: int = await tx.fetchval(SQL["insert"], *values)
     return webhook_id
 
 
-async def count(tx: Connection, workspace_id: int) -> int:
-    """How many webhooks the workspace has, through all doors."""
+async def count_alone(tx: Connection, workspace_id: int) -> int:
+    """How many webhooks the workspace has, through all doors; nobody makes another until this transaction ends.
+
+    The first time, it begins the workspace's cursor.
+    """
+    await tx.execute(SQL["begin_cursor"], workspace_id)
     found: int = await tx.fetchval(SQL["count"], workspace_id)
     return found
 

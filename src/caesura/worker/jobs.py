@@ -22,8 +22,8 @@ from caesura.worker.webhooks import Courier
 
 log = structlog.get_logger()
 
-# Webhooks that one server sends to at a time.
-MOST_JOBS = 100
+# Webhooks whose turn one server looks after: most of these wait for it, as each workspace has a share of the requests.
+MOST_JOBS = 1_000
 _BATCH = 20
 # A job whose server gave no sign of life for so long is begun again by another.
 HEARTBEAT = timedelta(seconds=30)
@@ -54,12 +54,16 @@ class Pump:
     async def run(self) -> None:
         """Goes on until cancelled."""
         loop = asyncio.get_running_loop()
+        swept: float | None = None
         pruned: float | None = None
         while True:
             self._hint.clear()
+            told = 0
             try:
-                await webhook_delivery.fan_out(self._database, self._forms, self._clock())
-                await webhook_delivery.enqueue_due(self._database, self._clock())
+                told = await webhook_delivery.fan_out(self._database, self._forms, self._clock())
+                if swept is None or loop.time() - swept >= self._poll:
+                    swept = loop.time()
+                    await webhook_delivery.enqueue_due(self._database, self._clock())
                 if pruned is None or loop.time() - pruned > _PRUNE_SECONDS:
                     await webhook_delivery.prune(self._database, self._clock())
                     pruned = loop.time()
@@ -67,6 +71,8 @@ class Pump:
                 log.warning("webhooks_wait", error=error.detail)
             except Exception:
                 log.exception("webhooks_failed")
+            if told:
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), self._poll)
 

@@ -25,19 +25,22 @@ from caesura.service.keyring import Keyring
 from caesura.service.webhook_delivery import Work
 from caesura.store.database import Database
 from caesura.store.webhook_delivery import Result
+from caesura.worker.shares import Shares
 
 log = structlog.get_logger()
 
-# Requests to one webhook at a time, and how long one job goes on with it before others have their turn.
+# Requests under way at one server, requests to one webhook at a time, and how long one job goes on with it before
+# others have their turn.
+REQUESTS = 400
 PER_WEBHOOK = 4
 SLICE_SECONDS = 5.0
 RESPONSE_BYTES = 2_000
 # With the status, the answer is known: a body that trickles is not waited for.
 BODY_SECONDS = 2.0
 _HEADER_BYTES = 8_190
-# Threads that ask for names: one whose server does not answer keeps its thread for a while, and nobody else's. More
-# than a workspace can have webhooks, and than a server sends to at a time.
-_RESOLVERS = 128
+# Threads that ask for names: one whose server does not answer keeps its thread for a while, and nobody else's. They are
+# made when needed.
+_RESOLVERS = REQUESTS
 
 
 class AddressRefused(OSError):
@@ -112,6 +115,7 @@ class Courier:
         self._destinations = destinations
         self._clock = clock
         self._slice = slice_seconds
+        self._shares = Shares(REQUESTS)
         self._stopping = False
 
     async def __aenter__(self) -> "Courier":
@@ -132,12 +136,17 @@ class Courier:
     def stop(self) -> None:
         """Nothing more is begun."""
         self._stopping = True
+        self._shares.close()
 
     async def deliver(self, workspace_id: int, webhook_id: int) -> int:
-        """Sends to one webhook what is due, for some seconds; answers how many attempts that were.
+        """Sends to one webhook what is due, for some seconds once it is its turn; answers how many attempts that were.
 
         What is left is for its next job.
         """
+        async with self._shares.slot(workspace_id, self._slice) as granted:
+            return await self._deliver(workspace_id, webhook_id) if granted else 0
+
+    async def _deliver(self, workspace_id: int, webhook_id: int) -> int:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._slice
         made = 0
@@ -145,13 +154,14 @@ class Courier:
             work = await webhook_delivery.take(self._database, self._keyring, workspace_id, webhook_id, self._clock())
             if work is None:
                 break
-            made += await self._round(work, end)
+            with self._shares.more(workspace_id, min(PER_WEBHOOK, len(work.parcels)) - 1) as more:
+                made += await self._round(work, 1 + more, end)
         return made
 
-    async def _round(self, work: Work, end: float) -> int:
+    async def _round(self, work: Work, at_once: int, end: float) -> int:
         """Sends these, some at a time, and notes each as soon as it is known."""
         form = self._forms[work.dialect]
-        free = asyncio.Semaphore(PER_WEBHOOK)
+        free = asyncio.Semaphore(at_once)
         under_way = {asyncio.create_task(self._in_turn(form, work, parcel, free, end)) for parcel in work.parcels}
         made = 0
         try:

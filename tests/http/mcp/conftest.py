@@ -13,7 +13,8 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from prometheus_client import CollectorRegistry
 
-from caesura.http.mcp.application import PATH, create_mcp_application
+from caesura.http.agents import PATH, Names
+from caesura.http.mcp.application import create_mcp_application
 
 
 @dataclass
@@ -49,7 +50,7 @@ async def serve_mcp() -> AsyncIterator[Callable[..., Any]]:
 
         async def served(api: Any) -> str:
             context = replace(api.context, registry=CollectorRegistry())
-            application = create_mcp_application(context, "127.0.0.1")
+            application = create_mcp_application(context, Names("127.0.0.1"))
             server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", http="httptools"))
             serving = asyncio.create_task(server.serve())
 

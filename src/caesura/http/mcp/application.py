@@ -3,6 +3,7 @@
 from typing import Any
 
 from mcp.server.mcpserver import Context
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,13 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from caesura.domain.errors import CaesuraError
 from caesura.http import problems
+from caesura.http.agents import PATH, Guard, Names
 from caesura.http.authentication import Caller
 from caesura.http.context import ApiContext
 from caesura.http.edge import Edge
 from caesura.http.mcp.server import ToolServer
 from caesura.http.native.route import admit
-
-PATH = "/mcp"
 
 
 class _Admission:
@@ -52,21 +52,23 @@ async def _caller_of(context: Context[Any, Any]) -> Caller:
     return caller
 
 
-def create_mcp_application(context: ApiContext, host: str) -> Starlette:
-    """An ASGI application over `context` that listens at `host`. It opens and closes nothing.
-
-    On a loopback address, only requests that name one as their host are taken: a web page must not get at it by a
-    name of its own.
-    """
-    server = ToolServer(context, _caller_of)
-    application = server.streamable_http_app(
+def create_tool_application(context: ApiContext) -> Starlette:
+    """An ASGI application over `context`, for within another: its lifespan must be entered. It looks at no names."""
+    application = ToolServer(context, _caller_of).streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
         max_request_body_size=context.body_limit,
-        host=host,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     application.state.context = context
     application.add_middleware(_Admission)
+    return application
+
+
+def create_mcp_application(context: ApiContext, names: Names) -> Starlette:
+    """As `create_tool_application`, for a server of its own that goes by these names."""
+    application = create_tool_application(context)
+    application.add_middleware(Guard, names=names)
     application.add_middleware(Edge, context=context)
     return application

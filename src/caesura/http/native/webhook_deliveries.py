@@ -125,6 +125,7 @@ async def test_webhook(request: Request, webhook_id: Annotated[str, WEBHOOK.path
         NO_EVENT,
         DISABLED,
         Invalid.of(Problem("replay_unclear", "There must be either event_ids, or since and until.", "")),
+        Invalid.of(Problem("range_reversed", "this must not be before since", "/until")),
         Invalid.of(Problem("range_too_large", "that would be more than 10000 events: take a shorter range", "/until")),
     ),
 )

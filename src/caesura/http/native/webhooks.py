@@ -81,12 +81,18 @@ class Webhook(BaseModel):
     events: list[str] = Field(examples=[["campaign.paused", "message.sent"]])
     description: str | None = Field(examples=["to the CRM"])
     active: bool
-    disabled_cause: str | None = Field(description="Why it is not active: manual or unsubscribed.", examples=[None])
+    disabled_cause: str | None = Field(
+        description="Why it is not active: manual, unsubscribed or failing.", examples=[None]
+    )
     previous_secret_until: datetime | None = Field(description="Until then, the secret before signs too.")
     last_status: str | None = Field(
         description="Of the newest attempt: delivered or failed; null before any.", examples=["delivered"]
     )
     last_at: datetime | None
+    failing_since: datetime | None = Field(
+        description="Since then, every attempt has failed; null when one has not, or since it was enabled anew. After "
+        "five days it is disabled."
+    )
     created_at: datetime
     updated_at: datetime
 
@@ -251,6 +257,7 @@ def _shown(row: WebhookRow) -> Webhook:
         previous_secret_until=row.previous_until,
         last_status=row.last_status,
         last_at=row.last_at,
+        failing_since=row.failing_since,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -393,6 +393,8 @@ create table event (
 );
 -- the log in the order in which it can be told
 create index event_in_order on event (workspace_id, transaction_id, id);
+-- the log of a span of time, whatever the clock did meanwhile
+create index event_at on event (workspace_id, at);
 -- the history of one campaign
 create index event_campaign on event (workspace_id, campaign_id, id) where campaign_id is not null;
 
@@ -550,6 +552,7 @@ create table webhook (
     begins xid8 not null default pg_current_xact_id(),  -- events of later transactions are told; renewed when enabled
     last_status text check (last_status in ('delivered', 'failed')),  -- of the newest attempt; null: none yet
     last_at timestamptz,
+    failing_since timestamptz,              -- the first of nothing but failures; null: none, or it was enabled since
     version integer not null default 1,     -- counts edits: the ETag
     created_at timestamptz not null,
     updated_at timestamptz not null,

@@ -29,22 +29,16 @@ limit $4
 -- So far, all that is to be told has become deliveries.
 update webhook_cursor set transaction_id = $2, event_id = $3 where workspace_id = $1
 
--- name: one_at
--- The first event from an id on.
-select id, at from event where workspace_id = $1 and id >= $2 order by id limit 1
-
--- name: last_id
--- The newest event's id.
-select max(id) from event where workspace_id = $1
-
 -- name: between
--- The log of a span of time, out of a span of ids, in the order of transactions.
-select transaction_id, workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
-from event
-where workspace_id = $1 and id >= $2 and id < $3 and at >= $4 and at < $5
-  and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-order by transaction_id, id
-limit $6
+-- The log of a span of time, by the clock as it was, in the order of transactions. Cut before it is put in order: else the
+-- way through the order looks cheap, however much of the log is outside of the span.
+with found as materialized (
+  select transaction_id, workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
+  from event
+  where workspace_id = $1 and at >= $2 and at < $3 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+  limit $4
+)
+select * from found order by transaction_id, id
 
 -- name: named
 -- These events, in the order of transactions.
@@ -89,12 +83,15 @@ select id, kind, campaign_id, lead_id, enrollment_id, step, mailbox_id, address,
 from inbound where workspace_id = $1 and id = any($2::bigint[])
 
 -- name: due
--- Webhooks to which something is to be sent now.
-select w.workspace_id, w.id from webhook w
-where w.active and exists (
+-- Webhooks to which something is to be sent now. One look for each: a join would read all that waits for a dead one.
+select w.workspace_id, w.id
+from webhook w
+cross join lateral (
   select from webhook_delivery d
   where d.workspace_id = w.workspace_id and d.webhook_id = w.id and d.state = 'pending' and d.due_at <= $1
-)
+  limit 1
+) d
+where w.active
 
 -- name: webhook
 -- The webhook that a job is about, unless it was disabled or deleted meanwhile.
@@ -135,8 +132,16 @@ from unnest($2::bigint[], $3::smallint[], $4::text[], $5::timestamptz[]) as s(id
 where d.workspace_id = $1 and d.id = s.id and d.state = 'pending' and d.attempts = s.number - 1
 
 -- name: set_last
--- How it went last, for whoever looks at the webhook.
-update webhook set last_status = $3, last_at = $4 where workspace_id = $1 and id = $2
+-- How it went last, for whoever looks at the webhook, and since when nothing has come through ($5: something has now).
+-- After a long silence ($6), that is not known any more: it begins anew.
+update webhook set last_status = $3, last_at = $4,
+  failing_since = case
+    when $5 then null
+    when last_at < $4::timestamptz - $6::interval then $4
+    else coalesce(failing_since, $4)
+  end
+where workspace_id = $1 and id = $2
+returning failing_since
 
 -- name: prune
 -- Old entries of the log, some at a time.

@@ -6,9 +6,10 @@ values ($1, $2, $3, $4, $5, $6, case when $6 then null else 'manual' end, $7, $8
 returning id
 
 -- name: begin_cursor
--- The workspace's first webhook: the fan-out goes on from here.
+-- The workspace's first webhook: the fan-out goes on from here. A later one locks the cursor: whoever counts the webhooks
+-- after this counts those of all who were before.
 insert into webhook_cursor (workspace_id, transaction_id, event_id) values ($1, pg_current_xact_id(), 0)
-on conflict (workspace_id) do nothing
+on conflict (workspace_id) do update set event_id = webhook_cursor.event_id
 
 -- name: count
 -- How many webhooks a workspace has, through all doors.
@@ -30,9 +31,10 @@ order by id desc
 limit $4
 
 -- name: update
--- What its owner may change. Enabled anew, it is told what happens from now on.
+-- What its owner may change. Enabled anew, it is told what happens from now on; that, or another address, is a new chance.
 update webhook set url = $3, events = $4, description = $5, active = $6, disabled_cause = $7, extra = $8,
   begins = case when $6 and not active then pg_current_xact_id() else begins end,
+  failing_since = case when $6 and not active or url <> $3 then null else failing_since end,
   version = version + 1, updated_at = $9
 where workspace_id = $1 and id = $2
 returning *
