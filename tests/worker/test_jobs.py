@@ -78,26 +78,29 @@ async def test_a_slow_receiver_keeps_no_other_waiting(hooks: Hooks, dsn: str) ->
         await good.until(10, seconds=5)
 
 
-async def test_slow_and_dead_receivers_of_one_workspace_keep_no_other_workspace_waiting(hooks: Hooks, dsn: str) -> None:
-    """All webhooks that a workspace can have, each with a backlog that takes minutes."""
+async def test_slow_and_dead_receivers_of_one_workspace_keep_no_other_workspace_waiting(
+    hooks: Hooks, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All webhooks that a workspace can have, each with a backlog, and none of them answers meanwhile."""
+    monkeypatch.setattr(type(FORMS["native"]), "timeout", 300.0)
+    released = asyncio.Event()
 
     async def slow(_request: web.Request) -> web.Response:
-        await asyncio.sleep(12)
+        await released.wait()
         return web.Response()
 
     other = Hooks(hooks.engine)
     other.workspace = await workspaces.named(hooks.database, "another", hooks.engine.now)
-    async with receiving(answer=slow) as sleeping, silent() as dead, receiving() as quick:
+    async with receiving(answer=slow) as sleeping, receiving() as quick, at_work(dsn), silent() as dead:
         for number in range(webhooks.MAXIMUM):
             await hooks.create(sleeping.url if number % 2 else dead, "message.sent")
-        for _ in range(3):
-            await hooks.happen(*(Entry("message.sent", 1, lead, 1) for lead in range(1, 41)))
         await other.create(quick.url, "campaign.paused")
-        async with at_work(dsn):
-            await sleeping.until(20, seconds=60)
-            for number in range(1, 4):
-                await other.happen("campaign.paused")
-                await quick.until(number, seconds=8)
+        await hooks.happen(*(Entry("message.sent", 1, lead, 1) for lead in range(1, 21)))
+        await sleeping.until(webhooks.MAXIMUM // 2, seconds=100)
+        for number in range(1, 4):
+            await other.happen("campaign.paused")
+            await quick.until(number, seconds=60)
+        released.set()
 
 
 async def test_a_long_log_of_one_workspace_keeps_no_other_workspace_waiting(hooks: Hooks, dsn: str) -> None:

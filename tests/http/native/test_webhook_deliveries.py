@@ -72,7 +72,6 @@ async def test_a_replay_says_of_what(desk: Any, body: Any) -> None:
     ("since", "until", "deliveries"),
     [
         ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 1),
-        ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", 0),
         ("9999-12-31T00:00:00Z", "9999-12-31T23:59:59Z", 0),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:01Z", 0),
     ],
@@ -81,3 +80,10 @@ async def test_a_replay_takes_any_span_of_the_calendar(desk: Any, since: str, un
     made = await desk.post("/webhooks", {"url": URL, "events": ["webhook.created"]})
     answer = await desk.post(f"/webhooks/{made['id']}/replay", {"since": since, "until": until}, 202)
     assert answer == {"deliveries": deliveries}
+
+
+async def test_a_replay_that_ends_before_it_begins_is_refused(desk: Any) -> None:
+    made = await desk.post("/webhooks", {"url": URL, "events": ["webhook.created"]})
+    span = {"since": "9999-12-31T23:59:59Z", "until": "0001-01-01T00:00:00Z"}
+    problem = await desk.post(f"/webhooks/{made['id']}/replay", span, 422)
+    assert [(one["code"], one["pointer"]) for one in problem["errors"]] == [("range_reversed", "/until")]

@@ -55,7 +55,7 @@ def test_a_test_is_as_described() -> None:
 
 
 def test_the_served_document_has_them(served: Any) -> None:
-    document = served.client.get("/openapi.json").json()
+    document = served.client.get("/openapi.json", timeout=60).json()
     assert set(document["webhooks"]) == {*MEANINGS, TEST}
     assert {"ToldEvent", "ToldTest"} <= document["components"]["schemas"].keys()
     names = [one["post"]["operationId"] for one in document["webhooks"].values()]
