@@ -147,6 +147,13 @@ class CampaignLimits(Definition):
         "above 0, they leave one at a time.",
         examples=[30],
     )
+    bounce_threshold: int | None = Field(
+        default=None,
+        ge=1,
+        le=99,
+        description="Percent. Once so many of its messages have bounced, of 20 or more, the campaign pauses by itself.",
+        examples=[5],
+    )
 
 
 class UnsubscribeDefinition(Definition):

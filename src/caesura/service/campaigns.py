@@ -6,9 +6,10 @@ from typing import Any
 
 from caesura.domain import campaign_time
 from caesura.domain.campaign_time import ClockMode
-from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
-from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after, campaign_verbs
-from caesura.store import approvals, events
+from caesura.domain.errors import Conflict, Invalid, Problem
+from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_verbs
+from caesura.service.campaign_moves import get_row, moved, set_status
+from caesura.store import bounces, events
 from caesura.store import campaigns as store
 from caesura.store import sending as gate
 from caesura.store.campaigns import CampaignRow, Counters
@@ -17,12 +18,6 @@ from caesura.store.database import Connection, Database
 ON_OVERDUE = ("spread", "skip", "review")
 NEW_LEADS = ("hold", "reject")
 _QUIET = (CampaignState.PAUSED, CampaignState.EDITING)
-# What an approval has become, by where its campaign went.
-_SETTLED = {
-    CampaignState.RUNNING: "approved",
-    CampaignState.DRAFT: "dismissed",
-    CampaignState.STOPPED: "withdrawn",
-}
 # Pauses whose overdue steps are still told apart; what is left of earlier ones goes out like any other.
 PAUSES = 50
 
@@ -107,7 +102,7 @@ async def status(database: Database, workspace_id: int, campaign_id: int, now: d
     """The campaign and its counts; notes that it is quiet when it has become so. Raises NotFound."""
 
     async def work(tx: Connection) -> Status:
-        answer = await _status(tx, await _get(tx, workspace_id, campaign_id))
+        answer = await _status(tx, await get_row(tx, workspace_id, campaign_id))
         return await _quiesce(tx, answer, now)
 
     return await database.run(work)
@@ -134,28 +129,44 @@ async def pause(
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         seen.check(before)
         if before.status is CampaignState.PAUSED:
             row = await _change_pause(tx, before, options, actor, now, cause)
             return await _quiesce(tx, await _status(tx, row), now)
-        clock = campaign_time.pause(before.clock, now, ClockMode(options.clock or ClockMode.FREEZE))
-        after = replace(
-            _moved(before, CampaignVerb.PAUSE, cause or "manual", actor, options.reason),
-            paused_at=now,
-            quiesced_at=None,
-            resume_at=options.resume_at,
-            clock_mode=clock.mode,
-            clock_offset=clock.offset,
-            clock_stopped_at=clock.stopped_at,
-            new_leads=options.new_leads or "hold",
-            on_overdue=options.on_overdue or "spread",
-            overdue_since=[*before.overdue_since, campaign_time.campaign_now(before.clock, now)],
-        )
-        row = await _set(tx, before, after, now, "campaign.paused")
+        row = await pause_within(tx, before, options, actor, now, cause or "manual")
         return await _quiesce(tx, await _status(tx, row), now)
 
     return await database.run(work)
+
+
+async def pause_within(
+    tx: Connection,
+    before: CampaignRow,
+    options: PauseOptions,
+    actor: str,
+    now: datetime,
+    cause: str,
+    **facts: Any,
+) -> CampaignRow:
+    """Pauses a locked campaign in the caller's transaction, which has closed the gate as its first statement.
+
+    `facts` stand in the event. Raises Conflict in a status that does not allow it.
+    """
+    clock = campaign_time.pause(before.clock, now, ClockMode(options.clock or ClockMode.FREEZE))
+    after = replace(
+        moved(before, CampaignVerb.PAUSE, cause, actor, options.reason),
+        paused_at=now,
+        quiesced_at=None,
+        resume_at=options.resume_at,
+        clock_mode=clock.mode,
+        clock_offset=clock.offset,
+        clock_stopped_at=clock.stopped_at,
+        new_leads=options.new_leads or "hold",
+        on_overdue=options.on_overdue or "spread",
+        overdue_since=[*before.overdue_since, campaign_time.campaign_now(before.clock, now)],
+    )
+    return await set_status(tx, before, after, now, "campaign.paused", **facts)
 
 
 async def resume(
@@ -174,7 +185,7 @@ async def resume(
     """
 
     async def work(tx: Connection) -> Status:
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         seen.check(before)
         if before.status is CampaignState.RUNNING:
             return await _status(tx, before)
@@ -189,7 +200,7 @@ async def resume(
 async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str) -> CampaignRow:
     clock = campaign_time.resume(before.clock, now)
     after = replace(
-        _moved(before, CampaignVerb.RESUME, cause, actor, None),
+        moved(before, CampaignVerb.RESUME, cause, actor, None),
         paused_at=None,
         quiesced_at=None,
         resume_at=None,
@@ -197,7 +208,9 @@ async def _resume(tx: Connection, before: CampaignRow, actor: str, now: datetime
         clock_stopped_at=None,
     )
     after = _close_overdue(after, campaign_time.campaign_now(clock, now))
-    return await _set(tx, before, after, now, "campaign.resumed")
+    row = await set_status(tx, before, after, now, "campaign.resumed")
+    await bounces.resumed(tx, row.workspace_id, row.id, now)
+    return row
 
 
 def _close_overdue(row: CampaignRow, until: datetime) -> CampaignRow:
@@ -232,13 +245,13 @@ async def start_editing(
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.EDITING:
             return await _quiesce(tx, await _status(tx, before), now)
         clock = campaign_time.pause(before.clock, now, ClockMode.FREEZE)
         after = replace(
             _close_overdue(
-                _moved(before, CampaignVerb.EDIT, cause, actor, None), campaign_time.campaign_now(clock, now)
+                moved(before, CampaignVerb.EDIT, cause, actor, None), campaign_time.campaign_now(clock, now)
             ),
             paused_at=now,
             quiesced_at=None,
@@ -249,7 +262,7 @@ async def start_editing(
             new_leads="hold",
             on_overdue="spread",
         )
-        row = await _set(tx, before, after, now, "campaign.editing_started")
+        row = await set_status(tx, before, after, now, "campaign.editing_started")
         return await _quiesce(tx, await _status(tx, row), now)
 
     return await database.run(work)
@@ -265,7 +278,7 @@ async def stop(
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         return await _status(tx, await _stop(tx, before, reason, actor, now))
 
     return await database.run(work)
@@ -274,8 +287,8 @@ async def stop(
 async def _stop(tx: Connection, before: CampaignRow, reason: str | None, actor: str, now: datetime) -> CampaignRow:
     if before.status is CampaignState.STOPPED:
         return before
-    after = _unpaused(_moved(before, CampaignVerb.STOP, "manual", actor, reason))
-    return await _set(tx, before, after, now, "campaign.stopped")
+    after = _unpaused(moved(before, CampaignVerb.STOP, "manual", actor, reason))
+    return await set_status(tx, before, after, now, "campaign.stopped")
 
 
 async def withdraw(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> Status:
@@ -286,7 +299,7 @@ async def withdraw(database: Database, workspace_id: int, campaign_id: int, acto
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         stopped = await _stop(tx, before, None, actor, now)
         return await _status(tx, await _archive(tx, stopped, True, actor, now))
 
@@ -335,12 +348,12 @@ async def _move(
     """A change of status that neither gives nor takes the right to send."""
 
     async def work(tx: Connection) -> Status:
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         if before.archived and verb in (CampaignVerb.SCHEDULE, CampaignVerb.SUBMIT):
             detail = f"an archived campaign cannot {verb}: unarchive it first"
             raise Conflict("campaign_archived", detail, before.status, ("unarchive",))
-        after = replace(_moved(before, verb, "manual", actor, reason), starts_at=starts_at)
-        return await _status(tx, await _set(tx, before, after, now, kind))
+        after = replace(moved(before, verb, "manual", actor, reason), starts_at=starts_at)
+        return await _status(tx, await set_status(tx, before, after, now, kind))
 
     return await database.run(work)
 
@@ -351,7 +364,7 @@ async def archive(
     """Puts a campaign out of sight, or back. A running one must be paused or stopped first: Conflict."""
 
     async def work(tx: Connection) -> Status:
-        before = await _get(tx, workspace_id, campaign_id, lock=True)
+        before = await get_row(tx, workspace_id, campaign_id, lock=True)
         if archived and before.status in (CampaignState.RUNNING, CampaignState.SCHEDULED):
             raise Conflict(
                 f"campaign_{before.status}",
@@ -377,10 +390,11 @@ async def begin(
     tx: Connection, before: CampaignRow, verb: CampaignVerb, actor: str, now: datetime, cause: str
 ) -> CampaignRow:
     """Sets a checked campaign running, in the caller's transaction; `verb` is start, approve or reopen."""
-    after = replace(_moved(before, verb, cause, actor, None), starts_at=None, started_at=now)
-    return await _set(
-        tx, before, after, now, "campaign.reopened" if verb is CampaignVerb.REOPEN else "campaign.started"
-    )
+    after = replace(moved(before, verb, cause, actor, None), starts_at=None, started_at=now)
+    kind = "campaign.reopened" if verb is CampaignVerb.REOPEN else "campaign.started"
+    row = await set_status(tx, before, after, now, kind)
+    await bounces.look_again(tx, row.workspace_id, row.id)
+    return row
 
 
 async def complete(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> bool:
@@ -392,8 +406,8 @@ async def complete(database: Database, workspace_id: int, campaign_id: int, now:
             return False
         if not await store.is_exhausted(tx, workspace_id, campaign_id):
             return False
-        await _set(
-            tx, before, _moved(before, CampaignVerb.COMPLETE, "finished", "engine", None), now, "campaign.completed"
+        await set_status(
+            tx, before, moved(before, CampaignVerb.COMPLETE, "finished", "engine", None), now, "campaign.completed"
         )
         return True
 
@@ -415,10 +429,6 @@ async def resume_due(database: Database, workspace_id: int, campaign_id: int, no
         await _resume(tx, before, "engine", now, "resume_at")
 
     await database.run(work)
-
-
-def _moved(before: CampaignRow, verb: CampaignVerb, cause: str, actor: str, reason: str | None) -> CampaignRow:
-    return replace(before, status=campaign_after(before.status, verb), cause=cause, actor=actor, reason=reason)
 
 
 def _unpaused(row: CampaignRow) -> CampaignRow:
@@ -448,39 +458,7 @@ async def _change_pause(
     )
     if after == before:
         return before
-    return await _set(tx, before, after, now, "campaign.pause_changed", actor)
-
-
-async def _get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> CampaignRow:
-    row = await store.get(tx, workspace_id, campaign_id, lock)
-    if row is None:
-        raise NotFound("campaign_not_found", "there is no such campaign")
-    return row
-
-
-async def _set(
-    tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime, kind: str, actor: str | None = None
-) -> CampaignRow:
-    row = await store.set_status(tx, before, after, now)
-    # The row is locked, so only a bug in the caller can lose this compare-and-set.
-    assert row is not None
-    data: dict[str, Any] = {"from": before.status, "to": after.status, "cause": after.cause, "reason": after.reason}
-    approval = await _approval(tx, before, after, now)
-    if approval is not None:
-        data["approval"] = approval
-    await events.append(tx, before.workspace_id, now, actor or after.actor, [events.Entry(kind, before.id, data=data)])
-    await store.notify(tx, before.workspace_id, kind, before.id)
-    return row
-
-
-async def _approval(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime) -> int | None:
-    """Asks for the approval that the new status waits for, or settles the one that the old status waited for."""
-    if after.status is CampaignState.PENDING_APPROVAL:
-        return await approvals.ask(tx, before.workspace_id, before.id, after.actor, now)
-    if before.status is not CampaignState.PENDING_APPROVAL:
-        return None
-    state = _SETTLED[after.status]
-    return await approvals.settle(tx, before.workspace_id, before.id, state, after.actor, after.reason, now)
+    return await set_status(tx, before, after, now, "campaign.pause_changed", actor)
 
 
 async def _status(tx: Connection, row: CampaignRow) -> Status:

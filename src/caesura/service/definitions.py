@@ -13,8 +13,8 @@ from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after
 from caesura.service.campaigns import ANY, Seen, Status, begin
 from caesura.service.plans import compile_steps, definition_of
 from caesura.service.pool_bars import what_bars_the_pool
+from caesura.store import bounces, events, mailboxes, preflight
 from caesura.store import campaigns as store
-from caesura.store import events, mailboxes, preflight
 from caesura.store import sending as gate
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection, Database
@@ -165,6 +165,7 @@ async def edit(
         data = {"steps_added": added} if added else {}
         await events.append(tx, workspace_id, now, actor, [events.Entry("campaign.edited", campaign_id, data=data)])
         await store.notify(tx, workspace_id, "campaign.edited", campaign_id)
+        await bounces.look_again(tx, workspace_id, campaign_id)
         return edited
 
     return await database.run(work)

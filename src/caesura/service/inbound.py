@@ -15,6 +15,7 @@ from caesura.domain.inbound import (
     MAXIMUM_HTML,
     MAXIMUM_NOTE,
     MAXIMUM_TEXT,
+    BounceType,
     Classification,
     InboundKind,
     InboundReport,
@@ -27,7 +28,7 @@ from caesura.domain.recipients import Recipient
 from caesura.service import enrollments, suppressions
 from caesura.service.plans import Plans
 from caesura.service.sending.settlement import settle
-from caesura.store import campaigns, events, leads, mailboxes
+from caesura.store import bounces, campaigns, events, leads, mailboxes
 from caesura.store import enrollments as enrollment_store
 from caesura.store import inbound as store
 from caesura.store import sending as gate
@@ -83,6 +84,7 @@ class _Found:
     message_id: str | None = None
     recipient: Address | None = None
     given: Address | None = None
+    marked_at: datetime | None = None
 
 
 async def report(
@@ -115,6 +117,8 @@ async def report(
         if found.is_named and found.enrollment_id is not None and found.step is not None:
             await settle(tx, plans, workspace_id, found.enrollment_id, found.step, True, actor, now)
         stopped = await _end(tx, workspace_id, given, found, actor, now)
+        if given.bounce_type is BounceType.HARD:
+            await _count_bounce(tx, row, found)
         return Received(row, True, stopped)
 
     return await database.run(work)
@@ -272,7 +276,7 @@ async def _find(tx: Connection, workspace_id: int, given: InboundReport, address
         lead = await leads.get(tx, workspace_id, answered.lead_id)
         place = (answered.campaign_id, answered.enrollment_id, answered.step, answered.mailbox_id)
         await store.keep(tx, workspace_id, answered)
-        return _Found(True, lead, *place, answered.message_id, _parsed(answered.recipient), address)
+        return _Found(True, lead, *place, answered.message_id, _parsed(answered.recipient), address, answered.marked_at)
     if address is None:
         return _Found(campaign_id=given.campaign_id)
     known = await leads.by_key(tx, workspace_id, deduplication_key(address))
@@ -287,7 +291,8 @@ async def _by_address(
 ) -> _Found:
     last = await store.last(tx, workspace_id, lead.id, campaign_id)
     if last is not None:
-        return _Found(False, lead, last.campaign_id, last.enrollment_id, last.step, last.mailbox_id, given=address)
+        place = (last.campaign_id, last.enrollment_id, last.step, last.mailbox_id)
+        return _Found(False, lead, *place, given=address, marked_at=last.marked_at)
     if campaign_id is None:
         return _Found(lead=lead, given=address)
     row = await enrollment_store.by_lead(tx, workspace_id, campaign_id, lead.id)
@@ -358,6 +363,16 @@ def _suppressed(given: InboundReport, found: _Found) -> list[str]:
     if given.kind is not InboundKind.BOUNCE and found.lead is not None:
         keys.append(found.lead.address_key)
     return list(dict.fromkeys(keys))
+
+
+async def _count_bounce(tx: Connection, row: InboundRow, found: _Found) -> None:
+    """Counts a message of ours that came back, once, for its campaign's threshold. Nothing may be locked after this."""
+    if found.marked_at is None or row.campaign_id is None or row.lead_id is None:
+        return
+    if row.enrollment_id is None or row.step is None:
+        return
+    if not await bounces.is_counted(tx, row.workspace_id, row.enrollment_id, row.step, row.lead_id, row.id):
+        await bounces.count(tx, row.workspace_id, row.campaign_id, [found.marked_at])
 
 
 async def _check_campaign(tx: Connection, workspace_id: int, campaign_id: int) -> None:

@@ -4,7 +4,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from caesura.domain.errors import CaesuraError, Conflict, Invalid
-from caesura.service import campaigns, definitions, idempotency
+from caesura.service import bounces, campaigns, definitions, idempotency
+from caesura.store import bounces as bounce_store
 from caesura.store import campaigns as store
 from caesura.store import events
 from caesura.store import sending as sending_store
@@ -32,6 +33,9 @@ async def tick(database: Database, now: datetime) -> None:
         timed = await store.due_by_themselves(connection, now)
         unquiet = await store.unquiet(connection)
         exhausted = await store.exhausted(connection)
+        bounced = await bounce_store.fresh(connection)
+    for workspace_id, campaign_id in bounced:
+        await bounces.check(database, workspace_id, campaign_id, now)
     for workspace_id, campaign_id, status in timed:
         if status == "paused":
             await campaigns.resume_due(database, workspace_id, campaign_id, now)

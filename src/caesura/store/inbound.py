@@ -29,6 +29,7 @@ class Answered:
     state: MessageState
     recipient: str
     message_id: str
+    marked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from woodpecker_client import Bird, number
 
+from caesura.domain.delivery import Kind
+from caesura.service import timers
+
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 WEEK = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
 MONDAY = {"MONDAY": [{"from": "00:00", "to": "24:00"}]}
@@ -305,6 +308,23 @@ async def test_a_running_campaign_is_deleted_and_sends_nothing_more(bird: Bird) 
     assert (answer.status_code, answer.content) == (200, b"")
     assert await bird.get(f"/v2/campaigns/{number(campaign_id)}", status=404) == MISSING
     assert await bird.desk.send(campaign_id) == 0
+
+
+async def test_the_bounce_shield_pauses_and_run_goes_on(bird: Bird) -> None:
+    made = await create(bird, step(version("Hi", "<p>Hi</p>"), delivery_time=MONDAY))
+    native, path = f"cmp_{made['id']}", f"/v2/campaigns/{made['id']}"
+    await bird.ask("PUT", f"{path}/bounce_shield/threshold", {"bounce_rate_threshold": 7}, status=204)
+    assert await bird.desk.enrol(native, *(f"p{place}@example.com" for place in range(30)))
+    await bird.ask("POST", f"{path}/run")
+    assert await bird.desk.send(native, Kind.REJECTED, code=554) == 30
+    await timers.tick(bird.desk.api.database, bird.desk.api.clock())
+
+    shown = await bird.get(path)
+    assert (shown["status"], shown["settings"]["bounce_shield_autopaused_at"]) == ("PAUSED", "2026-03-02T09:00:00+0000")
+    assert "(bounce_threshold)" in (await bird.desk.get(f"/campaigns/{native}/why"))["sentence"]
+    await bird.ask("POST", f"{path}/run")
+    shown = await bird.get(path)
+    assert (shown["status"], shown["settings"]["bounce_shield_autopaused_at"]) == ("RUNNING", None)
 
 
 async def test_the_threshold_of_the_bounce_shield_is_kept(bird: Bird) -> None:

@@ -112,6 +112,16 @@ def test_there_is_no_event_for_a_pause_or_a_stop_by_hand(kind: str) -> None:
     assert not FORM.translate(occurrence(kind), FACTS)
 
 
+def test_a_pause_by_the_bounce_shield_is_told_with_its_threshold() -> None:
+    event = occurrence("campaign.paused", cause="bounce_threshold", threshold=3)
+    [(name, item)] = FORM.translate(event, FACTS)
+    assert (name, item["method"], item["firm_id"]) == (name, "campaign_paused_by_bounce_shield", 1)
+    assert item["campaign"] == {
+        "campaign_id": 4, "campaign_name": "Spring", "sent_from": None, "sent_from_emails": [],
+        "bounce_rate_threshold": 3,
+    }  # fmt: skip
+
+
 def test_an_item_has_the_prospect_its_campaign_and_the_email() -> None:
     [(_, item)] = FORM.translate(occurrence("message.sent"), FACTS)
     prospect, email = item["prospect"], item["email"]

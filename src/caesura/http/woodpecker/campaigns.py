@@ -14,7 +14,7 @@ from caesura.http.woodpecker import content, reading
 from caesura.http.woodpecker.door import WOODPECKER
 from caesura.http.woodpecker.reading import incorrect
 from caesura.http.woodpecker.status import found
-from caesura.service import campaigns, definitions, mailboxes
+from caesura.service import bounces, campaigns, definitions, mailboxes
 from caesura.service.definitions import Campaign
 
 MAXIMUM_MAILBOXES = 1_000
@@ -79,33 +79,33 @@ async def delete_campaign(call: Call) -> Response:
 
 
 _SHIELD = "/v2/campaigns/{campaign_id}/bounce_shield/threshold"
-_SHIELD_NOTE = "the threshold is kept and returned; nothing is paused by it"
 
 
-@WOODPECKER.on("GET", _SHIELD, Scope.CAMPAIGNS_READ, support=Support.PART, note=_SHIELD_NOTE)
+@WOODPECKER.on("GET", _SHIELD, Scope.CAMPAIGNS_READ)
 async def get_bounce_shield_threshold(call: Call) -> Response:
     """A percentage, or null."""
     await found(call)
-    kept = content.kept_of(data_of(await definitions.get(*call.key, call.campaign_id)))
-    return call.answer({"bounce_rate_threshold": kept.get("bounce_rate_threshold")})
+    definition = (await definitions.get(*call.key, call.campaign_id)).definition
+    return call.answer({"bounce_rate_threshold": definition.limits.bounce_threshold})
 
 
-@WOODPECKER.on("PUT", _SHIELD, Scope.CAMPAIGNS_WRITE, support=Support.PART, note=_SHIELD_NOTE)
+@WOODPECKER.on("PUT", _SHIELD, Scope.CAMPAIGNS_WRITE)
 async def set_bounce_shield_threshold(call: Call) -> Response:
     """1 to 99."""
-    return await _keep_threshold(call, reading.whole(call.fields(), "bounce_rate_threshold", 1, 99))
+    return await _set_threshold(call, reading.whole(call.fields(), "bounce_rate_threshold", 1, 99))
 
 
-@WOODPECKER.on("DELETE", _SHIELD, Scope.CAMPAIGNS_WRITE, support=Support.PART, note=_SHIELD_NOTE)
+@WOODPECKER.on("DELETE", _SHIELD, Scope.CAMPAIGNS_WRITE)
 async def delete_bounce_shield_threshold(call: Call) -> Response:
     """Back to null."""
-    return await _keep_threshold(call, None)
+    return await _set_threshold(call, None)
 
 
-async def _keep_threshold(call: Call, threshold: int | None) -> Response:
+async def _set_threshold(call: Call, threshold: int | None) -> Response:
     await found(call)
     before = await definitions.get(*call.key, call.campaign_id)
-    await save(call, before, content.with_kept(data_of(before), {"bounce_rate_threshold": threshold}))
+    data = data_of(before)
+    await _edit(call, before, {**data, "limits": {**data["limits"], "bounce_threshold": threshold}})
     return call.empty(204)
 
 
@@ -127,10 +127,14 @@ async def editable(call: Call) -> Campaign:
 
 async def save(call: Call, before: Campaign, data: Mapping[str, Any]) -> Response:
     """Puts the data in the place of what was read, and answers the payload."""
+    await _edit(call, before, data)
+    return await answer(call)
+
+
+async def _edit(call: Call, before: Campaign, data: Mapping[str, Any]) -> None:
     row, actor = before.row, call.caller.actor
     definition = read_definition(data)
     await definitions.edit(*call.key, call.campaign_id, definition, row.version, actor, call.now, row.status_at)
-    return await answer(call)
 
 
 async def answer(call: Call) -> Response:
@@ -138,7 +142,8 @@ async def answer(call: Call) -> Response:
     row = await found(call)
     pool = await mailboxes.get_pool(*call.key, row.pool_id) if row.pool_id is not None else None
     campaign = await definitions.get(*call.key, call.campaign_id)
-    return call.answer(content.shown(campaign, pool.mailbox_ids if pool else ()))
+    paused_at = await bounces.paused_at(*call.key, call.campaign_id)
+    return call.answer(content.shown(campaign, pool.mailbox_ids if pool else (), paused_at))
 
 
 async def _pool(call: Call, body: Mapping[str, Any]) -> str:

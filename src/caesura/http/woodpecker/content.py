@@ -5,12 +5,14 @@ delivery time, the texts as they came and the wait before the next step.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from caesura.domain.definition import CampaignDefinition, StepDefinition
 from caesura.http.door import Refusal
 from caesura.http.opaque_ids import number_of_uuid, uuid_of
 from caesura.http.woodpecker import delivery_time, reading
+from caesura.http.woodpecker.door import instant
 from caesura.http.woodpecker.reading import Body, incorrect
 from caesura.http.woodpecker.status import shown_status
 from caesura.http.woodpecker.texts import template
@@ -178,8 +180,11 @@ def windows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return delivery_time.windows_of([one for one in times if one is not None])
 
 
-def shown(campaign: Campaign, mailbox_ids: Sequence[int]) -> dict[str, Any]:
-    """The payload. Raises a Refusal for what the vendor's API cannot show either."""
+def shown(campaign: Campaign, mailbox_ids: Sequence[int], bounced_at: datetime | None) -> dict[str, Any]:
+    """The payload; `bounced_at` is when the bounce shield has paused it.
+
+    Raises a Refusal for what the vendor's API cannot show either.
+    """
     row, definition = campaign.row, campaign.definition
     if row.status == "scheduled" or definition.starts_at is not None:
         raise Refusal(409, "", "Campaigns with a scheduled start are not supported by the API.")
@@ -190,7 +195,7 @@ def shown(campaign: Campaign, mailbox_ids: Sequence[int]) -> dict[str, Any]:
         "name": row.name,
         "status": shown_status(row.status, row.cause),
         "email_account_ids": sorted(mailbox_ids),
-        "settings": _shown_settings(definition),
+        "settings": {**_shown_settings(definition), "bounce_shield_autopaused_at": bounced_at and instant(bounced_at)},
         "steps": {"id": start_id(row.id), "type": "START", "followup": _shown_steps(definition)},
     }
 
@@ -203,7 +208,6 @@ def _shown_settings(definition: CampaignDefinition) -> dict[str, Any]:
         "daily_enroll": definition.limits.daily_new,
         **_USUAL_SETTINGS,
         **kept,
-        "bounce_shield_autopaused_at": None,
     }
 
 

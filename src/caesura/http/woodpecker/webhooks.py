@@ -38,6 +38,7 @@ _PLAIN = {
     "message.sent": "campaign_sent",
     "campaign.completed": "campaign_completed",
 }
+_SHIELD = "campaign_paused_by_bounce_shield"
 _NEVER_TOLD = (
     "prospect_invalid",
     "link_clicked",
@@ -50,7 +51,6 @@ _NEVER_TOLD = (
     "linkedin_automation_connection_request_accepted",
     "linkedin_automation_account_connected",
     "linkedin_automation_account_disconnected",
-    "campaign_paused_by_bounce_shield",
 )
 
 
@@ -58,7 +58,7 @@ class WoodpeckerForm:
     """As `WebhookForm` says."""
 
     dialect = "woodpecker"
-    names = frozenset((*_INBOUND.values(), *_CLASSIFIED.values(), *_PLAIN.values(), *_NEVER_TOLD))
+    names = frozenset((*_INBOUND.values(), *_CLASSIFIED.values(), *_PLAIN.values(), _SHIELD, *_NEVER_TOLD))
     batch = 100
     retries = (60.0, 300.0, 1_500.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0)
     timeout = 15.0
@@ -76,6 +76,10 @@ class WoodpeckerForm:
         item: dict[str, Any] = {"method": name}
         if name == "campaign_completed":
             item["campaign"] = _campaign(event, facts)
+        elif name == _SHIELD:
+            senders: dict[str, Any] = {"sent_from": None, "sent_from_emails": []}
+            threshold = {"bounce_rate_threshold": event.data.get("threshold")}
+            item["campaign"] = _campaign(event, facts) | senders | threshold
         else:
             item["prospect"] = _prospect(event, facts)
         if event.enrollment_id is not None and event.step is not None:
@@ -100,6 +104,8 @@ def _name(event: Occurrence) -> str | None:
         return _INBOUND.get(str(event.data.get("kind")))
     if event.kind == "inbound.classified":
         return _CLASSIFIED.get(str(event.data.get("classification")))
+    if event.kind == "campaign.paused" and event.data.get("cause") == "bounce_threshold":
+        return _SHIELD
     return _PLAIN.get(event.kind)
 
 
@@ -139,7 +145,7 @@ def _email(event: Occurrence, facts: Facts) -> dict[str, Any]:
     "/v1/webhooks/subscribe",
     Scope.WEBHOOKS_WRITE,
     support=Support.PART,
-    note="opens, clicks, tasks, LinkedIn and the bounce shield can be subscribed to and are never told of",
+    note="opens, clicks, tasks and LinkedIn can be subscribed to and are never told of",
 )
 async def subscribe_webhook(call: Call) -> Response:
     """One event to one address; at most three addresses for an event."""

@@ -13,7 +13,7 @@ from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
 from caesura.service.sending.effects import abandon, campaign_ready_after, entry, ready_after
 from caesura.service.sending.settlement import settle_answered
-from caesura.store import enrollments, events, recovery
+from caesura.store import bounces, enrollments, events, recovery
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
 from caesura.store.sending import Settlement
@@ -60,6 +60,8 @@ async def record(
         await events.append(tx, plan.workspace_id, now, f"worker:{worker}", moved + entries)
         lost = [(one.enrollment_id, one.step) for one, judgement in taken if judgement.state is MessageState.UNKNOWN]
         await settle_answered(tx, plans, plan.workspace_id, lost, now)
+        refused = [row["marked_at"] for row in rows if row["state"] == MessageState.REJECTED]
+        await bounces.count(tx, plan.workspace_id, plan.campaign_id, refused)  # the last lock: see there
 
     if judged:
         await database.run(work)

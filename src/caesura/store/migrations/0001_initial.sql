@@ -206,6 +206,22 @@ create table campaign_pace (
     foreign key (workspace_id, campaign_id) references campaign on delete cascade
 ) with (fillfactor = 50);
 
+-- What came back of a campaign's messages, as a threshold counts it. No row: nothing yet. It is the last row that a
+-- transaction locks, so nobody who has it waits for anybody.
+create table campaign_bounce (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    bounced bigint not null,                -- refused for good, or bounced hard; of those marked since `since`
+    delivered_before bigint not null default 0,  -- sent and rejected until `since`: what the share is not taken of
+    since timestamptz,                      -- the resume after the last pause for it; null: from the beginning
+    paused_at timestamptz,                  -- it has paused the campaign, which was not resumed yet; null: it has not
+    is_fresh boolean not null,              -- the timers have not looked at it yet
+    primary key (workspace_id, campaign_id),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade
+) with (fillfactor = 50);
+-- the timer's question
+create index campaign_bounce_fresh on campaign_bounce (workspace_id, campaign_id) where is_fresh;
+
 create table enrollment (
     workspace_id integer not null,
     id bigint generated always as identity,

@@ -2,13 +2,13 @@
 -- The message of ours that has one of these Message-IDs, the first of them first. In parts, each by its own index: what
 -- is sending is not in the one of Message-IDs, and is little.
 select found.* from (
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id from message
+  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message
   where workspace_id = $1 and state <> 'sending' and message_id = any($2::text[])
   union all
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id from message
+  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message
   where workspace_id = $1 and state = 'sending' and message_id = any($2::text[])
   union all
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id from message_history
+  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message_history
   where workspace_id = $1 and message_id = any($2::text[])) found
 order by array_position($2::text[], found.message_id)
 limit 1
@@ -19,7 +19,8 @@ select from message where workspace_id = $1 and enrollment_id = $2 and step = $3
 
 -- name: last
 -- The last message that went to a lead, of one campaign or of all.
-select m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.recipient, m.message_id
+select m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.recipient, m.message_id,
+  m.marked_at
 from enrollment e join ledger m on m.workspace_id = $1 and m.enrollment_id = e.id
 where e.workspace_id = $1 and e.lead_id = $2 and ($3::bigint is null or e.campaign_id = $3)
   and m.state in ('sending', 'sent', 'unknown')
