@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_entry import LeadInput
@@ -71,25 +70,11 @@ async def _enrol(
     group_id: int | None,
     actor: str,
     now: datetime,
-) -> list[EnrolOutcome]:
+) -> Sequence[EnrolOutcome]:
     findings = await definitions.check(database, workspace_id, campaign_id)
     blocking = [Problem(one.code, one.detail, one.pointer) for one in findings if one.blocks]
     if blocking:
         raise Invalid.of(*blocking)
-    refused: set[int] = set()
     if group_id is not None:
-        await suppression_groups.bind(database, workspace_id, campaign_id, group_id)
-        keys = {place: key for place, one in enumerate(recipients) if (key := _key(one.address)) is not None}
-        refusing = await suppression_groups.refusing(database, workspace_id, group_id, list(keys.values()))
-        refused = {place for place, key in keys.items() if key in refusing}
-    wanted = [one for place, one in enumerate(recipients) if place not in refused]
-    done = await enrollments.enrol_new(database, workspace_id, campaign_id, wanted, False, actor, now)
-    rows = iter(done.rows)
-    return [EnrolOutcome(EnrolFate.SUPPRESSED) if place in refused else next(rows) for place in range(len(recipients))]
-
-
-def _key(address: str) -> str | None:
-    try:
-        return deduplication_key(parse_address(address))
-    except AddressError:
-        return None
+        await suppression_groups.bind(database, workspace_id, campaign_id, group_id, actor, now)
+    return (await enrollments.enrol_new(database, workspace_id, campaign_id, recipients, False, actor, now)).rows

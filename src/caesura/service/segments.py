@@ -94,7 +94,7 @@ async def enrol(
         due_at = await enrollments.due_at_first(tx, row, now)
         lead_ids = await store.audience(tx, workspace_id, who, above, enrollments.LIST_CHUNK)
         enrolled = await enrollment_store.insert(tx, workspace_id, campaign_id, lead_ids, due_at, now)
-        suppressed = await enrollment_store.suppressed(tx, workspace_id, lead_ids)
+        suppressed = await enrollment_store.suppressed(tx, workspace_id, campaign_id, lead_ids)
         chunk = ListChunk(len(lead_ids), max(lead_ids, default=None), len(lead_ids) - len(suppressed), len(enrolled))
         return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})
 

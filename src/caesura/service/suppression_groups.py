@@ -60,17 +60,34 @@ async def delete(database: Database, workspace_id: int, group_id: int, actor: st
     await database.run(work)
 
 
-async def bind(database: Database, workspace_id: int, campaign_id: int, group_id: int | None) -> None:
-    """Sets which group's refusals a campaign heeds; None: no group's. Raises NotFound for either."""
+async def bind(
+    database: Database, workspace_id: int, campaign_id: int, group_id: int | None, actor: str, now: datetime
+) -> GroupRow | None:
+    """Sets which group's refusals a campaign heeds; None: no group's. Answers that group. Raises NotFound for either.
 
-    async def work(tx: Connection) -> None:
-        if await campaigns.get(tx, workspace_id, campaign_id, lock=True) is None:
-            raise NotFound("campaign_not_found", "there is no such campaign")
-        if group_id is not None:
-            _found(await store.get(tx, workspace_id, group_id))
-        await store.bind(tx, workspace_id, campaign_id, group_id)
+    When this returns, nothing of the campaign enters `sending` to who refuses the group. Those who are enrolled stop
+    with the cause `suppressed` at their next mark.
+    """
 
-    await database.run(work)
+    async def work(tx: Connection) -> GroupRow | None:
+        await gate.close_gate(tx, workspace_id)
+        await _check_campaign(tx, workspace_id, campaign_id, lock=True)
+        row = None if group_id is None else _found(await store.get(tx, workspace_id, group_id))
+        before = await store.bound(tx, workspace_id, campaign_id)
+        if (before.id if before else None) != group_id:
+            await store.bind(tx, workspace_id, campaign_id, group_id)
+            entry = events.Entry("suppression_group.bound", campaign_id, data={"group": group_id})
+            await events.append(tx, workspace_id, now, actor, [entry])
+        return row
+
+    return await database.run(work)
+
+
+async def bound(database: Database, workspace_id: int, campaign_id: int) -> GroupRow | None:
+    """The group whose refusals a campaign heeds, or None. Raises NotFound `campaign_not_found`."""
+    async with database.connection() as connection:
+        await _check_campaign(connection, workspace_id, campaign_id)
+        return await store.bound(connection, workspace_id, campaign_id)
 
 
 async def refuse(
@@ -104,11 +121,28 @@ async def refuse(
     return await database.run(work)
 
 
-async def refusing(database: Database, workspace_id: int, group_id: int, keys: Sequence[str]) -> set[str]:
-    """Those of these address keys that refuse a group. Raises NotFound."""
+async def readmit(
+    database: Database, workspace_id: int, group_id: int, address: str, actor: str, now: datetime
+) -> None:
+    """Takes a refusal back; what it has stopped stays stopped. Raises Invalid, NotFound `refusal_not_found`."""
+    [key] = address_keys([address], "/addresses")
+
+    async def work(tx: Connection) -> None:
+        _found(await store.get(tx, workspace_id, group_id))
+        if not await store.remove(tx, workspace_id, group_id, key):
+            raise NotFound("refusal_not_found", "this address does not refuse the group")
+        await _tell(tx, workspace_id, "suppression_group.readmitted", group_id, actor, now, value=key)
+
+    await database.run(work)
+
+
+async def members(
+    database: Database, workspace_id: int, group_id: int, after: str | None, limit: int
+) -> list[GroupEntry]:
+    """A page of who refuses a group, by address, past the address key `after`. Raises NotFound."""
     async with database.connection() as connection:
         _found(await store.get(connection, workspace_id, group_id))
-        return await store.refusing(connection, workspace_id, group_id, keys)
+        return await store.members(connection, workspace_id, group_id, after or "", limit)
 
 
 async def entries(
@@ -143,6 +177,11 @@ async def _tell(
     tx: Connection, workspace_id: int, kind: str, group_id: int, actor: str, now: datetime, **data: object
 ) -> None:
     await events.append(tx, workspace_id, now, actor, [events.Entry(kind, data={"group": group_id, **data})])
+
+
+async def _check_campaign(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> None:
+    if await campaigns.get(tx, workspace_id, campaign_id, lock=lock) is None:
+        raise NotFound("campaign_not_found", "there is no such campaign")
 
 
 def _found(row: GroupRow | None) -> GroupRow:

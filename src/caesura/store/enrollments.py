@@ -130,9 +130,9 @@ async def insert_list(
     return ListChunk(*row)
 
 
-async def suppressed(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> set[int]:
-    """Those of these leads that are suppressed."""
-    return {row["id"] for row in await tx.fetch(SQL["suppressed"], workspace_id, list(lead_ids))}
+async def suppressed(tx: Connection, workspace_id: int, campaign_id: int, lead_ids: Sequence[int]) -> set[int]:
+    """Those of these leads that a campaign may not write to: suppressed, or refusing its group of messages."""
+    return {row["id"] for row in await tx.fetch(SQL["suppressed"], workspace_id, campaign_id, list(lead_ids))}
 
 
 async def of_leads(tx: Connection, workspace_id: int, campaign_id: int, lead_ids: Sequence[int]) -> dict[int, int]:

@@ -27,14 +27,13 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who is meant: everyone, or who is on a list or in a segment; but not who is on others, or refuses the group."""
+    """Who is meant: everyone, or who is on a list or in a segment; but not who is on others."""
 
     everyone: bool = False
     list_ids: Sequence[int] = ()
     segment_ids: Sequence[int] = ()
     without_list_ids: Sequence[int] = ()
     without_segment_ids: Sequence[int] = ()
-    group_id: int | None = None
 
 
 async def insert(
@@ -78,9 +77,8 @@ async def count(tx: Connection, workspace_id: int, segment_id: int | None) -> in
 
 async def audience(tx: Connection, workspace_id: int, who: Audience, above: int, limit: int) -> list[int]:
     """The next `limit` leads of an audience with ids above `above`, in their order."""
-    parts = (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids)
-    given = (who.everyone, *map(list, parts), who.group_id)
-    return [row["id"] for row in await tx.fetch(SQL["audience"], workspace_id, above, *given, limit)]
+    parts = map(list, (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids))
+    return [row["id"] for row in await tx.fetch(SQL["audience"], workspace_id, above, who.everyone, *parts, limit)]
 
 
 async def several(tx: Connection, workspace_id: int, segment_ids: Sequence[int]) -> dict[int, tuple[SegmentRow, int]]:

@@ -27,10 +27,11 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupEntry:
-    """Who refuses a group (an address key), why, and since when."""
+    """Who refuses a group (an address key), why, who said so, and since when (UTC)."""
 
     value: str
     cause: str
+    actor: str
     created_at: datetime
 
 
@@ -102,6 +103,17 @@ async def enrolled(tx: Connection, workspace_id: int, group_id: int, values: Seq
     return [row["id"] for row in await tx.fetch(SQL["enrolled"], workspace_id, group_id, list(values))]
 
 
-async def refusing(tx: Connection, workspace_id: int, group_id: int, values: Sequence[str]) -> set[str]:
-    """Those of these address keys that refuse a group."""
-    return {row["value"] for row in await tx.fetch(SQL["refusing"], workspace_id, group_id, list(values))}
+async def bound(tx: Connection, workspace_id: int, campaign_id: int) -> GroupRow | None:
+    """The group whose refusals a campaign heeds, or None."""
+    row = await tx.fetchrow(SQL["bound"], workspace_id, campaign_id)
+    return GroupRow(*row) if row else None
+
+
+async def remove(tx: Connection, workspace_id: int, group_id: int, value: str) -> bool:
+    """This address key refuses a group no more; whether it did."""
+    return await tx.fetchval(SQL["remove"], workspace_id, group_id, value) is not None
+
+
+async def members(tx: Connection, workspace_id: int, group_id: int, after: str, limit: int) -> list[GroupEntry]:
+    """The next `limit` of those who refuse a group, by address key, past `after`."""
+    return [GroupEntry(*row) for row in await tx.fetch(SQL["members"], workspace_id, group_id, after, limit)]

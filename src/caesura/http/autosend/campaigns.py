@@ -60,7 +60,7 @@ async def create_campaign(call: Call) -> Response:
     group_id = group_of(body.text("unsubscribeGroupId"))
     campaign_id = await definitions.create(*call.key, definition, call.caller.actor, call.now)
     if group_id is not None:
-        await suppression_groups.bind(*call.key, campaign_id, group_id)
+        await suppression_groups.bind(*call.key, campaign_id, group_id, call.caller.actor, call.now)
     if _is_published(body):
         try:
             await _publish(call, campaign_id, SEND_NOW_AFTER)
@@ -123,7 +123,8 @@ async def update_campaign(call: Call) -> Response:
     if is_moved and definition.starts_at and definition.starts_at <= call.now:  # before anything is changed
         raise Invalid.of(_PAST)
     if body.has("unsubscribeGroupId"):
-        await suppression_groups.bind(*call.key, call.campaign_id, group_of(body.text("unsubscribeGroupId")))
+        group_id = group_of(body.text("unsubscribeGroupId"))
+        await suppression_groups.bind(*call.key, call.campaign_id, group_id, call.caller.actor, call.now)
     await definitions.edit(*call.key, call.campaign_id, definition, before.row.version, call.caller.actor, call.now)
     if is_moved and definition.starts_at:
         await campaigns.schedule(*call.key, call.campaign_id, definition.starts_at, call.caller.actor, call.now)
@@ -273,14 +274,12 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
         starts_at = call.now + after
     if starts_at is not None and starts_at <= call.now:
         raise Invalid.of(_PAST)
-    group = kept.get("unsubscribeGroupId")
     who = Audience(
         everyone and not without.everyone,
         to.list_ids,
         to.segment_ids,
         without.list_ids,
         without.segment_ids,
-        group_of(group) if isinstance(group, str) else None,
     )
     blocking = [one for one in await definitions.check(*call.key, campaign_id) if one.blocks]
     if blocking:

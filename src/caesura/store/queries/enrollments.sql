@@ -3,7 +3,8 @@
 analyze enrollment (workspace_id, id, campaign_id, lead_id, state, mailbox_id, due_at, not_before)
 
 -- name: insert
--- Enrols leads that are not in the campaign yet and not suppressed, in the order given: the first to be given goes first.
+-- Enrols leads that are not in the campaign yet, and neither suppressed nor refuse its group, in the order given: the first
+-- to be given goes first.
 insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at, fields, extra)
 select $1, $2, l.id, $4, $5, $5, g.fields, $7
 from unnest($3::bigint[], $6::jsonb[]) with ordinality as g(id, fields, place)
@@ -12,16 +13,22 @@ where not exists (
     select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
   and not exists (
     select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
+  and not exists (
+      select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+      where b.workspace_id = $1 and b.campaign_id = $2 and r.value = l.address_key)
 order by g.place
 on conflict (workspace_id, campaign_id, lead_id) do nothing
 returning id, lead_id
 
 -- name: suppressed
--- Which of these leads are suppressed, by their address or its domain.
+-- Which of these leads are suppressed, by their address or its domain, or refuse the campaign's group.
 select l.id from lead l
-where l.workspace_id = $1 and l.id = any($2::bigint[])
+where l.workspace_id = $1 and l.id = any($3::bigint[])
   and (exists (select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
-    or exists (select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain))
+    or exists (select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
+    or exists (
+      select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+      where b.workspace_id = $1 and b.campaign_id = $2 and r.value = l.address_key))
 
 -- name: insert_list
 -- The same for the next members of a list, above a cursor: answers how many there were, and the last one.
@@ -36,6 +43,9 @@ with member as (
       select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
     and not exists (
       select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain)
+    and not exists (
+        select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+        where b.workspace_id = $1 and b.campaign_id = $2 and r.value = l.address_key)
 ), enrolled as (
   insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at, extra)
   select $1, $2, open.id, $4, $5, $5, $8 from open order by open.id

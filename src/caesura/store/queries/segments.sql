@@ -19,7 +19,7 @@ delete from segment where workspace_id = $1 and id = $2 returning id
 
 -- name: audience
 -- The next leads of an audience above a cursor: everyone, or those on one of the lists or in one of the segments, without
--- those on other lists, in other segments, or of a suppression group.
+-- those on other lists or in other segments.
 select l.id
 from lead l
 cross join lateral (select l.fields || jsonb_build_object('email', l.address,
@@ -35,10 +35,8 @@ where l.workspace_id = $1 and l.id > $2
     where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($6::bigint[]))
   and not exists (select from segment s
     where s.workspace_id = $1 and s.id = any($7::bigint[]) and lead_matches(d.document, s.criteria))
-  and not exists (select from suppression_group_member g
-    where g.workspace_id = $1 and g.group_id = $8 and g.value = l.address_key)
 order by l.id
-limit $9
+limit $8
 
 -- name: several
 -- These segments, each with the number of its leads: a look at every lead for each.

@@ -189,7 +189,7 @@ select count(*) from enrollment where workspace_id = $1 and id = any($2::bigint[
 
 -- name: behind_gate
 -- All that a mark needs to know, in one statement, since whoever pauses waits for it: the campaign, the holds and
--- suppressions that touch these messages, and the present versions of their mailboxes.
+-- suppressions that touch these messages (of the campaign's group too), and the present versions of their mailboxes.
 select c.status, c.version, c.archived, c.started_at, c.clock_offset,
   array(
     select h.level || ':' || h.subject from hold h
@@ -205,6 +205,10 @@ select c.status, c.version, c.archived, c.started_at, c.clock_offset,
     union all  -- with `or`, the planner reads all suppressions of the workspace while they are some thousands
     select s.kind || ':' || s.value from suppression s
     where s.workspace_id = $1 and s.kind = 'domain' and s.value = any($4::text[])
+    union all
+    select 'address:' || r.value from campaign_suppression_group b
+    join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id and r.value = any($6::text[])
+    where b.workspace_id = $1 and b.campaign_id = $2
   ) as suppressions,
   array(
     select m.id from mailbox m join pool_mailbox p on p.workspace_id = $1 and p.pool_id = c.pool_id and p.mailbox_id = m.id

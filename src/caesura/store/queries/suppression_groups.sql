@@ -28,7 +28,7 @@ returning value
 
 -- name: entries
 -- Who refuses a group, the newest first, in a span of time and for one cause.
-select value, cause, created_at from suppression_group_member
+select value, cause, actor, created_at from suppression_group_member
 where workspace_id = $1 and group_id = $2 and ($3::text[] is null or cause = any($3))
   and created_at >= coalesce($4::timestamptz, '-infinity') and created_at <= coalesce($5::timestamptz, 'infinity')
 order by created_at desc, value
@@ -42,7 +42,7 @@ where workspace_id = $1 and group_id = $2 and ($3::text[] is null or cause = any
 
 -- name: general_entries
 -- The same for those who refuse everything.
-select value, cause, created_at from suppression
+select value, cause, actor, created_at from suppression
 where workspace_id = $1 and kind = 'address' and ($2::text[] is null or cause = any($2))
   and created_at >= coalesce($3::timestamptz, '-infinity') and created_at <= coalesce($4::timestamptz, 'infinity')
 order by created_at desc, value
@@ -72,6 +72,19 @@ where b.workspace_id = $1 and b.group_id = $2 and l.address_key = any($3::text[]
   and e.state in ('waiting', 'claimed', 'held')
 order by e.id
 
--- name: refusing
--- Which of these recipients refuse a group.
-select value from suppression_group_member where workspace_id = $1 and group_id = $2 and value = any($3::text[])
+-- name: bound
+-- The group whose recipients a campaign does not write to.
+select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
+from campaign_suppression_group b join suppression_group g on g.workspace_id = $1 and g.id = b.group_id
+where b.workspace_id = $1 and b.campaign_id = $2
+
+-- name: remove
+-- A recipient refuses a group no more.
+delete from suppression_group_member where workspace_id = $1 and group_id = $2 and value = $3 returning value
+
+-- name: members
+-- A page of who refuses a group, in the order of the key.
+select value, cause, actor, created_at from suppression_group_member
+where workspace_id = $1 and group_id = $2 and value > $3
+order by value
+limit $4
