@@ -2,7 +2,7 @@
 
 import pytest
 
-from caesura.domain.errors import Invalid
+from caesura.domain.errors import Invalid, NotFound
 from caesura.domain.inbound import BounceType, Classification, InboundKind, InboundReport
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.numbered_page import Place
@@ -106,3 +106,22 @@ async def test_the_pool_of_some_mailboxes_is_made_once(world) -> None:
     assert list(made.mailbox_ids) == [one, two]
     assert await mailboxes.pool_of(*world.key, [one, two], world.actor, world.now) == made
     assert (await mailboxes.pool_of(*world.key, [one], world.actor, world.now)).id != made.id
+
+
+async def test_leads_of_a_choice_come_past_a_cursor(world) -> None:
+    await saved(world, *(f"{place}@example.com" for place in range(3)), city="Ulm")
+    await saved(world, "other@example.com")
+    choice = Choice(fields={"city": ["ulm"]})
+    first = await correspondence.past(*world.key, choice, None, 2)
+    rest = await correspondence.past(*world.key, choice, first[-1].lead.id, 2)
+    assert [one.lead.address for one in (*first, *rest)] == ["0@example.com", "1@example.com", "2@example.com"]
+
+
+async def test_one_lead_is_told_of_with_its_campaigns(world, stranger) -> None:
+    campaign_id = await world.running()
+    lead_id = await world.lead()
+    await world.enrolled(campaign_id, lead_id)
+    one = await correspondence.of_lead(*world.key, lead_id)
+    assert (one.lead.id, [place.campaign_id for place in one.places]) == (lead_id, [campaign_id])
+    with pytest.raises(NotFound):
+        await correspondence.of_lead(*stranger.key, lead_id)

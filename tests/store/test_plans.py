@@ -104,7 +104,6 @@ _PAGES = "pages that are counted, for a door: as long as the lists that its clie
 _SEARCH = "a search in every lead, for a person"
 WALKS: Mapping[str, str] = {
     "campaigns.held_by_cause": "a dry run counts what is held",
-    "correspondence.chosen": _PAGES,
     "events.newest": _BY_ID,
     "explain.earliest_parked": "the first ones of all that are parked, up to a limit",
     "explain.held_causes": "up to a limit",

@@ -79,9 +79,9 @@ async def authenticated(context: ApiContext, presented: str) -> Caller:
     return Caller.of(row)
 
 
-def require(scope: Scope) -> Any:
-    """A dependency that answers the Caller, whose key must have `scope`; it raises Forbidden `scope_missing`."""
-    return Security(_permitted, scopes=[scope.value])
+def require(*scopes: Scope) -> Any:
+    """A dependency that answers the Caller, whose key must have all `scopes`; it raises Forbidden `scope_missing`."""
+    return Security(_permitted, scopes=[scope.value for scope in scopes])
 
 
 async def _permitted(

@@ -1,11 +1,13 @@
 """Leads with what there has been between them and us: whether they may be written to, were, and answered."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from caesura.domain.errors import NotFound
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store import correspondence as store
 from caesura.store.correspondence import Choice, Correspondent
-from caesura.store.database import Database
+from caesura.store.database import Connection, Database
 
 
 async def page(
@@ -15,8 +17,27 @@ async def page(
     place.check()
     async with database.connection() as connection:
         found = await store.chosen(connection, workspace_id, choice, place)
-        if not with_places:
-            return found
-        by_lead = await store.places(connection, workspace_id, [one.lead.id for one in found.rows])
-    rows = [replace(one, places=by_lead.get(one.lead.id, ())) for one in found.rows]
+        rows = await _placed(connection, workspace_id, found.rows) if with_places else found.rows
     return NumberedPage(rows, found.total)
+
+
+async def past(
+    database: Database, workspace_id: int, choice: Choice, above: int | None, limit: int, with_places: bool = False
+) -> Sequence[Correspondent]:
+    """The next `limit` leads of a choice with ids above `above`, in their order, `with_places` in campaigns."""
+    async with database.connection() as connection:
+        rows = await store.past(connection, workspace_id, choice, above or 0, limit)
+        return await _placed(connection, workspace_id, rows) if with_places else rows
+
+
+async def of_lead(database: Database, workspace_id: int, lead_id: int) -> Correspondent:
+    """One lead, with its places in campaigns. Raises NotFound `lead_not_found`."""
+    found = await past(database, workspace_id, Choice(lead_ids=[lead_id]), None, 1, with_places=True)
+    if not found:
+        raise NotFound("lead_not_found", "there is no such lead")
+    return found[0]
+
+
+async def _placed(tx: Connection, workspace_id: int, rows: Sequence[Correspondent]) -> Sequence[Correspondent]:
+    by_lead = await store.places(tx, workspace_id, [one.lead.id for one in rows])
+    return [replace(one, places=by_lead.get(one.lead.id, ())) for one in rows]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from caesura.domain.errors import Conflict
+from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.extra import check_extra
 from caesura.domain.lead_entry import MAXIMUM_FIELDS, check_fields
 from caesura.store import lead_properties as store
@@ -42,3 +42,9 @@ async def all_of(database: Database, workspace_id: int) -> list[PropertyRow]:
     """All of them, oldest first."""
     async with database.connection() as connection:
         return await store.all_of(connection, workspace_id, MAXIMUM_FIELDS)
+
+
+async def delete(database: Database, workspace_id: int, property_id: int) -> None:
+    """Deletes one; the leads keep the field. Raises NotFound `lead_property_not_found`."""
+    if not await database.run(lambda tx: store.delete(tx, workspace_id, property_id)):
+        raise NotFound("lead_property_not_found", "there is no such property")

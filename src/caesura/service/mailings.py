@@ -54,6 +54,8 @@ async def send(
         raise
     if not any(one.fate is EnrolFate.ENROLLED for one in outcomes):
         await definitions.delete(database, workspace_id, campaign_id, actor, now)
+        if all(one.fate is EnrolFate.REJECTED for one in outcomes):
+            raise Invalid.of(*(problem for one in outcomes for problem in one.problems))
         return Mailing(None, outcomes)
     if definition.starts_at is not None:
         await campaigns.schedule(database, workspace_id, campaign_id, definition.starts_at, actor, now)

@@ -1,9 +1,11 @@
 """Segments: leads by what their fields hold; and enrolling audiences made of lists and segments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from caesura.domain.errors import Conflict, NotFound
+from caesura.domain.extra import check_extra
 from caesura.domain.segments import SegmentDefinition
 from caesura.service import enrollments
 from caesura.service.enrollments import Enrolment
@@ -80,20 +82,44 @@ async def several(
         return await store.several(connection, workspace_id, segment_ids)
 
 
+async def enrol_segment(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    segment_id: int,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
+) -> Enrolment:
+    """Enrols who is in a segment at this moment, as `enrol` does. Raises NotFound `segment_not_found`, too."""
+    async with database.connection() as connection:
+        _found(await store.get(connection, workspace_id, segment_id))
+    who = Audience(segment_ids=[segment_id])
+    return await enrol(database, workspace_id, campaign_id, who, actor, now, extra)
+
+
 async def enrol(
-    database: Database, workspace_id: int, campaign_id: int, who: Audience, actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    who: Audience,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> Enrolment:
     """Enrols an audience as it is at this moment, in transactions of 10,000 leads; lists that are gone are empty.
 
-    When it is cut short, ask again: those who are enrolled stay so, and are counted as already enrolled. Raises
-    NotFound, Conflict: see `enrollments.enrol`.
+    `extra` is kept with each enrollment. When it is cut short, ask again: those who are enrolled stay so, and are
+    counted as already enrolled. Raises NotFound, Conflict: see `enrollments.enrol`.
     """
+
+    kept = check_extra(extra, "/extra") if extra is not None else None
 
     async def work(tx: Connection, above: int) -> tuple[ListChunk, bool]:
         row = await enrollments.admit(tx, workspace_id, campaign_id)
         due_at = await enrollments.due_at_first(tx, row, now)
         lead_ids = await store.audience(tx, workspace_id, who, above, enrollments.LIST_CHUNK)
-        enrolled = await enrollment_store.insert(tx, workspace_id, campaign_id, lead_ids, due_at, now)
+        enrolled = await enrollment_store.insert(tx, workspace_id, campaign_id, lead_ids, due_at, now, None, kept)
         suppressed = await enrollment_store.suppressed(tx, workspace_id, campaign_id, lead_ids)
         chunk = ListChunk(len(lead_ids), max(lead_ids, default=None), len(lead_ids) - len(suppressed), len(enrolled))
         return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})

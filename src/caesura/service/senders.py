@@ -38,9 +38,12 @@ async def add_beside(
         if await store.by_address(connection, workspace_id, parsed.address):
             raise Conflict("sender_exists", f"there is a mailbox with the address {parsed.address} already")
         beside = await store.of_domain(connection, workspace_id, parsed.domain)
+        retired = await store.count_archived(connection, workspace_id, parsed.address)
     if beside is None:
         raise NotFound("domain_not_found", f"no mailbox here sends from {parsed.domain}")
-    definition = _definition(beside, keyring, parsed.address, from_name, reply_to)
+    # Those that were retired keep their names: leads whose thread they began wait for them.
+    name = f"{parsed.address} {retired + 1}" if retired else parsed.address
+    definition = _definition(beside, keyring, name, parsed.address, from_name, reply_to)
     return await mailboxes.create(database, workspace_id, definition, keyring.seal, actor, now)
 
 
@@ -61,15 +64,15 @@ async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: 
 
 
 def _definition(
-    beside: MailboxRow, keyring: Keyring, address: str, from_name: str | None, reply_to: str | None
+    beside: MailboxRow, keyring: Keyring, name: str, address: str, from_name: str | None, reply_to: str | None
 ) -> MailboxDefinition:
     stored = {name: value for name, value in beside.definition.items() if name != "ramp_started_on"}
-    stored |= {"name": address, "address": address, "from_name": from_name, "reply_to": reply_to, "extra": {}}
-    workspace_id, name = beside.workspace_id, beside.name
+    stored |= {"name": name, "address": address, "from_name": from_name, "reply_to": reply_to, "extra": {}}
+    sealed_for = beside.workspace_id, beside.name
     if beside.secret is not None:
-        secret = SecretStr(keyring.open(workspace_id, name, beside.secret))
+        secret = SecretStr(keyring.open(*sealed_for, beside.secret))
         stored["transport"] = {**stored["transport"], "password": secret}
     if beside.dkim_key is not None and stored.get("dkim"):
-        key = SecretStr(keyring.open(workspace_id, name, beside.dkim_key, "dkim"))
+        key = SecretStr(keyring.open(*sealed_for, beside.dkim_key, "dkim"))
         stored["dkim"] = {**stored["dkim"], "private_key": key}
     return validate(MailboxDefinition, stored)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from caesura.domain.inbound import Classification
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
@@ -70,17 +71,32 @@ class Correspondent:
 
 async def chosen(tx: Connection, workspace_id: int, choice: Choice, place: Place) -> NumberedPage[Correspondent]:
     """A page of leads, oldest first. Other filters than ids and keys look at each lead on the way."""
-    given = (choice.lead_ids, choice.keys, choice.campaign_ids, choice.standings, choice.is_written_to, choice.fields)
-    rows = await tx.fetch(SQL["chosen"], workspace_id, *given, place.size, place.offset)
+    rows = await _chosen(tx, workspace_id, choice, 0, place.size, place.offset)
     total = place.offset + len(rows)
     if len(rows) == place.size or not rows:
-        total = await tx.fetchval(_COUNT, workspace_id, *given, None, 0)
+        total = await tx.fetchval(_COUNT, workspace_id, *_given(choice), 0, None, 0)
+    return NumberedPage(rows, total)
+
+
+async def past(tx: Connection, workspace_id: int, choice: Choice, above: int, limit: int) -> list[Correspondent]:
+    """The next `limit` leads of a choice with ids above `above`, in their order."""
+    return await _chosen(tx, workspace_id, choice, above, limit, 0)
+
+
+async def _chosen(
+    tx: Connection, workspace_id: int, choice: Choice, above: int, limit: int, offset: int
+) -> list[Correspondent]:
+    rows = await tx.fetch(SQL["chosen"], workspace_id, *_given(choice), above, limit, offset)
     found = []
     for row in rows:
         lead, rest = tuple(row)[:_LEAD], tuple(row)[_LEAD:]
         wants = None if rest[3] is None else Classification(rest[3])
         found.append(Correspondent(LeadRow(*lead), LeadStanding(rest[0]), rest[1], rest[2], wants))
-    return NumberedPage(found, total)
+    return found
+
+
+def _given(one: Choice) -> tuple[Any, ...]:
+    return one.lead_ids, one.keys, one.campaign_ids, one.standings, one.is_written_to, one.fields
 
 
 async def places(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> dict[int, list[LeadPlace]]:

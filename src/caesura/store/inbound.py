@@ -1,7 +1,7 @@
 """What came back, and what of ours it answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,38 +34,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class NewInbound:
-    """A row to be: see InboundRow."""
-
-    kind: InboundKind
-    lead_id: int | None
-    campaign_id: int | None
-    enrollment_id: int | None
-    step: int | None
-    mailbox_id: int | None
-    address: str | None
-    from_address: str | None
-    subject: str | None
-    text: str | None
-    html: str | None
-    message_id: str | None
-    in_reply_to: str | None
-    bounce_type: BounceType | None
-    reason: str | None
-    classification: Classification | None
-    received_at: datetime
-    created_at: datetime
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class InboundRow:
-    """Something that came back. The ids are None where they are not known; `address` is the lead's own.
+    """A row to be. The ids are None where they are not known; `address` is the lead's own.
 
     `received_at` is when it came, `created_at` when it was reported, both UTC.
     """
 
-    workspace_id: int
-    id: int
     kind: InboundKind
     lead_id: int | None
     campaign_id: int | None
@@ -82,13 +55,21 @@ class InboundRow:
     bounce_type: BounceType | None
     reason: str | None
     classification: Classification | None
+    received_at: datetime
+    created_at: datetime
+    extra: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRow(NewInbound):
+    """Something that came back, with what people have made of it since."""
+
+    workspace_id: int
+    id: int
     is_read: bool
     assigned_to: str | None
     assigned_at: datetime | None
     note: str | None
-    received_at: datetime
-    created_at: datetime
-    extra: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

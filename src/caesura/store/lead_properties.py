@@ -36,3 +36,8 @@ async def insert(
 async def all_of(tx: Connection, workspace_id: int, limit: int) -> list[PropertyRow]:
     """The oldest `limit` entries."""
     return [PropertyRow(*row) for row in await tx.fetch(SQL["all"], workspace_id, limit)]
+
+
+async def delete(tx: Connection, workspace_id: int, property_id: int) -> bool:
+    """Deletes one; whether there was one."""
+    return await tx.fetchval(SQL["delete"], workspace_id, property_id) is not None

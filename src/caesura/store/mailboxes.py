@@ -183,6 +183,12 @@ async def of_domain(tx: Connection, workspace_id: int, domain: str) -> MailboxRo
     return MailboxRow(*row) if row else None
 
 
+async def count_archived(tx: Connection, workspace_id: int, address: str) -> int:
+    """How many mailboxes of this address are out of use."""
+    number: int = await tx.fetchval(SQL["count_archived"], workspace_id, address)
+    return number
+
+
 async def is_used(tx: Connection, workspace_id: int, mailbox_id: int) -> bool:
     """Whether a campaign that is not at an end sends from a pool with this mailbox."""
     answer: bool = await tx.fetchval(SQL["is_used"], workspace_id, mailbox_id)

@@ -19,3 +19,10 @@ async def test_approvals_are_listed_with_what_became_of_them(desk: Desk) -> None
 async def test_approvals_of_another_workspace_are_not_listed(desk: Desk, stranger: Desk) -> None:
     await submitted(stranger)
     assert await desk.every("/approvals") == []
+
+
+async def test_the_reason_of_a_dismissal_is_shown_with_the_approval(desk: Desk) -> None:
+    campaign_id = await submitted(desk)
+    await desk.post(f"/campaigns/{campaign_id}/dismiss", {"reason": "not now"})
+    [one] = await desk.every("/approvals")
+    assert (one["state"], one["reason"]) == ("dismissed", "not now")

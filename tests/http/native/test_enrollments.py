@@ -192,6 +192,7 @@ async def test_enrolling_needs_leads_write_and_reading_campaigns_read(desk: Any)
     [
         ({}, "one_source", ""),
         ({"lead_ids": ["led_1"], "list_id": "lst_1"}, "one_source", ""),
+        ({"segment_id": "seg_1", "list_id": "lst_1"}, "one_source", ""),
         ({"lead_ids": []}, "too_short", "/lead_ids"),
         ({"lead_ids": [1]}, "invalid_id", "/lead_ids/0"),
         ({"lead_ids": ["led_1"] * 1001}, "too_long", "/lead_ids"),
@@ -214,3 +215,20 @@ def test_bytes_that_are_no_enrolment_are_refused(served: Any) -> None:
     assert served.client.post(path, content=b'{"lead_ids": ["\xff"]}', headers=kind).status_code == 400
     assert served.client.post(path, content=b" " * 10_000_000, headers=kind).status_code == 413
     assert served.client.get(path, params={"state": "asleep"}).json()["errors"][0]["parameter"] == "state"
+
+
+async def test_a_segment_is_enrolled_as_it_is_at_that_moment(desk: Any) -> None:
+    await desk.lead("a@example.com", country="DE")
+    await desk.lead("b@example.com", country="FR")
+    condition = {"field": "country", "operator": "equals", "value": "DE"}
+    segment = await desk.post("/segments", {"name": "Germans", "conditions": [condition]})
+    path = f"/campaigns/{(await desk.campaign())['id']}/enrollments"
+    body = {"segment_id": segment["id"], "extra": {"source": "fair"}}
+    done = await desk.post(path, body)
+    assert (done["enrolled"], done["outcomes"]) == (1, [])
+    await desk.lead("c@example.com", country="DE")
+    again = await desk.post(path, body)
+    assert (again["enrolled"], again["already_enrolled"]) == (1, 1)
+    found = [(one["address"], one["extra"]) for one in await desk.every(path)]
+    assert found == [("a@example.com", {"source": "fair"}), ("c@example.com", {"source": "fair"})]
+    assert (await desk.post(path, {"segment_id": "seg_99"}, 404))["code"] == "segment_not_found"

@@ -125,3 +125,34 @@ def test_bytes_that_are_no_mailbox_are_refused(served: Any) -> None:
     kind = {"Content-Type": "application/json"}
     assert served.client.post(MAILBOXES, content=b'{"name": "\xff"}', headers=kind).status_code == 400
     assert served.client.post(MAILBOXES, content=b" " * 10_000_000, headers=kind).status_code == 413
+
+
+async def test_a_mailbox_is_made_beside_another_of_its_domain(desk: Any) -> None:
+    await desk.post("/mailboxes", ANNA)
+    given = {"address": "ben@example.com", "from_name": "Ben", "reply_to": "desk@example.com"}
+    answer = await desk.api.client.post(f"{MAILBOXES}/beside", json=given)
+    made = answer.json()
+    assert (answer.status_code, answer.headers["ETag"]) == (201, '"1"')
+    assert answer.headers["Location"] == f"{MAILBOXES}/{made['id']}"
+    assert (made["name"], made["has_password"], made["cap_today"]) == ("ben@example.com", True, 50)
+    assert {name: made["definition"][name] for name in given} == given
+    assert "hunter2" not in answer.text
+    assert (await desk.post("/mailboxes/beside", given, 409))["code"] == "sender_exists"
+    other = await desk.post("/mailboxes/beside", {"address": "ben@example.org"}, 404)
+    assert other["code"] == "domain_not_found"
+    wrong = await desk.post("/mailboxes/beside", {"address": "ben"}, 422)
+    assert wrong["errors"][0]["pointer"] == "/address"
+    reading = await desk.api.bearing("mailboxes:read")
+    await desk.post("/mailboxes/beside", {"address": "cleo@example.com"}, 403, headers=reading)
+
+
+async def test_a_mailbox_that_a_campaign_needs_can_be_archived_and_not_retired(desk: Any, stranger: Any) -> None:
+    mailbox = await desk.mailbox()
+    campaign_id, _ = await desk.running(pool=(await desk.pool(mailbox["name"]))["name"])
+    path = f"/mailboxes/{mailbox['id']}/retire"
+    assert (await desk.post(path, None, 409))["code"] == "mailbox_in_use"
+    await stranger.post(path, None, 404)
+    await desk.post(f"/campaigns/{campaign_id}/stop")
+    await desk.post(path, None, 403, headers=await desk.api.bearing("mailboxes:read"))
+    assert (await desk.post(path))["archived"] is True
+    await desk.post(path, None, 404)

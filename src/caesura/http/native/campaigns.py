@@ -99,6 +99,12 @@ class StopRequest(Definition):
     reason: str | None = Field(default=None, max_length=500, description="For people.", examples=["the offer is over"])
 
 
+class DismissRequest(Definition):
+    """Why it is not to start."""
+
+    reason: str | None = Field(default=None, max_length=500, description="For people.", examples=["not now"])
+
+
 class ScheduleRequest(Definition):
     """When to start."""
 
@@ -391,7 +397,6 @@ _simple(
 )
 _simple("unschedule", "Do not start by itself", campaigns.unschedule, "A scheduled campaign is a draft again.")
 _simple("submit", "Ask for approval", campaigns.submit, "A draft waits for a person to approve its start.")
-_simple("dismiss", "Refuse approval", campaigns.dismiss, "A submitted campaign is a draft again.")
 _simple(
     "withdraw",
     "Stop for good and put out of sight",
@@ -413,6 +418,22 @@ async def approve_campaign(
 ) -> views.Started:
     """Starts a submitted campaign. With `If-Match`, only the content that was read is approved."""
     return await _start(context_of(request), campaign_id, caller, CampaignVerb.APPROVE, version)
+
+
+@router.post(
+    "/{campaign_id}/dismiss",
+    operation_id="dismiss_campaign",
+    summary="Refuse approval",
+    responses=answers(NOT_FOUND, WRONG_STATE),
+)
+async def dismiss_campaign(
+    request: Request, campaign_id: CampaignId, caller: Sender, body: DismissRequest | None = None
+) -> views.StatusView:
+    """A submitted campaign is a draft again. The reason is shown with its approval."""
+    context = context_of(request)
+    place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
+    reason = body.reason if body else None
+    return views.status(await campaigns.dismiss(*place, caller.actor, context.clock(), reason))
 
 
 async def _start(

@@ -19,14 +19,15 @@ from caesura.http.context import ApiContext, context_of
 from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
 from caesura.http.native.campaigns import CampaignId
 from caesura.http.native.faults import faults
-from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, LEAD, LIST, MAILBOX
+from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, LEAD, LIST, MAILBOX, SEGMENT
 from caesura.http.native.leads import NOT_FOUND as NO_LEAD
 from caesura.http.native.leads import Fields, LeadGiven, LeadId
 from caesura.http.native.lists import NOT_FOUND as NO_LIST
 from caesura.http.native.route import NativeRoute
+from caesura.http.native.segments import NOT_FOUND as NO_SEGMENT
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import Fault, answers
-from caesura.service import binding, definitions, enrollments
+from caesura.service import binding, definitions, enrollments, segments
 from caesura.service.enrollments import EnrolFate, Enrolment, EnrolOutcome
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.store.enrollments import EnrollmentRow
@@ -65,7 +66,7 @@ TAKES_NO_LEADS = (
         campaign_verbs(CampaignState.PAUSED),
     ),
 )
-ONE_SOURCE = Invalid.of(Problem("one_source", "Give one of lead_ids, list_id and leads.", ""))
+ONE_SOURCE = Invalid.of(Problem("one_source", "Give one of lead_ids, list_id, segment_id and leads.", ""))
 
 Reader = Annotated[Caller, require(Scope.CAMPAIGNS_READ)]
 Writer = Annotated[Caller, require(Scope.LEADS_WRITE)]
@@ -87,7 +88,7 @@ class LeadEnrolled(LeadGiven):
 
 
 class EnrolRequest(Definition):
-    """Who is to be enrolled: give one of `lead_ids`, `list_id` and `leads`."""
+    """Who is to be enrolled: give one of `lead_ids`, `list_id`, `segment_id` and `leads`."""
 
     lead_ids: list[Annotated[int, *LEAD.reference()]] | None = Field(
         default=None,
@@ -98,6 +99,9 @@ class EnrolRequest(Definition):
     )
     list_id: Annotated[int, *LIST.reference()] | None = Field(
         default=None, description="Everyone on this list, however many."
+    )
+    segment_id: Annotated[int, *SEGMENT.reference()] | None = Field(
+        default=None, description="Everyone in this segment at this moment, however many."
     )
     leads: list[LeadEnrolled] | None = Field(
         default=None,
@@ -114,8 +118,8 @@ class EnrolRequest(Definition):
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Self:
-        if sum(one is not None for one in (self.lead_ids, self.list_id, self.leads)) != 1:
-            raise fault("one_source", "Give one of lead_ids, list_id and leads.")
+        if sum(one is not None for one in (self.lead_ids, self.list_id, self.segment_id, self.leads)) != 1:
+            raise fault("one_source", "Give one of lead_ids, list_id, segment_id and leads.")
         return self
 
 
@@ -137,7 +141,9 @@ class Enrolled(BaseModel):
     suppressed: int = Field(description="They, or their domains, are never written to.", examples=[0])
     rejected: int = Field(description="Their data are wrong, or there is no such lead.", examples=[0])
     reopened: bool = Field(description="Whether it was completed, and runs again because of these.")
-    outcomes: list[EnrolOutcomeView] = Field(description="One for each, in the order given; of a list, none.")
+    outcomes: list[EnrolOutcomeView] = Field(
+        description="One for each, in the order given; of a list or a segment, none."
+    )
 
 
 class Enrollment(BaseModel):
@@ -208,18 +214,21 @@ class EnrollmentPage(Page[Enrollment]):
     "/campaigns/{campaign_id}/enrollments",
     operation_id="enrol",
     summary="Enrol leads",
-    responses=answers(NO_CAMPAIGN, NO_LIST, *TAKES_NO_LEADS, ONE_SOURCE),
+    responses=answers(NO_CAMPAIGN, NO_LIST, NO_SEGMENT, *TAKES_NO_LEADS, ONE_SOURCE),
 )
 async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, caller: Writer) -> Enrolled:
     """Each becomes due after the first step's delay, counted from now. Nobody is enrolled twice in a campaign.
 
-    Leads in a completed campaign set it running again. A list is enrolled in parts: if that is cut short, ask again.
+    Leads in a completed campaign set it running again. A list or a segment is enrolled in parts: if that is cut short,
+    ask again.
     """
     context = context_of(request)
     place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
     by = caller.actor, context.clock()
     if body.list_id is not None:
         return shown_enrolment(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
+    if body.segment_id is not None:
+        return shown_enrolment(await segments.enrol_segment(*place, body.segment_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
         done = await enrollments.enrol_new(*place, given, body.replace, *by, body.extra, caller.is_restricted)
@@ -394,10 +403,11 @@ def _show(row: EnrollmentRow, clock: CampaignClock, now: datetime) -> Enrollment
 def shown_enrolment(done: Enrolment) -> Enrolled:
     """What an enrolment came to."""
     names = ("enrolled", "already_enrolled", "suppressed", "rejected", "reopened")
-    return Enrolled(**{name: getattr(done, name) for name in names}, outcomes=[_outcome(one) for one in done.rows])
+    return Enrolled(**{name: getattr(done, name) for name in names}, outcomes=[shown_outcome(one) for one in done.rows])
 
 
-def _outcome(one: EnrolOutcome) -> EnrolOutcomeView:
+def shown_outcome(one: EnrolOutcome) -> EnrolOutcomeView:
+    """What became of one of those who were to be enrolled."""
     return EnrolOutcomeView(
         outcome=one.fate,
         lead_id=None if one.lead_id is None else LEAD.show(one.lead_id),

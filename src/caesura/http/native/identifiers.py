@@ -29,6 +29,11 @@ class Kind:
         """What the ids look like (JSON Schema)."""
         return f"^{self.prefix}_{_NUMBER}$"
 
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        return self.noun.replace("_", " ")
+
     def show(self, number: int) -> str:
         """The id on the wire."""
         return f"{self.prefix}_{number}"
@@ -37,13 +42,13 @@ class Kind:
         """The number of an id in a path. What cannot be an id names nothing: NotFound `<noun>_not_found`."""
         number = self._number(text)
         if number is None:
-            raise NotFound(f"{self.noun}_not_found", f"there is no such {self.noun} in this workspace")
+            raise NotFound(f"{self.noun}_not_found", f"there is no such {self.words} in this workspace")
         return number
 
     def path(self) -> Any:
         """For a path parameter: `key_id: Annotated[str, KEY.path()]`."""
         return Path(
-            description=f"Id of the {self.noun}.",
+            description=f"Id of the {self.words}.",
             examples=[self.show(self.example)],
             json_schema_extra={"pattern": self.pattern},
         )
@@ -51,7 +56,7 @@ class Kind:
     def argument(self) -> Any:
         """For an argument of a tool: `key_id: Annotated[str, KEY.argument()]`. Not checked: `parse` does."""
         return Field(
-            description=f"Id of the {self.noun}.",
+            description=f"Id of the {self.words}.",
             examples=[self.show(self.example)],
             json_schema_extra={"pattern": self.pattern},
         )
@@ -70,7 +75,7 @@ class Kind:
         number = self._number(value) if isinstance(value, str) else None
         if number is None:
             example = self.show(self.example)
-            raise fault("invalid_id", f"This must be the id of a {self.noun.replace('_', ' ')}, such as {example}.")
+            raise fault("invalid_id", f"This must be the id of a {self.words}, such as {example}.")
         return number
 
     def _number(self, text: str) -> int | None:
@@ -93,6 +98,8 @@ WEBHOOK = Kind("whk", "webhook", 10)
 DELIVERY = Kind("dlv", "delivery", 11)
 SEGMENT = Kind("seg", "segment", 13)
 TEMPLATE = Kind("tpl", "template", 14)
+SUPPRESSION_GROUP = Kind("sgr", "suppression_group", 15)
+LEAD_PROPERTY = Kind("prp", "lead_property", 16)
 APPROVAL = Kind("apr", "approval", 10)
 
 MESSAGE_PATTERN = f"^{_MESSAGE.pattern}$"

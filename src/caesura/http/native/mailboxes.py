@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from caesura.domain.capacity import Capacity
+from caesura.domain.definition_types import Definition, EmailAddress, Line
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.scopes import Scope
@@ -17,7 +18,7 @@ from caesura.http.native.identifiers import MAILBOX
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
-from caesura.service import capacity, mailboxes
+from caesura.service import capacity, mailboxes, senders
 from caesura.store.mailboxes import MailboxRow
 
 TAG = {"name": "mailboxes", "description": "Sender identities, each with its server and its limits."}
@@ -26,11 +27,22 @@ router = APIRouter(prefix="/api/v1/mailboxes", tags=["mailboxes"], route_class=N
 
 NOT_FOUND = NotFound("mailbox_not_found", "there is no such mailbox in this workspace")
 NAME_TAKEN = Conflict("name_taken", "there is a mailbox named 'anna' already")
+NO_DOMAIN = NotFound("domain_not_found", "no mailbox here sends from example.com")
+SENDER_EXISTS = Conflict("sender_exists", "there is a mailbox with the address ben@example.com already")
+IN_USE = Conflict("mailbox_in_use", "a campaign that is not at an end sends from this mailbox")
 BAD_TRANSPORT = Invalid.of(Problem("insecure_transport", "without TLS, everybody can read along", "/transport/tls"))
 
 Reader = Annotated[Caller, require(Scope.MAILBOXES_READ)]
 Writer = Annotated[Caller, require(Scope.MAILBOXES_WRITE)]
 MailboxId = Annotated[str, MAILBOX.path()]
+
+
+class MailboxBeside(Definition):
+    """A further address of a domain that a mailbox has."""
+
+    address: EmailAddress = Field(description="The new mailbox is named so, too.", examples=["ben@example.com"])
+    from_name: Line | None = Field(default=None, description="The name in From.", examples=["Ben of Acme"])
+    reply_to: EmailAddress | None = Field(default=None, description="Where answers are to go.")
 
 
 class Dkim(BaseModel):
@@ -86,6 +98,30 @@ async def create_mailbox(request: Request, response: Response, body: MailboxDefi
     context = context_of(request)
     row = await mailboxes.create(
         context.database, caller.workspace_id, body, context.keyring.seal, caller.actor, context.clock()
+    )
+    response.headers["Location"] = f"{router.prefix}/{MAILBOX.show(row.id)}"
+    return await _shown(context, response, row)
+
+
+@router.post(
+    "/beside",
+    operation_id="create_mailbox_beside",
+    summary="Create one beside another",
+    status_code=201,
+    responses=answers(NO_DOMAIN, SENDER_EXISTS),
+)
+async def create_mailbox_beside(request: Request, response: Response, body: MailboxBeside, caller: Writer) -> Mailbox:
+    """With the server, secrets, limits and signature of the oldest mailbox of the address's domain."""
+    context = context_of(request)
+    row = await senders.add_beside(
+        context.database,
+        context.keyring,
+        caller.workspace_id,
+        body.address,
+        body.from_name,
+        body.reply_to,
+        caller.actor,
+        context.clock(),
     )
     response.headers["Location"] = f"{router.prefix}/{MAILBOX.show(row.id)}"
     return await _shown(context, response, row)
@@ -149,6 +185,19 @@ async def replace_mailbox(
 async def archive_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Writer) -> Mailbox:
     """It sends nothing more; leads whose thread it began wait until it is brought back."""
     return await _archive(request, response, mailbox_id, caller, True)
+
+
+@router.post(
+    "/{mailbox_id}/retire",
+    operation_id="retire_mailbox",
+    summary="Take out of use where nothing needs it",
+    responses=answers(NOT_FOUND, IN_USE),
+)
+async def retire_mailbox(request: Request, response: Response, mailbox_id: MailboxId, caller: Writer) -> Mailbox:
+    """As archiving, but refused while a campaign that is not at an end sends from it."""
+    context = context_of(request)
+    place = context.database, caller.workspace_id, MAILBOX.parse(mailbox_id)
+    return await _shown(context, response, await senders.retire(*place, caller.actor, context.clock()))
 
 
 @router.post(

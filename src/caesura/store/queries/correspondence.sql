@@ -1,5 +1,6 @@
 -- name: chosen
--- Leads with where they stand: the first of bounced, suppressed and replied that is so, else open; oldest first.
+-- Leads with where they stand: the first of bounced, suppressed and replied that is so, else open; oldest first, past
+-- an id.
 select l.*, s.standing,
   (select max(m.settled_at) from enrollment e join ledger m on m.workspace_id = $1 and m.enrollment_id = e.id
     where e.workspace_id = $1 and e.lead_id = l.id and m.state = 'sent') as written_at,
@@ -29,8 +30,9 @@ where l.workspace_id = $1
     where e.workspace_id = $1 and e.lead_id = l.id and m.state = 'sent'))
   and ($7::jsonb is null or not exists (
     select from jsonb_each($7) f where not f.value ? coalesce(lower(l.fields ->> f.key), '')))
+  and l.id > $8
 order by l.id
-limit $8 offset $9
+limit $9 offset $10
 
 -- name: places
 -- The campaigns of these leads, and where each lead stands in them.

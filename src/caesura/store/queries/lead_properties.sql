@@ -8,3 +8,7 @@ returning *
 -- name: all
 -- Everything that is told of fields.
 select * from lead_property where workspace_id = $1 order by id limit $2
+
+-- name: delete
+-- Nothing is told of a field any more.
+delete from lead_property where workspace_id = $1 and id = $2 returning id

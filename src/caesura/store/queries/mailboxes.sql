@@ -97,6 +97,10 @@ select * from mailbox
 where workspace_id = $1 and lower(split_part(address, '@', 2)) = lower($2) and not archived
 order by id limit 1
 
+-- name: count_archived
+-- How many mailboxes of this address are out of use.
+select count(*) from mailbox where workspace_id = $1 and lower(address) = lower($2) and archived
+
 -- name: is_used
 -- Whether a campaign that is not at an end sends from a pool with this mailbox.
 select exists (
