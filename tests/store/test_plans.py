@@ -114,6 +114,7 @@ WALKS: Mapping[str, str] = {
     "segments.audience": _SEARCH,
     "segments.count": _SEARCH,
     "segments.count_leads": _SEARCH,
+    "segments.several": _SEARCH,
     "suppression_groups.count_general": _PAGES,
     "suppression_groups.general_entries": _PAGES,
     "webhook_delivery.last_id": _BY_ID,
