@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bench.machine import cpu_seconds, family
+from bench.stage import PUBLIC_URL
 from caesura.domain.plan import MailboxPlan
 from caesura.protocol.smtp import Kind, Outcome, SessionFailure
 from caesura.protocol.smtp.outcome import Stage
@@ -54,7 +55,7 @@ class SteppedWorker(Worker):
     async def open(cls, database: Database, clock: Clock) -> "SteppedWorker":
         """One at work on this database."""
         identity = WorkerIdentity("bench/1/1", "bench", 1)
-        return cls(identity, database, Plans(NoSecrets()), Identity(b"b" * 32), clock, None, InstantCarrier)
+        return cls(identity, database, Plans(NoSecrets()), Identity(b"b" * 32, PUBLIC_URL), clock, None, InstantCarrier)
 
     @property
     def accepted(self) -> int:
