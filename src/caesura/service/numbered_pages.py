@@ -13,6 +13,7 @@ from caesura.store import numbered_pages as store
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Database
 from caesura.store.enrollments import EnrollmentRow
+from caesura.store.inbound import InboundRow
 from caesura.store.keys import KeyRow
 from caesura.store.leads import LeadRow
 from caesura.store.lists import ListRow
@@ -70,6 +71,18 @@ async def enrolled_people(
     """Who is behind these enrollments, by their ids: for a page of them."""
     async with database.connection() as connection:
         return await store.enrolled_people(connection, workspace_id, enrollment_ids)
+
+
+async def of_inbound(
+    database: Database, workspace_id: int, campaign_ids: Sequence[int] | None, place: Place
+) -> NumberedPage[InboundRow]:
+    """What came back, of some campaigns or of all (None), the last that came first: sorting reads them all.
+
+    Their `html` is left out, since it is large.
+    """
+    place.check()
+    async with database.connection() as connection:
+        return await store.inbound(connection, workspace_id, campaign_ids, place)
 
 
 async def of_webhooks(database: Database, workspace_id: int, dialect: str, place: Place) -> NumberedPage[WebhookRow]:

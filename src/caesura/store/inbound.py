@@ -113,7 +113,8 @@ class InboundCounts:
     by_step: Mapping[int, Numbers]
 
 
-def _row(row: Any) -> InboundRow:
+def inbound_row(row: Any) -> InboundRow:
+    """A row of the table."""
     bounce_type, classification = row["bounce_type"], row["classification"]
     return InboundRow(
         **{
@@ -160,24 +161,24 @@ async def ended_by_suppression(tx: Connection, workspace_id: int, keys: Sequence
 async def insert(tx: Connection, workspace_id: int, new: NewInbound) -> InboundRow | None:
     """Adds it; None where its Message-ID is there already."""
     row = await tx.fetchrow(SQL["insert"], workspace_id, *(getattr(new, name) for name in NewInbound.__slots__))
-    return _row(row) if row else None
+    return inbound_row(row) if row else None
 
 
 async def by_message_id(tx: Connection, workspace_id: int, message_id: str) -> InboundRow | None:
     """What has this Message-ID of its own, or None."""
     row = await tx.fetchrow(SQL["by_message_id"], workspace_id, message_id)
-    return _row(row) if row else None
+    return inbound_row(row) if row else None
 
 
 async def get(tx: Connection, workspace_id: int, inbound_id: int, lock: bool = False) -> InboundRow | None:
     """One of them, or None; `lock` keeps it for this transaction."""
     row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, inbound_id)
-    return _row(row) if row else None
+    return inbound_row(row) if row else None
 
 
 async def save(tx: Connection, row: InboundRow) -> InboundRow:
     """Writes what may change: classification, whether it is read, to whom it is assigned, note and extra."""
-    return _row(
+    return inbound_row(
         await tx.fetchrow(
             SQL["save"],
             row.workspace_id,
@@ -213,7 +214,7 @@ async def page(
         campaigns[0] if is_of_campaign else campaigns,
         one.lead_id,
     )
-    return [_row(row) for row in rows]
+    return [inbound_row(row) for row in rows]
 
 
 async def counts(tx: Connection, workspace_id: int, campaign_id: int) -> InboundCounts:

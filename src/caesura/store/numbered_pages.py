@@ -11,6 +11,7 @@ from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection
 from caesura.store.enrollments import EnrollmentRow
+from caesura.store.inbound import InboundRow, inbound_row
 from caesura.store.keys import KeyRow
 from caesura.store.leads import LeadRow
 from caesura.store.lists import ListRow
@@ -130,6 +131,13 @@ async def enrolled_people(
     """Who is behind these enrollments, by their ids."""
     rows = await tx.fetch(SQL["enrolled_people"], workspace_id, list(enrollment_ids)) if enrollment_ids else ()
     return {row["id"]: EnrolledPerson(row["fields"], row["last_sent_at"]) for row in rows}
+
+
+async def inbound(
+    tx: Connection, workspace_id: int, campaign_ids: Sequence[int] | None, place: Place
+) -> NumberedPage[InboundRow]:
+    """What came back, of some campaigns or of all (None), the last that came first; its `html` is left out."""
+    return await _page(tx, SQL["inbound"], SQL["count_inbound"], (workspace_id, campaign_ids), place, inbound_row)
 
 
 async def webhooks(tx: Connection, workspace_id: int, dialect: str, place: Place) -> NumberedPage[WebhookRow]:

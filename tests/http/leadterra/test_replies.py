@@ -37,6 +37,39 @@ async def test_they_can_be_those_of_one_campaign(terra: Terra) -> None:
     assert only["email"] == "b@example.com"
 
 
+async def test_pages_are_told_with_how_many_there_are(terra: Terra) -> None:
+    campaigns = [await replied(terra, f"a{number}@example.com") for number in range(3)]
+    every = await terra.get("/replies")
+    first = await terra.get("/replies", params={"perPage": "2"})
+    assert first == {"replies": every[:2], "pagination": {"total": 3, "page": 1, "perPage": 2}}
+    second = await terra.get("/replies", params={"page": "2", "perPage": "2"})
+    assert second == {"replies": every[2:], "pagination": {"total": 3, "page": 2, "perPage": 2}}
+    usual = await terra.get("/replies", params={"page": "1", "campaignId": campaigns[1]})
+    assert usual == {"replies": [every[1]], "pagination": {"total": 1, "page": 1, "perPage": 50}}
+    assert (await terra.get("/replies", params={"page": "9"}))["replies"] == []
+
+
+async def test_replies_beyond_the_newest_thousand_are_on_later_pages(terra: Terra) -> None:
+    await replied(terra)
+    async with terra.desk.api.database.connection() as connection:
+        await connection.execute(
+            "insert into inbound (workspace_id, kind, from_address, received_at, created_at) select workspace_id, kind,"
+            " n || '@example.com', received_at - n * interval '1 minute', created_at from inbound,"
+            " generate_series(1, 1200) n where workspace_id = $1",
+            terra.desk.workspace_id,
+        )
+    assert len(await terra.get("/replies")) == 1000
+    page = await terra.get("/replies", params={"page": "13", "perPage": "100"})
+    assert page["pagination"]["total"] == 1201
+    assert [page["replies"][0]["email"], page["replies"][-1]["email"]] == ["1200@example.com"] * 2
+
+
+@pytest.mark.parametrize("query", [{"page": "0"}, {"page": "x"}, {"perPage": "1001"}, {"perPage": ""}, {"page": "-1"}])
+async def test_replies_400_for_a_page_that_is_none(terra: Terra, query: dict[str, str]) -> None:
+    refused = await terra.raw("GET", "/replies", params=query)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+
+
 @pytest.mark.parametrize(
     ("report", "word"),
     [

@@ -1,10 +1,12 @@
 """Replies, and who looks after them."""
 
+import re
 from typing import Any
 
 from starlette.responses import Response
 
 from caesura.domain.errors import NotFound
+from caesura.domain.numbered_page import Place
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.leadterra.door import (
@@ -19,11 +21,14 @@ from caesura.http.leadterra.door import (
     wrong,
 )
 from caesura.http.leadterra.reply_views import reply_of
-from caesura.service import campaigns, inbound
-from caesura.store.inbound import Selection
+from caesura.service import campaigns, inbound, numbered_pages
 
 MOST = 1_000
-"""Replies in one answer: the vendor names no parameters for pages."""
+"""Replies in one answer."""
+USUAL_PAGE = 50
+"""Replies on a page that is asked for without its length: as in the vendor's example."""
+
+_COUNT = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 CATEGORIES = ("A", "B", "C")
 
@@ -33,11 +38,12 @@ CATEGORIES = ("A", "B", "C")
     "/v1/replies",
     Scope.INBOUND_READ,
     support=Support.PART,
-    note=f"the newest {MOST:,}; an answer that nobody has classified has `classification` null",
+    note=f"the newest {MOST:,}, or pages with `page` and `perPage`; a reply that nobody has classified has "
+    "`classification` null",
     shared=True,
 )
 async def list_replies(call: Call) -> Response:
-    """What came back, of all campaigns or of one, newest first."""
+    """What came back, of all campaigns or of one, newest first: a bare array, or one page if asked for pages."""
     wanted = call.query("campaignId")
     allowed = call.caller.campaign_ids
     campaign_ids = None if allowed is None else list(allowed)
@@ -47,9 +53,13 @@ async def list_replies(call: Call) -> Response:
             raise no_campaign()
         await campaigns.status(*call.key, campaign_id, call.now)
         campaign_ids = [campaign_id]
-    rows = await inbound.page(*call.key, Selection(campaign_ids=campaign_ids), None, MOST)
-    every = sorted(rows, key=lambda row: (row.received_at, row.id), reverse=True)
-    return call.answer([reply_of({name: getattr(row, name) for name in row.__slots__}) for row in every])
+    place = _place(call)
+    found = await numbered_pages.of_inbound(*call.key, campaign_ids, place or Place(1, MOST))
+    told = [reply_of({name: getattr(row, name) for name in row.__slots__}) for row in found.rows]
+    if place is None:
+        return call.answer(told)
+    pagination = {"total": found.total, "page": place.number, "perPage": place.size}
+    return call.answer({"replies": told, "pagination": pagination})
 
 
 @LEADTERRA.on(
@@ -73,6 +83,25 @@ async def assign_reply(call: Call) -> Response:
     row = await inbound.assign(*call.key, reply_id, sdr, actor, now, note=note, extra=extra, again=again)
     told = {"handoffId": f"hnd_{row.id}", "threadId": f"thr_{row.id}", "messageId": None, "gmailThreadId": None}
     return call.answer({"data": told})
+
+
+def _place(call: Call) -> Place | None:
+    """The page that is asked for; None without a word of pages. Raises Invalid."""
+    page, length = call.query("page"), call.query("perPage")
+    if page is None and length is None:
+        return None
+    place = Place(_count("page", page, 1), _count("perPage", length, USUAL_PAGE))
+    if place.size > MOST:
+        raise wrong("/perPage", f"perPage must be a whole number from 1 to {MOST}")
+    return place
+
+
+def _count(name: str, text: str | None, usual: int) -> int:
+    if text is None:
+        return usual
+    if _COUNT.fullmatch(text) is None:
+        raise wrong(f"/{name}", f"{name} must be a whole number, from 1")
+    return int(text)
 
 
 def _checked(given: dict[str, Any]) -> str | None:

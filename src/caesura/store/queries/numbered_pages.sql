@@ -66,6 +66,20 @@ where e.workspace_id = $1 and e.campaign_id = $2
   and ($5::text[] is null or e.cause is null or e.cause <> all($5))
   and ($6::boolean is null or (e.step > 1) = $6)
 
+-- name: inbound
+-- What came back, of some campaigns or of all, the last that came first; without the HTML, which is large.
+select workspace_id, id, kind, lead_id, campaign_id, enrollment_id, step, mailbox_id, address, from_address, subject, text,
+  null as html, message_id, in_reply_to, bounce_type, reason, classification, is_read, assigned_to, assigned_at, note,
+  received_at, created_at, extra
+from inbound
+where workspace_id = $1 and ($2::bigint[] is null or campaign_id = any($2))
+order by received_at desc, id desc
+limit $3 offset $4
+
+-- name: count_inbound
+-- How many of these there are.
+select count(*) from inbound where workspace_id = $1 and ($2::bigint[] is null or campaign_id = any($2))
+
 -- name: webhooks
 -- A door's webhooks, newest first.
 select * from webhook
