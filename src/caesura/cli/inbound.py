@@ -1,5 +1,6 @@
 """`inbound list`, `inbound report`: what came back, to be read, and to be told by whoever reads mail elsewhere."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -143,7 +144,7 @@ def report(
 
 
 def _as_json(row: "InboundRow") -> dict[str, Any]:
-    shown = {name: getattr(row, name) for name in row.__slots__ if name != "workspace_id"}
+    shown = {one.name: getattr(row, one.name) for one in fields(row) if one.name != "workspace_id"}
     for name, prefix in _IDS.items():
         shown[name] = None if shown[name] is None else f"{prefix}_{shown[name]}"
     return {**shown, "id": f"inb_{row.id}"}

@@ -1,6 +1,7 @@
 """Replies, and who looks after them."""
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from starlette.responses import Response
@@ -55,7 +56,7 @@ async def list_replies(call: Call) -> Response:
         campaign_ids = [campaign_id]
     place = _place(call)
     found = await numbered_pages.of_inbound(*call.key, campaign_ids, place or Place(1, MOST))
-    told = [reply_of({name: getattr(row, name) for name in row.__slots__}) for row in found.rows]
+    told = [reply_of({one.name: getattr(row, one.name) for one in fields(row)}) for row in found.rows]
     if place is None:
         return call.answer(told)
     pagination = {"total": found.total, "page": place.number, "perPage": place.size}
