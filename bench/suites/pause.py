@@ -43,7 +43,7 @@ def measure(scene: Scene) -> Report:
     for name, leads in SIZES.items():
         server = scene.server(f"pause-{leads}")
         server.add_relay(scene.sink.port)
-        path = letter.write_leads(scene.folder / f"pause-{leads}.csv", 0, scene.sized(leads))
+        path = letter.write_leads(scene.folder / f"pause-{leads}.csv", 0, max(1_000, scene.sized(leads)))
         campaigns = []
         for number in range(scene.rounds if leads == min(SIZES.values()) else 1):
             campaigns.append(server.add_campaign(f"load {number}", letter.MANY_STEPS))
