@@ -110,6 +110,8 @@ WALKS: Mapping[str, str] = {
     "leads.by_extra": "before there are statistics; then by the index of what is kept",
     "numbered_pages.count_leads": _PAGES,
     "numbered_pages.enrollments": _PAGES,
+    "numbered_pages.count_inbound": _PAGES,
+    "numbered_pages.inbound": _PAGES,
     "numbered_pages.leads": _PAGES,
     "segments.audience": _SEARCH,
     "segments.count": _SEARCH,

@@ -1,7 +1,8 @@
 -- Where rows are named by arrays, these are a subquery with `offset 0` that has the workspace, and the state looked for,
 -- as columns. The planner does not see through it, so that rows are always looked up by their key, one by one. Where it
 -- does see through, it takes what it knows of a table that was nearly empty a minute ago for all rows of a workspace.
--- Rows out of a query come as arrays too: the planner takes a limit that it does not know for a tenth of all rows.
+-- Rows out of a query come as arrays too: the planner takes a limit that it does not know for a tenth of all rows. And
+-- `> 0` is always true: it lets the planner expect three rows, for which it goes by the key whatever else it believes.
 
 -- name: enter_gate
 -- Many marks pass the gate of a workspace at once. A fair lock: a mark that comes after a waiting pause queues behind it.
@@ -81,7 +82,8 @@ with slot as (
 ), claimed as (
   update enrollment e
   set state = 'claimed', claimed_by = $7, lease_until = $8, updated_at = $9
-  from (select $1::integer as workspace_id, id from unnest(array(select id from due)) as u(id) offset 0) d
+  from (
+    select $1::integer as workspace_id, id from unnest(array(select id from due)) as u(id) where u.id > 0 offset 0) d
   where e.workspace_id = d.workspace_id and e.id = d.id
   returning e.id, e.lead_id, e.step, e.due_at, e.mailbox_id, e.fields
 )
@@ -107,7 +109,8 @@ with due as (
 ), claimed as (
   update enrollment e
   set state = 'claimed', claimed_by = $5, lease_until = $6, updated_at = $7
-  from (select $1::integer as workspace_id, id from unnest(array(select id from due)) as u(id) offset 0) d
+  from (
+    select $1::integer as workspace_id, id from unnest(array(select id from due)) as u(id) where u.id > 0 offset 0) d
   where e.workspace_id = d.workspace_id and e.id = d.id
   returning e.id, e.lead_id, e.step, e.due_at, e.fields
 )
@@ -126,8 +129,9 @@ set state = 'waiting', claimed_by = null, lease_until = null,
     parked_under = case when b.not_before is not null then $8::integer end
 from (
   select $1::integer as workspace_id, 'claimed' as was, *
-  from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason) offset 0) b
-where e.workspace_id = b.workspace_id and e.id = b.id and e.state = b.was and e.campaign_id = $2 and e.claimed_by = $4
+  from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason) where b.id > 0 offset 0) b
+where e.workspace_id = b.workspace_id and e.id = b.id and e.state = b.was and e.claimed_by = $4
+  and e.campaign_id + 0 = $2  -- an expression: or an index of the campaign might be taken for as good as the key
   and not exists (
     select from message m
     where m.workspace_id = $1 and m.enrollment_id = e.id and m.step = e.step and m.state = 'sending')
@@ -139,7 +143,7 @@ update enrollment e
 set state = a.state, cause = a.cause, claimed_by = null, lease_until = null, updated_at = $4
 from (
   select $1::integer as workspace_id, 'claimed' as was, *
-  from unnest($2::bigint[], $5::text[], $6::text[]) as a(id, state, cause) offset 0) a
+  from unnest($2::bigint[], $5::text[], $6::text[]) as a(id, state, cause) where a.id > 0 offset 0) a
 where e.workspace_id = a.workspace_id and e.id = a.id and e.state = a.was and e.claimed_by = $3
 returning e.id, e.campaign_id, e.lead_id, e.step, e.state, e.cause
 
@@ -171,16 +175,16 @@ set state = a.state, step = a.step, claimed_by = null, lease_until = null, not_b
 from (
   select $1::integer as workspace_id, 'claimed' as was, *
   from unnest($3::bigint[], $5::smallint[], $6::text[], $7::smallint[], $8::double precision[], $9::bigint[])
-    as a(id, from_step, state, step, delay_seconds, mailbox_id) offset 0) a
+    as a(id, from_step, state, step, delay_seconds, mailbox_id) where a.id > 0 offset 0) a
 where e.workspace_id = a.workspace_id and e.id = a.id and e.state = a.was and e.step = a.from_step
-  and e.campaign_id = $2
 returning e.id, e.lead_id, e.state
 
 -- name: bind
 -- The first message came to the wire: it and all later steps leave from its mailbox.
 update enrollment e set mailbox_id = b.mailbox_id
 from (
-  select $1::integer as workspace_id, * from unnest($2::bigint[], $3::bigint[]) as b(id, mailbox_id) offset 0) b
+  select $1::integer as workspace_id, * from unnest($2::bigint[], $3::bigint[]) as b(id, mailbox_id)
+  where b.id > 0 offset 0) b
 where e.workspace_id = b.workspace_id and e.id = b.id and e.mailbox_id is null
 
 -- name: unbound
@@ -233,7 +237,7 @@ set day = n.day, used = n.used, ready_at = n.ready_at, busy_until = n.busy_until
 from (
   select $1::integer as workspace_id, *
   from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[], $6::timestamptz[])
-    as n(mailbox_id, day, used, ready_at, busy_until) offset 0) n
+    as n(mailbox_id, day, used, ready_at, busy_until) where n.mailbox_id > 0 offset 0) n
 where p.workspace_id = n.workspace_id and p.mailbox_id = n.mailbox_id
 
 -- name: lock_campaign_pace
@@ -251,7 +255,7 @@ with wanted as (
   select $1::integer as workspace_id, *
   from unnest($3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::text[])
     as w(id, step, mailbox_id, variant, message_id, subject, recipient)
-  offset 0
+  where w.id > 0 offset 0
 ), locked as (
   select e.id, e.step, e.campaign_id, e.lead_id, e.state, e.claimed_by, e.lease_until,
     w.step as wanted_step, w.mailbox_id, w.variant, w.message_id, w.subject, w.recipient
@@ -293,9 +297,9 @@ from (
   select $1::integer as workspace_id, *
   from unnest($2::bigint[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::smallint[], $8::text[],
     $9::smallint[], $10::text[]) as o(enrollment_id, step, attempt, state, cause, refused, stage, reply_code, reply)
-  offset 0) o
+  where o.enrollment_id > 0 offset 0) o
 where m.workspace_id = o.workspace_id and m.enrollment_id = o.enrollment_id and m.step = o.step
-  and m.attempt = o.attempt and m.worker = $11 and m.campaign_id = $13
+  and m.attempt = o.attempt and m.worker = $11
   -- as a case: or the planner would read the indexes that are made for one state
   and case m.state
     when 'sending' then true
@@ -323,7 +327,7 @@ set used = case when p.day = n.day then greatest(p.used - n.refund, 0) else p.us
 from (
   select $1::integer as workspace_id, *
   from unnest($2::bigint[], $3::date[], $4::integer[], $5::timestamptz[]) as n(mailbox_id, day, refund, ready_at)
-  offset 0) n
+  where n.mailbox_id > 0 offset 0) n
 where p.workspace_id = n.workspace_id and p.mailbox_id = n.mailbox_id
 
 -- name: refund_campaign
@@ -345,7 +349,8 @@ update mailbox_pace p
 set wait_until = n.until, wait_reason = n.reason
 from (
   select $1::integer as workspace_id, *
-  from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until, reason) offset 0) n
+  from unnest($2::bigint[], $3::timestamptz[], $4::text[]) as n(mailbox_id, until, reason)
+  where n.mailbox_id > 0 offset 0) n
 where p.workspace_id = n.workspace_id and p.mailbox_id = n.mailbox_id
   and (p.wait_until is null or p.wait_until < n.until)
 
@@ -360,7 +365,8 @@ with due as (
 )
 update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
 from (
-  select * from unnest(array(select workspace_id from due), array(select id from due)) as u(workspace_id, id) offset 0) d
+  select * from unnest(array(select workspace_id from due), array(select id from due)) as u(workspace_id, id)
+  where u.id > 0 offset 0) d
 where e.workspace_id = d.workspace_id and e.id = d.id
 returning e.workspace_id, e.campaign_id
 
@@ -381,7 +387,8 @@ with stale as (
 )
 update enrollment e set not_before = null, wait_reason = null, parked_under = null, updated_at = $1
 from (
-  select * from unnest(array(select workspace_id from stale), array(select id from stale)) as u(workspace_id, id) offset 0) d
+  select * from unnest(array(select workspace_id from stale), array(select id from stale)) as u(workspace_id, id)
+  where u.id > 0 offset 0) d
 where e.workspace_id = d.workspace_id and e.id = d.id
 returning e.id
 
