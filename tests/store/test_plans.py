@@ -119,7 +119,6 @@ WALKS: Mapping[str, str] = {
     "segments.several": _SEARCH,
     "suppression_groups.count_general": _PAGES,
     "suppression_groups.general_entries": _PAGES,
-    "webhook_delivery.last_id": _BY_ID,
 }
 # They work on tables that exist for the length of an import only, and walk through all of a file on purpose.
 STAGED = "imports"

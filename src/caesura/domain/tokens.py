@@ -1,7 +1,7 @@
 """Tokens that a lead carries in a link: who it is, with a MAC, so that nobody can make one up."""
 
 import hmac
-from base64 import b32decode, b32encode
+from base64 import b32decode
 from binascii import Error
 from hashlib import blake2b
 
@@ -9,11 +9,17 @@ from hashlib import blake2b
 _MAC_BYTES = 13
 _BODY_BYTES = 12
 
+# Base32 (RFC 4648, section 6) in lower case, ten bits at a time: base64.b32encode takes three times as long.
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
+_SHIFTS = range(8 * (_BODY_BYTES + _MAC_BYTES) - 10, -1, -10)
+
 
 def unsubscribe_token(secret: bytes, workspace_id: int, lead_id: int) -> str:
     """The token of a lead's unsubscribe link: 40 letters and digits, the same each time."""
     body = workspace_id.to_bytes(4, "big") + lead_id.to_bytes(8, "big")
-    return b32encode(body + _mac(secret, body)).decode().lower().rstrip("=")
+    bits = int.from_bytes(body + _mac(secret, body), "big")
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def read_unsubscribe_token(secret: bytes, token: str) -> tuple[int, int] | None:

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="The address that the server listens at.")
     port: int = Field(default=8080, ge=0, le=65535, description="Its port; 0 takes a free one.")
     workers: int = Field(default=1, ge=0, le=64, description="Worker processes that `caesura serve` keeps.")
-    slots: int = Field(default=200, ge=1, le=5000, description="Messages in transit in one worker process, at most.")
+    slots: int = Field(default=400, ge=1, le=5000, description="Messages in transit in one worker process, at most.")
     lease_seconds: float = Field(
         default=60.0, ge=5, le=3600, description="How long a worker without a sign of life keeps what it has claimed."
     )

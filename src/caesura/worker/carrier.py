@@ -151,21 +151,20 @@ class Carrier:
         """Hands jobs over one connection until there are none of this version, or it takes no more."""
         under_way: deque[asyncio.Future[Outcome]] = deque()
         while True:
-            self._drop_expired(lane)
-            while self._next_is_for(lane, version) and len(under_way) < DEPTH and connection.is_usable:
+            while len(under_way) < DEPTH and self._next_is_for(lane, version) and connection.is_usable:
                 under_way.append(self._begin(lane.jobs.popleft(), connection))
-                self._drop_expired(lane)
             if not under_way:
                 return
             await under_way.popleft()
 
     def _next_is_for(self, lane: _Lane, version: int) -> bool:
+        self._drop_expired(lane)
         return bool(lane.jobs) and lane.jobs[0].mailbox.version == version
 
     def _drop_expired(self, lane: _Lane) -> None:
         """A process that hung, and came back after its leases had run out, must not send what others took for lost."""
-        now = asyncio.get_running_loop().time()
-        while lane.jobs and lane.jobs[0].deadline < now:
+        time = asyncio.get_running_loop().time
+        while lane.jobs and lane.jobs[0].deadline < time():
             job = lane.jobs.popleft()
             job.finished(job, Outcome(Kind.NOT_SENT, Stage.QUEUE, detail="the lease ran out"))
 

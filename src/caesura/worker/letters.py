@@ -79,10 +79,8 @@ def _unsubscribe_url(plan: CampaignPlan, identity: Identity, lead_id: int, field
     url = plan.unsubscribe_url
     if url is None:
         return f"{identity.public_url}/unsubscribe/{token}" if identity.public_url else None
-    values = {"unsubscribe_token": token, "email": quote(str(fields["email"]), safe="")}
-    for name, value in values.items():
-        url = url.replace("{{" + name + "}}", value)
-    return url
+    url = url.replace("{{unsubscribe_token}}", token)
+    return url.replace("{{email}}", quote(str(fields["email"]), safe="")) if "{{email}}" in url else url
 
 
 def _unsubscribe_mailto(plan: CampaignPlan) -> str | None:

@@ -46,9 +46,9 @@ class WorkerSettings:
     `rest` between them.
     """
 
-    slots: int = 200
-    group: int = 100
-    mark_group: int = 50
+    slots: int = 400
+    group: int = 200
+    mark_group: int = 100
     lease: float = 60.0
     poll: float = 0.5
     tick: float = 1.0
@@ -205,9 +205,10 @@ class Worker:
     async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
         ready: list[Ready] = []
         failed: list[tuple[Claimed, str]] = []
+        now = self._clock()
         for number, one in enumerate(work, start=1):
             try:
-                ready.append(write_letter(plan, one, self._letters, self._clock()))
+                ready.append(write_letter(plan, one, self._letters, now))
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
             except Exception:
@@ -217,6 +218,7 @@ class Worker:
                 # Connections, and a mark that whoever pauses waits for, must not wait for a group of them; and a
                 # signature takes as long as ten letters.
                 await asyncio.sleep(0)
+                now = self._clock()
         if failed:
             await sending.set_aside(self._database, plan, failed, self._name, self._clock())
         return ready

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 # At most so many outcomes are written at once, and so many are waited for.
 GROUP = 250
-FULL = 100
+FULL = 150
 # A server that is away is asked again after a minute, then after two, four ... up to an hour.
 _FIRST_SECONDS = 60.0
 _LAST_SECONDS = 3600.0
