@@ -14,7 +14,7 @@ LARGEST = "1,000,000"
 PAUSES = 30
 """In each round, for each size."""
 
-SLOTS = 200
+SLOTS = 400
 QUIET_SECONDS = 0.03
 P50_MS, P99_MS, RATIO = 10.0, 50.0, 1.5
 _MARKED = ("sending", "sent", "deferred", "rejected", "unknown", "cancelled")

@@ -1,6 +1,7 @@
 """Messages a second, all recorded, beside smtp-source and an aiosmtplib loop to the same sink, in turns."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ def measure(scene: Scene) -> Report:
     report = Report("send")
     leads = scene.sized(LEADS)
     port = free_port()
-    server = scene.server("send")
+    server = scene.server("send", workers=os.cpu_count() or 1)
     server.add_relay(port)
     ours, header = _sizes(scene, server, port)
     sink = Sink(scene.folder, port)
