@@ -27,6 +27,7 @@ SUITES = {
     "api": "api",
     "grow": "grow",
     "doors": "doors",
+    "stages": "stages",
     "compose": "compose",
     "wire": "wire",
     "signing": "signing",
