@@ -86,6 +86,21 @@ async def test_after_a_pause_only_what_was_in_transit_arrives(engine, tmp_path) 
         assert slow.received == 200
 
 
+async def test_what_is_composed_and_waits_for_a_slot_is_given_back_at_a_pause(engine, tmp_path) -> None:
+    async with Sink(tmp_path / "sink", port=0) as sink:
+        await use(engine, sink.port)
+        await engine.build(leads=2_000, steps=ONE_STEP)
+        async with Running(engine, replace(FAST, slots=4)) as running:
+            await running.until(lambda status: status.counters.sent >= 50)
+            sink.accept_delay_seconds = 4.0
+            await asyncio.sleep(0.5)  # until what was answered before that is recorded
+            ahead = await running.until(lambda status: status.counters.claimed > status.counters.sending == 4)
+            await engine.pause()
+            quiet = await running.until(lambda status: status.counters.claimed == status.counters.sending)
+            assert 0 < quiet.counters.sending <= 4 < ahead.counters.claimed
+            assert quiet.campaign.quiesced_at is None, "given back before what is in transit has come to its end"
+
+
 async def test_a_lead_without_a_needed_value_is_held_with_the_reason_and_the_others_go(engine, sink) -> None:
     await use(engine, sink.port)
     await engine.build(leads=5, steps=ONE_STEP)

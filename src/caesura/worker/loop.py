@@ -189,7 +189,7 @@ class Worker:
         except (Invalid, NotFound) as error:
             log.error("campaign_unusable", campaign=campaign.campaign_id, error=error.detail)
             return False
-        lease, now = self._settings.lease, self._clock()
+        lease, now, withdrawals = self._settings.lease, self._clock(), self._withdrawals
 
         def allowed(mailbox: MailboxPlan, wanted: int) -> int:
             return self._allowances.room((plan.workspace_id, mailbox.mailbox_id), mailbox, wanted)
@@ -201,7 +201,7 @@ class Worker:
         # While these pass the gate, the next ones are claimed and composed.
         await self._passed()
         self._passing_is_paced = plan.is_paced or any(one.mailbox.is_paced for one in ready)
-        self._passing = asyncio.create_task(self._pass(plan, ready))
+        self._passing = asyncio.create_task(self._pass(plan, ready, withdrawals))
         return True
 
     async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
@@ -225,12 +225,15 @@ class Worker:
             await sending.set_aside(self._database, plan, failed, self._name, self._clock())
         return ready
 
-    async def _pass(self, plan: CampaignPlan, ready: Sequence[Ready]) -> None:
-        """Marks what is composed as slots become free; gives it back when the worker stops or anything is paused."""
+    async def _pass(self, plan: CampaignPlan, ready: Sequence[Ready], withdrawals: int) -> None:
+        """Marks what is composed as slots become free; gives it back when the worker stops or anything is paused.
+
+        `withdrawals` is how often that had happened when these were claimed.
+        """
         keys = [(plan.workspace_id, one.mailbox.mailbox_id) for one in ready]
         for key, one in zip(keys, ready, strict=True):
             self._allowances.began(key, one.mailbox)
-        withdrawals, first = self._withdrawals, 0
+        first = 0
         submitted: set[int] = set()
 
         def is_over() -> bool:
