@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime
 import ipaddress
+import itertools
 import os
 import shutil
 import socket
@@ -359,9 +360,7 @@ def smtp_sink() -> Iterator[Callable[..., tuple[int, Path]]]:
         folder.chmod(0o777)
 
         def start(*options: str) -> tuple[int, Path]:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
+            port = _free_port()
             user = ["-u", "nobody"] if os.geteuid() == 0 else []
             command = [program, *user, *options, f"127.0.0.1:{port}", "100"]
             running.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL))
@@ -372,6 +371,18 @@ def smtp_sink() -> Iterator[Callable[..., tuple[int, Path]]]:
         for process in running:
             process.terminate()
             process.wait()
+
+
+# Below those that the system gives to whoever asks for any: nobody takes one between the look and smtp-sink.
+_PORTS = itertools.count(21_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
+def _free_port() -> int:
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("counts without end")
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
