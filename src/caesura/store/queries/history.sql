@@ -10,7 +10,8 @@ with over as (
   where e.state in ('finished', 'stopped') and e.moved_on is null and e.updated_at < $1
     and not exists (
       select from message m
-      where m.workspace_id = e.workspace_id and m.enrollment_id = e.id and m.state in ('sending', 'deferred', 'unknown'))
+      where m.workspace_id = e.workspace_id and m.enrollment_id = e.id and m.state in ('sending', 'deferred', 'unknown')
+      offset 0)  -- asked of each by its key: as a join, it might be all messages against all enrollments
   order by e.updated_at
   limit $3
   for no key update of e skip locked
