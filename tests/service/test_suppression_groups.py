@@ -6,8 +6,10 @@ import pytest
 
 from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.lead_entry import LeadInput
+from caesura.domain.lead_file import RejectedRow
 from caesura.domain.numbered_page import Place
-from caesura.service import enrollments, segments, suppression_groups, suppressions
+from caesura.domain.reasons import Reason
+from caesura.service import enrollments, explain, imports, segments, suppression_groups, suppressions
 from caesura.store import sending as gate
 from caesura.store.segments import Audience
 from caesura.store.suppression_groups import EntryChoice
@@ -98,6 +100,59 @@ async def test_who_refuses_a_group_is_not_enrolled_in_its_campaigns(world) -> No
     everyone = await segments.enrol(*world.key, campaign_id, Audience(everyone=True), world.actor, world.now)
     assert (everyone.suppressed, everyone.already_enrolled) == (1, 2)
     assert (await enrollments.enrol(*world.key, free, [kim], world.actor, world.now)).enrolled == 1
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new leads", "known leads"])
+async def test_an_imported_file_enrols_nobody_who_refuses_the_campaigns_group_and_says_so(world, known: bool) -> None:
+    group_id, other = await group(world), await group(world, "news")
+    campaign_id = await world.running()
+    await bind(world, campaign_id, group_id)
+    await refuse(world, group_id, "kim@example.com", "all@example.com")
+    await refuse(world, other, "ben@example.com")
+    await suppressions.suppress(*world.key, "all@example.com", world.actor, world.now)
+    if known:
+        await world.lead("KIM@example.com")
+    rows = [b"email\nben@example.com\nKim@Example.com\nall@example.com\nkim@example.com\n"]
+    report = await imports.import_leads(*world.key, campaign_id, None, rows, "leads.csv", world.actor, world.now)
+    assert (report.enrolled, report.suppressed, report.duplicates, report.already_enrolled) == (1, 2, 1, 0)
+    refused, suppressed, _ = report.problems
+    assert refused == RejectedRow(3, "suppressed", refused.detail, "Kim@example.com")
+    assert "refuses the campaign's group of messages" in refused.detail
+    assert (suppressed.line, suppressed.code) == (4, "suppressed")
+    assert "The address or its domain is suppressed" in suppressed.detail
+
+
+async def test_why_says_that_a_lead_refuses_the_group_with_the_word_of_the_gate(world) -> None:
+    group_id = await group(world)
+    campaign_id = await world.running()
+    [kim] = await world.enrolled(campaign_id, await world.lead("kim@example.com"))
+    await refuse(world, group_id, "kim@example.com", cause="unsubscribed")
+
+    async def why():
+        return await explain.why_lead(world.database, world.plans, world.workspace_id, kim, world.now)
+
+    assert (await why()).reason is not Reason.SUPPRESSED
+    await bind(world, campaign_id, group_id)
+    claim = await world.claim(campaign_id)
+    answer = await why()
+    assert [answer.reason, *(one.reason for one in answer.also)] == [Reason.SUPPRESSED, Reason.CLAIMED]
+    assert (answer.facts["kind"], answer.facts["group_id"], answer.facts["cause"]) == (
+        "group",
+        group_id,
+        "unsubscribed",
+    )
+    assert (
+        answer.sentence
+        == "The address or its domain is suppressed in the group offers (unsubscribed) and is not written to."
+    )
+    assert set((await world.mark_claimed(campaign_id, claim)).refused.values()) == {answer.reason}
+    ended = await why()
+    assert ended.reason is Reason.STOPPED_SUPPRESSED
+    assert ended.facts["group_id"] == group_id
+    assert (
+        ended.sentence
+        == "The address or its domain was suppressed in the group offers by user:test, so the sequence ended."
+    )
 
 
 async def test_who_refused_before_the_campaign_heeded_the_group_gets_nothing_from_then_on(world) -> None:

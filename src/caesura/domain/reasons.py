@@ -107,7 +107,9 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.LEAD_HOLD: "The lead is on hold[, placed by {actor}][ ({cause})][: “{reason}”].",
     Reason.OVERDUE_REVIEW: "The step fell due while the campaign was paused, and waits for somebody to review it.",
     Reason.HELD_OTHER: "The lead is held in this campaign[ ({cause})] until somebody settles it.",
-    Reason.SUPPRESSED: "The address or its domain is suppressed[ ({cause})] and is never written to.",
+    Reason.SUPPRESSED: (
+        "The address or its domain is suppressed[ in the group {group}][ ({cause})] and is not written to."
+    ),
     Reason.NO_STEPS: "The campaign has no step with content.",
     Reason.MISSING_VARIABLE: "The lead has no value for a variable that the step needs[: {detail}].",
     Reason.RENDER_FAILED: "The step could not be filled in for this lead[: {detail}].",
@@ -127,7 +129,9 @@ TEMPLATES: Mapping[Reason, str] = {
     Reason.STOPPED_BOUNCED: "A message to the address bounced[ ({detail})], so the sequence ended.",
     Reason.STOPPED_COMPLAINED: "The lead complained of spam[ at {at}], so the sequence ended.",
     Reason.STOPPED_UNSUBSCRIBED: "The lead unsubscribed[ at {at}], so the sequence ended.",
-    Reason.STOPPED_SUPPRESSED: "The address or its domain was suppressed[ by {actor}], so the sequence ended.",
+    Reason.STOPPED_SUPPRESSED: (
+        "The address or its domain was suppressed[ in the group {group}][ by {actor}], so the sequence ended."
+    ),
     Reason.STOPPED_UNDELIVERABLE: "The receiving server put off every try[ ({detail})], so the sequence ended.",
     Reason.STOPPED_REFUSED: "The receiving server refused the message for good[ ({detail})], so the sequence ended.",
     Reason.STOPPED_CONDITION: "The lead does not meet the condition of the next step, so the sequence ended.",

@@ -20,7 +20,7 @@ from caesura.service.pool_bars import what_bars_the_pool
 from caesura.service.sending.claim import BURST, MAILBOXES
 from caesura.service.sending.effects import campaign_room, load_of
 from caesura.service.workers import SILENT_AFTER
-from caesura.store import campaigns, enrollments, holds, leads, mailboxes, messages, suppressions
+from caesura.store import campaigns, enrollments, holds, leads, mailboxes, messages, suppression_groups, suppressions
 from caesura.store import explain as store
 from caesura.store import sending as sending_store
 from caesura.store import workers as worker_store
@@ -166,12 +166,16 @@ async def _end(case: _Case, row: EnrollmentRow, lead: LeadRow, message: MessageR
     if row.state is EnrollmentState.FINISHED:
         return finding(Reason.FINISHED, more={"finished_at": row.updated_at})
     cause = row.cause or ""
-    actor = None
+    facts: dict[str, Any] = {}
+    more: dict[str, Any] = {"stopped_at": row.updated_at}
     if cause == "suppressed":
-        found = await suppressions.matching(case.tx, case.workspace_id, lead.address_key, lead.domain)
-        actor = found[0].actor if found else None
-    more = {"stopped_at": row.updated_at}
-    return finding(stopped_for(cause), more=more, cause=cause, actor=actor, detail=_answer_of(message))
+        key = case.tx, case.workspace_id
+        if found := await suppressions.matching(*key, lead.address_key, lead.domain):
+            facts = {"actor": found[0].actor}
+        elif refusal := await suppression_groups.refusal(*key, row.campaign_id, lead.address_key):
+            facts = {"actor": refusal.actor, "group": refusal.group_name}
+            more["group_id"] = refusal.group_id
+    return finding(stopped_for(cause), more=more, cause=cause, detail=_answer_of(message), **facts)
 
 
 def _answer_of(message: MessageRow | None) -> str | None:
@@ -218,6 +222,10 @@ async def _lead_findings(case: _Case, one: _Lead) -> list[Finding]:
         finding(Reason.SUPPRESSED, None, {"kind": row.kind, "since": row.created_at}, cause=row.cause)
         for row in await suppressions.matching(case.tx, case.workspace_id, one.lead.address_key, one.lead.domain)
     ]
+    refusal = await suppression_groups.refusal(case.tx, case.workspace_id, one.campaign.id, one.lead.address_key)
+    if refusal is not None:
+        more = {"kind": "group", "group_id": refusal.group_id, "since": refusal.created_at}
+        found.append(finding(Reason.SUPPRESSED, None, more, group=refusal.group_name, cause=refusal.cause))
     found += await _hold_findings(case, "lead", str(one.lead.id))
     found += await _hold_findings(case, "domain", one.lead.domain, domain=one.lead.domain)
     if one.row.state is EnrollmentState.HELD:

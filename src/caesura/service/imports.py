@@ -30,6 +30,8 @@ BLOCK_BYTES = 2 * 1024 * 1024
 LEAVE_SECONDS = 5.0
 # Rows that the report lists; more are only counted.
 LISTED = 100_000
+_SUPPRESSED = "The address or its domain is suppressed: the lead is kept, and not enrolled."
+_REFUSES = "The address refuses the campaign's group of messages: the lead is kept, and not enrolled."
 # Held enrollments that are let go in one statement.
 CHUNK = 5_000
 
@@ -261,7 +263,7 @@ async def _enrol(tx: Connection, target: _Target, created: int, known: int) -> t
     enrolled = await store.enrol(tx, target.workspace_id, campaign.id, due_at, target.now, with_known=known > 0)
     if enrolled >= lead_store.MANY:
         await enrollments.analyze(tx)
-    suppressed = await store.find_suppressed(tx, target.workspace_id) if enrolled < created + known else 0
+    suppressed = await store.find_suppressed(tx, target.workspace_id, campaign.id) if enrolled < created + known else 0
     return campaign, enrolled, suppressed
 
 
@@ -302,10 +304,9 @@ async def _problems(tx: Connection, tally: _Tally, duplicates: int, suppressed: 
             for one in await store.repeated(tx, LISTED - len(problems))
         ]
     if suppressed and len(problems) < LISTED:
-        detail = "The address or its domain is suppressed: the lead is kept, and not enrolled."
         problems += [
-            RejectedRow(line, "suppressed", detail, address)
-            for line, address in await store.suppressed(tx, LISTED - len(problems))
+            RejectedRow(line, "suppressed", _REFUSES if in_group else _SUPPRESSED, address)
+            for line, address, in_group in await store.suppressed(tx, LISTED - len(problems))
         ]
     problems.sort(key=lambda one: one.line)
     return tuple(problems)

@@ -109,18 +109,21 @@ async def merge_known(tx: Connection, workspace_id: int, now: datetime) -> int:
 async def enrol(
     tx: Connection, workspace_id: int, campaign_id: int, due_at: datetime, now: datetime, with_known: bool
 ) -> int:
-    """Enrols all that are neither suppressed nor enrolled; answers how many. `with_known`: not only new leads."""
+    """Enrols all that are neither suppressed, nor refuse the campaign's group, nor are enrolled; answers how many.
+
+    `with_known`: not only new leads.
+    """
     query = SQL["enrol_all" if with_known else "enrol_new"]
     return affected(await tx.execute(query, workspace_id, campaign_id, due_at, now, timeout=SECONDS))
 
 
-async def find_suppressed(tx: Connection, workspace_id: int) -> int:
-    """Looks for rows that are suppressed; answers how many."""
-    return affected(await tx.execute(SQL["open_suppressed"], workspace_id, timeout=SECONDS))
+async def find_suppressed(tx: Connection, workspace_id: int, campaign_id: int) -> int:
+    """Looks for rows that are suppressed, or refuse the campaign's group; answers how many."""
+    return affected(await tx.execute(SQL["open_suppressed"], workspace_id, campaign_id, timeout=SECONDS))
 
 
-async def suppressed(tx: Connection, limit: int) -> list[tuple[int, str]]:
-    """(line, address) of rows that are suppressed; after `find_suppressed`."""
+async def suppressed(tx: Connection, limit: int) -> list[tuple[int, str, bool]]:
+    """(line, address, whether it only refuses the campaign's group) of suppressed rows; after `find_suppressed`."""
     return [tuple(row) for row in await tx.fetch(SQL["suppressed"], limit, timeout=SECONDS)]
 
 

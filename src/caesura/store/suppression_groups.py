@@ -36,6 +36,17 @@ class GroupEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An address refuses the group of a campaign: why, who said so, and since when (UTC)."""
+
+    group_id: int
+    group_name: str
+    cause: str
+    actor: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EntryChoice:
     """Which entries: for one of `causes`, from `since` to `until` (UTC). None: all."""
 
@@ -107,6 +118,12 @@ async def bound(tx: Connection, workspace_id: int, campaign_id: int) -> GroupRow
     """The group whose refusals a campaign heeds, or None."""
     row = await tx.fetchrow(SQL["bound"], workspace_id, campaign_id)
     return GroupRow(*row) if row else None
+
+
+async def refusal(tx: Connection, workspace_id: int, campaign_id: int, value: str) -> Refusal | None:
+    """What this address key refuses of a campaign's messages, or None."""
+    row = await tx.fetchrow(SQL["refusal"], workspace_id, campaign_id, value)
+    return Refusal(*row) if row else None
 
 
 async def remove(tx: Connection, workspace_id: int, group_id: int, value: str) -> bool:

@@ -16,7 +16,7 @@ from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
 from caesura.http.native.campaigns import CampaignId
 from caesura.http.native.enrollments import NOT_FOUND as NO_ENROLLMENT
 from caesura.http.native.enrollments import EnrollmentId
-from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, HOLD, MAILBOX, Kind
+from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, HOLD, MAILBOX, SUPPRESSION_GROUP, Kind
 from caesura.http.native.mailboxes import NOT_FOUND as NO_MAILBOX
 from caesura.http.native.mailboxes import MailboxId
 from caesura.http.native.route import NativeRoute
@@ -27,7 +27,11 @@ TAG = {"name": "why", "description": "Why something is not sending: one answer, 
 
 router = APIRouter(prefix="/api/v1", tags=["why"], route_class=NativeRoute)
 
-_IDS: Mapping[str, tuple[str, Kind]] = {"hold": ("hold_id", HOLD), "mailbox_id": ("mailbox_id", MAILBOX)}
+_IDS: Mapping[str, tuple[str, Kind]] = {
+    "hold": ("hold_id", HOLD),
+    "mailbox_id": ("mailbox_id", MAILBOX),
+    "group_id": ("group_id", SUPPRESSION_GROUP),
+}
 
 _SENTENCE = "The mailbox anna has used its daily cap of 50; it goes on at 2026-03-03T00:00:00Z."
 

@@ -75,13 +75,16 @@ where l.workspace_id = $1 and l.id = k.lead_id
   and (l.fields, l.zone) is distinct from (l.fields || k.fields, coalesce(k.zone, l.zone))
 
 -- name: enrol_new
--- Enrols new leads that are not suppressed, in the order of the file. One statement, close to the commit: from its end
+-- Enrols new leads that are neither suppressed nor refuse the campaign's group, in the order of the file. One statement, close to the commit: from its end
 -- on it keeps a row of the counters, for which senders wait.
 insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at)
 select $1, $2, n.lead_id, $3, $4, $4 from staged_new n
 where not exists (
     select from suppression p where p.workspace_id = $1 and p.kind = 'address' and p.value = n.address_key)
   and not exists (select from suppression p where p.workspace_id = $1 and p.kind = 'domain' and p.value = n.domain)
+  and not exists (
+    select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+    where b.workspace_id = $1 and b.campaign_id = $2 and r.value = n.address_key)
 order by n.lead_id
 
 -- name: enrol_all
@@ -95,23 +98,32 @@ from (
 where not exists (
     select from suppression p where p.workspace_id = $1 and p.kind = 'address' and p.value = n.address_key)
   and not exists (select from suppression p where p.workspace_id = $1 and p.kind = 'domain' and p.value = n.domain)
+  and not exists (
+    select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+    where b.workspace_id = $1 and b.campaign_id = $2 and r.value = n.address_key)
 order by n.lead_id
 on conflict (workspace_id, campaign_id, lead_id) do nothing
 
 -- name: open_suppressed
--- The first rows of addresses that are suppressed.
+-- The first rows of addresses that are suppressed or refuse the campaign's group; `in_group`: they only refuse that.
 create temporary table staged_suppressed on commit drop as
-select s.line, s.address from staged_lead s
-join suppression p on p.workspace_id = $1 and p.kind = 'address' and p.value = s.address_key
-where not exists (select from staged_repeated r where r.address_key = s.address_key and r.line < s.line)
-union
-select s.line, s.address from staged_lead s
-join suppression p on p.workspace_id = $1 and p.kind = 'domain' and p.value = split_part(s.address, '@', 2)
-where not exists (select from staged_repeated r where r.address_key = s.address_key and r.line < s.line)
+select f.line, f.address, bool_and(f.in_group) as in_group from (
+  select s.line, s.address, s.address_key, false as in_group from staged_lead s
+  join suppression p on p.workspace_id = $1 and p.kind = 'address' and p.value = s.address_key
+  union all
+  select s.line, s.address, s.address_key, false from staged_lead s
+  join suppression p on p.workspace_id = $1 and p.kind = 'domain' and p.value = split_part(s.address, '@', 2)
+  union all
+  select s.line, s.address, s.address_key, true from campaign_suppression_group b
+  join suppression_group_member m on m.workspace_id = $1 and m.group_id = b.group_id
+  join staged_lead s on s.address_key = m.value
+  where b.workspace_id = $1 and b.campaign_id = $2) f
+where not exists (select from staged_repeated r where r.address_key = f.address_key and r.line < f.line)
+group by f.line, f.address
 
 -- name: suppressed
 -- Some of them, by line.
-select line, address from staged_suppressed order by line limit $1
+select line, address, in_group from staged_suppressed order by line limit $1
 
 -- name: join_list
 -- All of them are on a list now.

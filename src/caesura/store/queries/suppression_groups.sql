@@ -78,6 +78,14 @@ select g.*, (select count(*) from suppression_group_member m where m.workspace_i
 from campaign_suppression_group b join suppression_group g on g.workspace_id = $1 and g.id = b.group_id
 where b.workspace_id = $1 and b.campaign_id = $2
 
+-- name: refusal
+-- The group of a campaign that an address refuses, and how it was refused; no row when it does not.
+select g.id as group_id, g.name as group_name, m.cause, m.actor, m.created_at
+from campaign_suppression_group b
+join suppression_group g on g.workspace_id = $1 and g.id = b.group_id
+join suppression_group_member m on m.workspace_id = $1 and m.group_id = b.group_id and m.value = $3
+where b.workspace_id = $1 and b.campaign_id = $2
+
 -- name: remove
 -- A recipient refuses a group no more.
 delete from suppression_group_member where workspace_id = $1 and group_id = $2 and value = $3 returning value
