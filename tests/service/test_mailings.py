@@ -59,7 +59,7 @@ async def test_a_mailing_with_a_time_waits_for_it(world) -> None:
 
 
 async def test_who_may_not_be_written_to_gets_nothing_and_is_told_in_place(world) -> None:
-    group = await suppression_groups.create(*world.key, "offers", "", True, world.actor, world.now)
+    group = await suppression_groups.create(*world.key, "offers", "", world.actor, world.now)
     await suppression_groups.refuse(*world.key, group.id, ["kim@example.com"], "manual", world.actor, world.now)
     await suppressions.suppress(*world.key, "ben@example.com", world.actor, world.now)
     three = ("kim@example.com", "ann@example.com", "ben@example.com")
@@ -93,7 +93,7 @@ async def test_what_cannot_be_started_is_refused_and_leaves_nothing(world, chang
 
 
 async def test_a_group_that_is_not_there_leaves_nothing(world, stranger) -> None:
-    theirs = await suppression_groups.create(*stranger.key, "offers", "", True, world.actor, world.now)
+    theirs = await suppression_groups.create(*stranger.key, "offers", "", world.actor, world.now)
     with pytest.raises(NotFound):
         await send(world, "kim@example.com", group_id=theirs.id)
     assert await count(world) == 0

@@ -29,7 +29,7 @@ async def test_a_replaced_template_has_nothing_of_the_one_before(world) -> None:
     row = await made(world)
     later = world.later(hours=1)
     definition = MessageTemplateDefinition(name="summer", text="b")
-    after = await message_templates.replace(*world.key, row.id, definition, world.actor, later)
+    after = await message_templates.replace(*world.key, row.id, definition, None, world.actor, later)
     assert after.content == ("summer", None, None, "b", "", {})
     assert (after.id, after.created_at, after.updated_at) == (row.id, row.created_at, later)
     assert await message_templates.get(*world.key, row.id) == after
@@ -43,7 +43,7 @@ async def test_a_deleted_template_is_gone(world) -> None:
     with pytest.raises(NotFound):
         await message_templates.delete(*world.key, row.id, world.actor, world.now)
     with pytest.raises(NotFound):
-        await message_templates.replace(*world.key, row.id, ONE, world.actor, world.now)
+        await message_templates.replace(*world.key, row.id, ONE, None, world.actor, world.now)
     assert await message_templates.page(*world.key, None, 10) == [other]
 
 
@@ -55,7 +55,7 @@ async def test_templates_come_newest_first_past_a_cursor(world) -> None:
 
 async def test_every_change_is_told_with_its_actor(world) -> None:
     row = await made(world)
-    await message_templates.replace(*world.key, row.id, ONE, "key:other", world.now)
+    await message_templates.replace(*world.key, row.id, ONE, None, "key:other", world.now)
     await message_templates.delete(*world.key, row.id, world.actor, world.now)
     told = [(one["kind"], one["actor"], one["data"]) for one in await world.events()]
     data = {"template": row.id, "name": "spring"}
@@ -70,7 +70,7 @@ async def test_a_stranger_sees_and_changes_nothing(world, stranger) -> None:
     row = await made(world)
     for work in (
         message_templates.get(*stranger.key, row.id),
-        message_templates.replace(*stranger.key, row.id, ONE, stranger.actor, stranger.now),
+        message_templates.replace(*stranger.key, row.id, ONE, None, stranger.actor, stranger.now),
         message_templates.delete(*stranger.key, row.id, stranger.actor, stranger.now),
     ):
         with pytest.raises(NotFound):

@@ -18,7 +18,7 @@ ALL = Place(1, 100)
 
 
 async def group(world, name: str = "offers") -> int:
-    row = await suppression_groups.create(*world.key, name, "", True, world.actor, world.now)
+    row = await suppression_groups.create(*world.key, name, "", world.actor, world.now)
     return row.id
 
 
@@ -36,7 +36,7 @@ async def refusing(world, group_id: int) -> list[str]:
 
 
 async def test_a_group_has_a_name_of_its_own(world) -> None:
-    made = await suppression_groups.create(*world.key, " offers ", "what is cheap", True, world.actor, world.now)
+    made = await suppression_groups.create(*world.key, " offers ", "what is cheap", world.actor, world.now)
     assert (made.name, made.description, made.members) == ("offers", "what is cheap", 0)
     with pytest.raises(Conflict, match="named 'offers'"):
         await group(world)

@@ -153,3 +153,16 @@ def desk(api: Any) -> Desk:
 async def stranger(make_api: Any) -> Desk:
     """Another workspace in the same database: nothing of `desk` is there for it."""
     return Desk(await make_api())
+
+
+async def only_as_it_was_read(desk: Desk, method: str, path: str, first: object, second: object) -> None:
+    """Makes two edits, each with the ETag of the version it was made from; with that of another one, none is made."""
+    etag = (await desk.api.client.get(f"/api/v1{path}")).headers["ETag"]
+    answer = await desk.api.client.request(method, f"/api/v1{path}", json=first, headers={"If-Match": etag})
+    assert answer.is_success, answer.text
+    assert answer.headers["ETag"] == f'"{answer.json()["version"]}"' != etag
+    refused = await desk.ask(method, path, second, 412, headers={"If-Match": etag})
+    assert refused["code"] == "version_mismatch"
+    assert (await desk.get(path))["version"] == answer.json()["version"]
+    await desk.ask(method, path, second, headers={"If-Match": answer.headers["ETag"]})
+    await desk.ask(method, path, second)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from caesura.domain.errors import NotFound
+from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.message_template import MessageTemplateDefinition
 from caesura.store import events
 from caesura.store import message_templates as store
@@ -46,13 +46,19 @@ async def replace(
     workspace_id: int,
     template_id: int,
     definition: MessageTemplateDefinition,
+    version: int | None,
     actor: str,
     now: datetime,
 ) -> TemplateRow:
-    """Replaces a template; what was made of it stays as it is. Raises NotFound."""
+    """Replaces a template; what was made of it stays as it is.
+
+    Raises NotFound, and Conflict `version_mismatch` unless `version` is None or the present one.
+    """
 
     async def work(tx: Connection) -> TemplateRow:
-        _found(await store.get(tx, workspace_id, template_id, lock=True))
+        before = _found(await store.get(tx, workspace_id, template_id, lock=True))
+        if version is not None and version != before.version:
+            raise Conflict("version_mismatch", f"the template is at version {before.version}, not {version}")
         row = await store.update(tx, workspace_id, template_id, _content(definition), now)
         await _tell(tx, row, "template.edited", actor, now)
         return row

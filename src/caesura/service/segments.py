@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.extra import check_extra
 from caesura.domain.segments import SegmentDefinition
@@ -27,14 +29,41 @@ async def create(
     async def work(tx: Connection) -> SegmentRow:
         if len(await store.all_of(tx, workspace_id, MAXIMUM)) == MAXIMUM:
             raise Conflict("too_many_segments", f"a workspace has at most {MAXIMUM} segments: delete one first")
-        given = (definition.name, definition.description, definition.criteria(), definition.extra)
-        row = await store.insert(tx, workspace_id, *given, now)
+        row = await store.insert(tx, workspace_id, *_content(definition), now)
         if row is None:
-            raise Conflict("name_taken", f"there is a segment named {definition.name!r} already")
+            raise _taken(definition)
         await _tell(tx, row, "segment.created", actor, now)
         return row
 
     return await database.run(work)
+
+
+async def replace(
+    database: Database,
+    workspace_id: int,
+    segment_id: int,
+    definition: SegmentDefinition,
+    version: int | None,
+    actor: str,
+    now: datetime,
+) -> SegmentRow:
+    """Replaces a segment; who was enrolled out of it stays so.
+
+    Raises NotFound, and Conflict: `name_taken`, or `version_mismatch` unless `version` is None or the present one.
+    """
+
+    async def work(tx: Connection) -> SegmentRow:
+        before = _found(await store.get(tx, workspace_id, segment_id, lock=True))
+        if version is not None and version != before.version:
+            raise Conflict("version_mismatch", f"the segment is at version {before.version}, not {version}")
+        row = await store.update(tx, workspace_id, segment_id, *_content(definition), now)
+        await _tell(tx, row, "segment.edited", actor, now)
+        return row
+
+    try:
+        return await database.run(work)
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(definition) from error
 
 
 async def get(database: Database, workspace_id: int, segment_id: int) -> tuple[SegmentRow, int]:
@@ -125,6 +154,14 @@ async def enrol(
         return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})
 
     return await enrollments.in_chunks(database, work)
+
+
+def _content(definition: SegmentDefinition) -> tuple[str, str, dict[str, Any], Mapping[str, Any]]:
+    return definition.name, definition.description, definition.criteria(), definition.extra
+
+
+def _taken(definition: SegmentDefinition) -> Conflict:
+    return Conflict("name_taken", f"there is a segment named {definition.name!r} already")
 
 
 async def _tell(tx: Connection, row: SegmentRow, kind: str, actor: str, now: datetime) -> None:

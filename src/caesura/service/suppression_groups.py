@@ -1,10 +1,14 @@
 """Groups of messages: a recipient can refuse one and get the others. Whom it concerns is settled behind the gate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+import asyncpg
 
 from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.service import enrollments
 from caesura.service.suppressions import MAXIMUM_AT_ONCE
@@ -18,19 +22,27 @@ MAXIMUM = 200
 
 
 async def create(
-    database: Database, workspace_id: int, name: str, description: str, active: bool, actor: str, now: datetime
+    database: Database,
+    workspace_id: int,
+    name: str,
+    description: str,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
 ) -> GroupRow:
-    """A new group; its name has 1 to 200 printable characters. Raises Invalid, Conflict `name_taken`."""
-    name = name.strip()
-    if not (0 < len(name) <= 200 and name.isprintable()):
-        raise Invalid.of(Problem("group_name", "a group's name has 1 to 200 printable characters", "/name"))
+    """A new group; its name has 1 to 200 printable characters, `extra` is kept with it.
+
+    Raises Invalid, and Conflict `name_taken`, `too_many_groups` (over 200).
+    """
+    name = _name(name)
+    kept = check_extra(extra or {}, "/extra")
 
     async def work(tx: Connection) -> GroupRow:
         if len(await store.all_of(tx, workspace_id, MAXIMUM)) == MAXIMUM:
             raise Conflict("too_many_groups", f"a workspace has at most {MAXIMUM} groups: delete one first")
-        row = await store.insert(tx, workspace_id, name, description, active, now)
+        row = await store.insert(tx, workspace_id, name, description, kept, now)
         if row is None:
-            raise Conflict("name_taken", f"there is a group named {name!r} already")
+            raise _taken(name)
         await _tell(tx, workspace_id, "suppression_group.created", row.id, actor, now, name=name)
         return row
 
@@ -47,6 +59,39 @@ async def all_of(database: Database, workspace_id: int) -> list[GroupRow]:
     """All groups, oldest first."""
     async with database.connection() as connection:
         return await store.all_of(connection, workspace_id, MAXIMUM)
+
+
+async def change(
+    database: Database,
+    workspace_id: int,
+    group_id: int,
+    name: str | None,
+    description: str | None,
+    version: int | None,
+    actor: str,
+    now: datetime,
+    extra: Mapping[str, Any] | None = None,
+) -> GroupRow:
+    """Gives a group another name, description, or other things to keep; None leaves each as it is.
+
+    Raises NotFound, Invalid, and Conflict: `name_taken`, or `version_mismatch` unless `version` is None or the present
+    one.
+    """
+    name = _name(name) if name is not None else None
+    kept = check_extra(extra, "/extra") if extra is not None else None
+
+    async def work(tx: Connection) -> GroupRow:
+        before = _found(await store.get(tx, workspace_id, group_id, lock=True))
+        if version is not None and version != before.version:
+            raise Conflict("version_mismatch", f"the group is at version {before.version}, not {version}")
+        row = await store.change(tx, workspace_id, group_id, name, description, kept, now)
+        await _tell(tx, workspace_id, "suppression_group.edited", group_id, actor, now, name=row.name)
+        return row
+
+    try:
+        return await database.run(work)
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(name or "") from error
 
 
 async def delete(database: Database, workspace_id: int, group_id: int, actor: str, now: datetime) -> None:
@@ -182,6 +227,17 @@ async def _tell(
 async def _check_campaign(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = False) -> None:
     if await campaigns.get(tx, workspace_id, campaign_id, lock=lock) is None:
         raise NotFound("campaign_not_found", "there is no such campaign")
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not (0 < len(name) <= 200 and name.isprintable()):
+        raise Invalid.of(Problem("group_name", "a group's name has 1 to 200 printable characters", "/name"))
+    return name
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict("name_taken", f"there is a group named {name!r} already")
 
 
 def _found(row: GroupRow | None) -> GroupRow:

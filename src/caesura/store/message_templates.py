@@ -25,6 +25,7 @@ class TemplateRow:
     extra: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+    version: int
 
     @property
     def content(self) -> tuple[Any, ...]:

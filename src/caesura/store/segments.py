@@ -23,6 +23,7 @@ class SegmentRow:
     extra: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,25 @@ async def insert(
     return SegmentRow(*row) if row else None
 
 
-async def get(tx: Connection, workspace_id: int, segment_id: int) -> SegmentRow | None:
-    """One segment, or None."""
-    row = await tx.fetchrow(SQL["get"], workspace_id, segment_id)
+async def get(tx: Connection, workspace_id: int, segment_id: int, lock: bool = False) -> SegmentRow | None:
+    """One segment, or None; `lock` keeps it for this transaction."""
+    row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, segment_id)
     return SegmentRow(*row) if row else None
+
+
+async def update(
+    tx: Connection,
+    workspace_id: int,
+    segment_id: int,
+    name: str,
+    description: str,
+    criteria: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    now: datetime,
+) -> SegmentRow:
+    """Stores an edited segment. Fails by the unique name when another has it."""
+    [row] = await tx.fetch(SQL["update"], workspace_id, segment_id, name, description, criteria, extra, now)
+    return SegmentRow(*row)
 
 
 async def all_of(tx: Connection, workspace_id: int, limit: int) -> list[SegmentRow]:

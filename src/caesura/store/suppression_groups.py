@@ -1,8 +1,9 @@
 """Groups of messages that a recipient can refuse."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store.database import Connection
@@ -19,9 +20,10 @@ class GroupRow:
     id: int
     name: str
     description: str
-    active: bool
+    extra: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+    version: int
     members: int
 
 
@@ -56,16 +58,30 @@ class EntryChoice:
 
 
 async def insert(
-    tx: Connection, workspace_id: int, name: str, description: str, active: bool, now: datetime
+    tx: Connection, workspace_id: int, name: str, description: str, extra: Mapping[str, Any], now: datetime
 ) -> GroupRow | None:
     """A new group; None when the name is taken."""
-    row = await tx.fetchrow(SQL["insert"], workspace_id, name, description, active, now)
+    row = await tx.fetchrow(SQL["insert"], workspace_id, name, description, extra, now)
     return GroupRow(*row) if row else None
 
 
-async def get(tx: Connection, workspace_id: int, group_id: int) -> GroupRow | None:
-    """One group, or None."""
-    row = await tx.fetchrow(SQL["get"], workspace_id, group_id)
+async def change(
+    tx: Connection,
+    workspace_id: int,
+    group_id: int,
+    name: str | None,
+    description: str | None,
+    extra: Mapping[str, Any] | None,
+    now: datetime,
+) -> GroupRow:
+    """Changes what is given of a group that is there. Fails by the unique name when another has it."""
+    [row] = await tx.fetch(SQL["change"], workspace_id, group_id, name, description, extra, now)
+    return GroupRow(*row)
+
+
+async def get(tx: Connection, workspace_id: int, group_id: int, lock: bool = False) -> GroupRow | None:
+    """One group, or None; `lock` keeps it for this transaction."""
+    row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, group_id)
     return GroupRow(*row) if row else None
 
 

@@ -156,6 +156,9 @@ async def test_wrong_criteria_are_refused(sender: Any, criteria: Any) -> None:
 async def test_a_suppression_group_keeps_its_recipients_out_of_its_campaigns(sender: Any) -> None:
     group = (await sender.post("/suppression-groups", {"name": "offers"}, 201))["data"]
     assert (len(group["groupId"]), group["isGlobal"], group["isActive"]) == (5, False, True)
+    shut = (await sender.post("/suppression-groups", {"name": "old", "isActive": False}))["data"]
+    assert shut["isActive"] is False
+    await sender.ask("DELETE", f"/suppression-groups/{shut['groupId']}")
     body = {"emails": ["a@example.com"], "groupId": group["groupId"], "reason": "unsubscribed"}
     assert (await sender.post("/suppression-groups/emails/suppress", body))["data"] == {"suppressed": 1}
     await sender.desk.pool()

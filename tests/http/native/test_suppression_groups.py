@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from desk import only_as_it_was_read
 
 
 async def group(desk: Any, name: str = "offers") -> str:
@@ -24,6 +25,19 @@ async def test_a_group_is_made_read_listed_and_deleted(desk: Any) -> None:
     await desk.ask("DELETE", f"/suppression-groups/{made['id']}", status=204)
     missing = await desk.get(f"/suppression-groups/{made['id']}", 404)
     assert missing["code"] == "suppression_group_not_found"
+
+
+async def test_a_group_is_changed_only_as_it_was_read_and_is_refused_as_before(desk: Any) -> None:
+    group_id, path = await group(desk), "/suppression-groups"
+    await group(desk, "news")
+    await desk.post(f"{path}/{group_id}/refusals", {"addresses": ["kim@example.com"]})
+    kept = {"description": "cheap", "extra": {"owner": "Kim"}}
+    await only_as_it_was_read(desk, "PATCH", f"{path}/{group_id}", {"name": "sales"}, kept)
+    found = await desk.get(f"{path}/{group_id}")
+    assert (found["name"], found["description"], found["extra"], found["refusals"]) == (
+        "sales", "cheap", {"owner": "Kim"}, 1
+    )  # fmt: skip
+    assert (await desk.ask("PATCH", f"{path}/{group_id}", {"name": "news"}, 409))["code"] == "name_taken"
 
 
 async def test_who_refuses_the_group_of_a_campaign_gets_nothing_of_it_until_the_refusal_is_taken_back(

@@ -229,7 +229,7 @@ async def _template(call: Call, body: Body) -> TemplateRow | None:
     if not body.has("htmlTemplate"):
         return row
     definition = templates.definition_of(Body({"emailTemplate": body.fields["htmlTemplate"]}), row)
-    return await message_templates.replace(*call.key, number, definition, call.caller.actor, call.now)
+    return await message_templates.replace(*call.key, number, definition, None, call.caller.actor, call.now)
 
 
 def _texts(template: TemplateRow | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from caesura.service import suppression_groups, suppressions
 from caesura.service.suppressions import MAXIMUM_AT_ONCE
 from caesura.store.suppression_groups import EntryChoice, GroupRow
 
+DOOR = "autosend"
 GLOBAL = "GLOBAL"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Five digits of base 36, like the vendor's; numbers begin where they have five.
@@ -71,7 +72,7 @@ async def create_suppression_group(call: Call) -> Response:
     body.check()
     try:
         row = await suppression_groups.create(
-            *call.key, name, description, active is not False, call.caller.actor, call.now
+            *call.key, name, description, call.caller.actor, call.now, {DOOR: {"isActive": active is not False}}
         )
     except Conflict as error:
         raise Refusal(400, "GROUP_ALREADY_EXISTS", "A group with this name already exists") from error
@@ -143,7 +144,7 @@ def _shown(row: GroupRow) -> dict[str, Any]:
         "name": row.name,
         "description": row.description,
         "isGlobal": False,
-        "isActive": row.active,
+        "isActive": row.extra.get(DOOR, {}).get("isActive", True),
         "createdAt": moment(row.created_at),
         "updatedAt": moment(row.updated_at),
         "suppressionCount": row.members,

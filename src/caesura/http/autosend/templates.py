@@ -86,7 +86,7 @@ async def update_template(call: Call) -> Response:
     number = number_of_template(call.path("template_id"))
     before = await message_templates.get(*call.key, number)
     definition = definition_of(Body(call.fields()), before)
-    row = await message_templates.replace(*call.key, number, definition, call.caller.actor, call.now)
+    row = await message_templates.replace(*call.key, number, definition, None, call.caller.actor, call.now)
     return call.answer({"success": True, "data": view(row)})
 
 

@@ -10,6 +10,7 @@ from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.scopes import Scope
 from caesura.domain.segments import SegmentDefinition
 from caesura.domain.validation import validate
+from caesura.http import etags
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
 from caesura.http.native.identifiers import SEGMENT
@@ -36,6 +37,7 @@ class Segment(SegmentDefinition):
     model_config = ConfigDict(title="Segment")
 
     id: Annotated[str, SEGMENT.shown()]
+    version: int = Field(description="Counts edits; the ETag.", examples=[3])
     created_at: datetime
     updated_at: datetime
 
@@ -62,6 +64,7 @@ async def create_segment(request: Request, response: Response, body: SegmentDefi
     context = context_of(request)
     row = await segments.create(context.database, caller.workspace_id, body, caller.actor, context.clock())
     response.headers["Location"] = f"{router.prefix}/{SEGMENT.show(row.id)}"
+    response.headers[etags.HEADER] = etags.etag(row.version)
     return validate(Segment, _data(row))
 
 
@@ -73,10 +76,33 @@ async def list_segments(request: Request, caller: Reader) -> Segments:
 
 
 @router.get("/{segment_id}", operation_id="get_segment", summary="Read a segment", responses=answers(NOT_FOUND))
-async def get_segment(request: Request, segment_id: SegmentId, caller: Reader) -> CountedSegment:
+async def get_segment(request: Request, response: Response, segment_id: SegmentId, caller: Reader) -> CountedSegment:
     """One segment; its leads are counted, by a look at every lead."""
     row, count = await segments.get(context_of(request).database, caller.workspace_id, SEGMENT.parse(segment_id))
+    response.headers[etags.HEADER] = etags.etag(row.version)
     return validate(CountedSegment, {**_data(row), "leads": count})
+
+
+@router.put(
+    "/{segment_id}",
+    operation_id="replace_segment",
+    summary="Replace a segment",
+    responses=answers(NOT_FOUND, NAME_TAKEN, etags.MISMATCH),
+)
+async def replace_segment(
+    request: Request,
+    response: Response,
+    segment_id: SegmentId,
+    body: SegmentDefinition,
+    caller: Writer,
+    version: etags.ExpectedVersion,
+) -> Segment:
+    """Who was enrolled out of it stays so."""
+    context = context_of(request)
+    place = (context.database, caller.workspace_id, SEGMENT.parse(segment_id))
+    row = await segments.replace(*place, body, version, caller.actor, context.clock())
+    response.headers[etags.HEADER] = etags.etag(row.version)
+    return validate(Segment, _data(row))
 
 
 @router.delete(
@@ -102,4 +128,5 @@ def _data(row: SegmentRow) -> dict[str, object]:
         "extra": dict(row.extra),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
+        "version": row.version,
     }

@@ -1,14 +1,15 @@
 """Groups of messages: `/api/v1/suppression-groups`. A recipient can refuse one and get the others."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from caesura.domain.definition_types import Definition, Line, Name
+from caesura.domain.definition_types import Definition, Extra, Line, Name
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.scopes import Scope
+from caesura.http import etags
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
 from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
@@ -50,6 +51,17 @@ class SuppressionGroupCreate(Definition):
 
     name: Name = Field(description="Unique in the workspace.", examples=["offers"])
     description: Annotated[Line, StringConstraints(max_length=500)] = Field(default="", description="For people.")
+    extra: Extra = Field(default={}, description="Anything else; kept and returned, never read.")
+
+
+class SuppressionGroupPatch(Definition):
+    """What to change of a group; what is left out stays as it is."""
+
+    name: Name | None = Field(default=None, description="Unique in the workspace.", examples=["offers"])
+    description: Annotated[Line, StringConstraints(max_length=500)] | None = Field(
+        default=None, description="For people."
+    )
+    extra: Extra | None = Field(default=None, description="In the place of what is kept with it.")
 
 
 class SuppressionGroup(BaseModel):
@@ -58,6 +70,8 @@ class SuppressionGroup(BaseModel):
     id: Annotated[str, SUPPRESSION_GROUP.shown()]
     name: str = Field(examples=["offers"])
     description: str
+    extra: dict[str, Any] = Field(description="What was given to be kept.", examples=[{"owner": "Kim"}])
+    version: int = Field(description="Counts edits; the ETag.", examples=[3])
     refusals: int = Field(description="How many addresses refuse it.", examples=[2])
     created_at: datetime
     updated_at: datetime
@@ -134,10 +148,16 @@ async def create_suppression_group(
     """A new group, which nobody refuses."""
     context = context_of(request)
     row = await suppression_groups.create(
-        context.database, caller.workspace_id, body.name, body.description, True, caller.actor, context.clock()
+        context.database,
+        caller.workspace_id,
+        body.name,
+        body.description,
+        caller.actor,
+        context.clock(),
+        body.extra,
     )
     response.headers["Location"] = f"{router.prefix}{_GROUPS}/{SUPPRESSION_GROUP.show(row.id)}"
-    return _shown(row)
+    return _one(response, row)
 
 
 @router.get(_GROUPS, operation_id="list_suppression_groups", summary="List groups")
@@ -148,10 +168,33 @@ async def list_suppression_groups(request: Request, caller: Reader) -> Suppressi
 
 
 @router.get(_GROUP, operation_id="get_suppression_group", summary="Read a group", responses=answers(NOT_FOUND))
-async def get_suppression_group(request: Request, group_id: GroupId, caller: Reader) -> SuppressionGroup:
+async def get_suppression_group(
+    request: Request, response: Response, group_id: GroupId, caller: Reader
+) -> SuppressionGroup:
     """One group."""
     number = SUPPRESSION_GROUP.parse(group_id)
-    return _shown(await suppression_groups.get(context_of(request).database, caller.workspace_id, number))
+    return _one(response, await suppression_groups.get(context_of(request).database, caller.workspace_id, number))
+
+
+@router.patch(
+    _GROUP,
+    operation_id="change_suppression_group",
+    summary="Change a group",
+    responses=answers(NOT_FOUND, NAME_TAKEN, etags.MISMATCH),
+)
+async def change_suppression_group(
+    request: Request,
+    response: Response,
+    group_id: GroupId,
+    body: SuppressionGroupPatch,
+    caller: Writer,
+    version: etags.ExpectedVersion,
+) -> SuppressionGroup:
+    """Gives it another name, description, or other things to keep. Who refuses it does so still."""
+    context = context_of(request)
+    place = context.database, caller.workspace_id, SUPPRESSION_GROUP.parse(group_id)
+    given = body.name, body.description, version
+    return _one(response, await suppression_groups.change(*place, *given, caller.actor, context.clock(), body.extra))
 
 
 @router.delete(
@@ -253,11 +296,18 @@ async def set_campaign_suppression_group(
     return _heeded(await suppression_groups.bind(*place, body.group_id, caller.actor, context.clock()))
 
 
+def _one(response: Response, row: GroupRow) -> SuppressionGroup:
+    response.headers[etags.HEADER] = etags.etag(row.version)
+    return _shown(row)
+
+
 def _shown(row: GroupRow) -> SuppressionGroup:
     return SuppressionGroup(
         id=SUPPRESSION_GROUP.show(row.id),
         name=row.name,
         description=row.description,
+        extra=dict(row.extra),
+        version=row.version,
         refusals=row.members,
         created_at=row.created_at,
         updated_at=row.updated_at,

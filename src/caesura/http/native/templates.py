@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from caesura.domain.errors import NotFound
 from caesura.domain.message_template import MessageTemplateDefinition
 from caesura.domain.scopes import Scope
+from caesura.http import etags
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
 from caesura.http.native.identifiers import TEMPLATE
@@ -35,6 +36,7 @@ class MessageTemplate(MessageTemplateDefinition):
     model_config = ConfigDict(title="MessageTemplate")
 
     id: Annotated[str, TEMPLATE.shown()]
+    version: int = Field(description="Counts edits; the ETag.", examples=[3])
     created_at: datetime
     updated_at: datetime
 
@@ -53,7 +55,7 @@ async def create_template(
     context = context_of(request)
     row = await message_templates.create(context.database, caller.workspace_id, body, caller.actor, context.clock())
     response.headers["Location"] = f"{router.prefix}/{TEMPLATE.show(row.id)}"
-    return _shown(row)
+    return _one(response, row)
 
 
 @router.get("", operation_id="list_templates", summary="List templates")
@@ -68,22 +70,32 @@ async def list_templates(
 
 
 @router.get("/{template_id}", operation_id="get_template", summary="Read a template", responses=answers(NOT_FOUND))
-async def get_template(request: Request, template_id: TemplateId, caller: Reader) -> MessageTemplate:
+async def get_template(
+    request: Request, response: Response, template_id: TemplateId, caller: Reader
+) -> MessageTemplate:
     """One template."""
     number = TEMPLATE.parse(template_id)
-    return _shown(await message_templates.get(context_of(request).database, caller.workspace_id, number))
+    return _one(response, await message_templates.get(context_of(request).database, caller.workspace_id, number))
 
 
 @router.put(
-    "/{template_id}", operation_id="replace_template", summary="Replace a template", responses=answers(NOT_FOUND)
+    "/{template_id}",
+    operation_id="replace_template",
+    summary="Replace a template",
+    responses=answers(NOT_FOUND, etags.MISMATCH),
 )
 async def replace_template(
-    request: Request, template_id: TemplateId, body: MessageTemplateDefinition, caller: Writer
+    request: Request,
+    response: Response,
+    template_id: TemplateId,
+    body: MessageTemplateDefinition,
+    caller: Writer,
+    version: etags.ExpectedVersion,
 ) -> MessageTemplate:
     """Steps that were made of it stay as they are."""
     context = context_of(request)
     place = (context.database, caller.workspace_id, TEMPLATE.parse(template_id))
-    return _shown(await message_templates.replace(*place, body, caller.actor, context.clock()))
+    return _one(response, await message_templates.replace(*place, body, version, caller.actor, context.clock()))
 
 
 @router.delete(
@@ -100,6 +112,11 @@ async def delete_template(request: Request, template_id: TemplateId, caller: Wri
     await message_templates.delete(*place, caller.actor, context.clock())
 
 
+def _one(response: Response, row: TemplateRow) -> MessageTemplate:
+    response.headers[etags.HEADER] = etags.etag(row.version)
+    return _shown(row)
+
+
 def _shown(row: TemplateRow) -> MessageTemplate:
     return MessageTemplate(
         id=TEMPLATE.show(row.id),
@@ -111,4 +128,5 @@ def _shown(row: TemplateRow) -> MessageTemplate:
         extra=dict(row.extra),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        version=row.version,
     )

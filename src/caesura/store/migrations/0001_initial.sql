@@ -681,6 +681,7 @@ create table segment (
     extra jsonb not null default '{}',      -- kept and returned, never read
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    version integer not null default 1,     -- counts edits: the ETag
     primary key (workspace_id, id),
     unique (workspace_id, name)
 );
@@ -737,6 +738,7 @@ create table message_template (
     extra jsonb not null default '{}',      -- kept and returned, never read
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    version integer not null default 1,     -- counts edits: the ETag
     primary key (workspace_id, id)
 );
 
@@ -746,9 +748,10 @@ create table suppression_group (
     id bigint generated always as identity,
     name text not null check (length(name) between 1 and 200),
     description text not null,
-    active boolean not null,
+    extra jsonb not null default '{}',      -- kept and returned, never read
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    version integer not null default 1,     -- counts edits: the ETag
     primary key (workspace_id, id),
     unique (workspace_id, name)
 );

@@ -21,7 +21,7 @@ limit $3
 -- name: update
 -- An edited template.
 update message_template
-set name = $3, subject = $4, html = $5, text = $6, description = $7, extra = $8, updated_at = $9
+set name = $3, subject = $4, html = $5, text = $6, description = $7, extra = $8, updated_at = $9, version = version + 1
 where workspace_id = $1 and id = $2
 returning *
 

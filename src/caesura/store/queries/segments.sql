@@ -9,6 +9,16 @@ returning *
 -- One segment.
 select * from segment where workspace_id = $1 and id = $2
 
+-- name: lock
+-- The same, about to be changed.
+select * from segment where workspace_id = $1 and id = $2 for no key update
+
+-- name: update
+-- An edited segment.
+update segment set name = $3, description = $4, criteria = $5, extra = $6, updated_at = $7, version = version + 1
+where workspace_id = $1 and id = $2
+returning *
+
 -- name: all
 -- The segments of a workspace, newest first.
 select * from segment where workspace_id = $1 order by id desc limit $2

@@ -1,6 +1,6 @@
 -- name: insert
 -- A new group.
-insert into suppression_group (workspace_id, name, description, active, created_at, updated_at)
+insert into suppression_group (workspace_id, name, description, extra, created_at, updated_at)
 values ($1, $2, $3, $4, $5, $5)
 on conflict (workspace_id, name) do nothing
 returning *, 0::bigint as members
@@ -10,10 +10,24 @@ returning *, 0::bigint as members
 select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
 from suppression_group g where g.workspace_id = $1 and g.id = $2
 
+-- name: lock
+-- The same, about to be changed.
+select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
+from suppression_group g where g.workspace_id = $1 and g.id = $2
+for no key update
+
 -- name: all
 -- The groups of a workspace, oldest first.
 select g.*, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
 from suppression_group g where g.workspace_id = $1 order by g.id limit $2
+
+-- name: change
+-- A group under another name, or with another description or other things to keep: what is null stays as it is.
+update suppression_group g
+set name = coalesce($3, name), description = coalesce($4, description), extra = coalesce($5, extra), updated_at = $6,
+    version = version + 1
+where workspace_id = $1 and id = $2
+returning *, (select count(*) from suppression_group_member m where m.workspace_id = $1 and m.group_id = g.id) as members
 
 -- name: delete
 -- A group, with who refused it.
