@@ -16,11 +16,16 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 from guarded_directory import guarded_directory
+from hypothesis import settings
 
 from caesura.runtime.postgres import EmbeddedPostgres
 from caesura.store.migrations import migrate
 
 pytest_plugins = ("sending_engine", "desk")
+
+# How long an example takes is the machine's to say, and no test's.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 T = TypeVar("T")
 

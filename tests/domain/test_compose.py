@@ -1,13 +1,13 @@
 """Whole messages, read back by the standard library's parser."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from caesura.domain.compose import Letter, compile_variant, compose, message_id
 from caesura.domain.errors import Invalid

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 
+from msgspec import Struct
+
 from caesura.domain import headers, html_text, mime
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.template_tree import Node, Text, write
@@ -27,8 +29,7 @@ _DOMAIN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Letter(Struct, frozen=True, gc=False, kw_only=True):
     """All that is particular to one message.
 
     Addresses are canonical: the local part may be UTF-8, the domain is ASCII (A-labels). `date` is aware. `seed`
@@ -54,8 +55,7 @@ class Letter:
     extra_headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(Struct, frozen=True, gc=False):
     """A message ready for the wire.
 
     `content` has CRLF line ends and lines of at most 998 octets, no dot-stuffing and no final dot. It is ASCII unless

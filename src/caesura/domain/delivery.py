@@ -1,8 +1,9 @@
 """What became of one attempt to send, and what follows from it for the message, the lead and the mailbox."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from caesura.domain.classify import Fault, Verdict, classify
 from caesura.domain.lifecycle import EnrollmentState, MessageState
@@ -21,8 +22,7 @@ class Kind(StrEnum):
     NOT_SENT = "not_sent"  # nothing of it was written
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True, gc=False):
     """One attempt and its end. `stage` is how far it came; `code`, `enhanced` and `text` are the server's words."""
 
     enrollment_id: int
@@ -37,8 +37,7 @@ class Delivery:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True, gc=False):
     """What follows: the message's state and cause, what the enrollment does, and a cause to hold the mailbox for."""
 
     state: MessageState

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.pacing import jitter
 from caesura.domain.reasons import Reason
@@ -13,8 +15,7 @@ from caesura.domain.templates import Condition, Fields
 from caesura.domain.windows import Window, opening
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(Struct, frozen=True, gc=False):
     """The step may be sent now. `until` is when its window closes (UTC; None: no window)."""
 
     until: datetime | None = None
@@ -141,8 +142,7 @@ def spread(count: int, rooms: Sequence[tuple[int, int]]) -> list[int]:
     return dealt
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Struct, frozen=True, gc=False):
     """Where an enrollment stands after a step: `delay_seconds` of campaign time until it is due."""
 
     state: EnrollmentState

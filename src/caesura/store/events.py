@@ -1,9 +1,10 @@
 """The append-only event log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -11,8 +12,7 @@ from caesura.store.queries import load
 SQL = load("events")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     """One thing that happened. `kind` is `noun.verb`; the ids name what it is about; `data` is JSON."""
 
     kind: str

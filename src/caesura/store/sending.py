@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+
 from caesura.domain.sequence import Next
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -36,8 +38,7 @@ class ReadyMailbox:
     busy_until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True, gc=False):
     """An enrollment under a lease, with its lead and the thread so far."""
 
     enrollment_id: int
@@ -54,8 +55,7 @@ class Claimed:
     subjects: tuple[str | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True, gc=False):
     """A claimed enrollment whose message is composed and asks for the gate. `closes_at` is when its window ends.
 
     `mailbox_version` is what it was composed for.
@@ -70,8 +70,7 @@ class Wanted:
     closes_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Struct, frozen=True, gc=False):
     """A message in `sending`. `attempt` counts marks; `refusals` how often a server has put it off before."""
 
     enrollment_id: int
@@ -80,8 +79,7 @@ class Marked:
     refusals: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True, gc=False):
     """What became of one attempt, as the ledger keeps it."""
 
     enrollment_id: int

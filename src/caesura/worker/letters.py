@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from caesura.domain.compose import Letter, compose, message_id
 from caesura.domain.delivery import Delivery, Kind
 from caesura.domain.dkim import Signing
@@ -17,8 +19,7 @@ from caesura.service.sending import Work
 from caesura.store.sending import Marked, Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True, gc=False):
     """A composed message: what the gate is asked for, and what goes to the wire once it passed."""
 
     wanted: Wanted

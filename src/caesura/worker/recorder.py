@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from caesura.domain.classify import Fault, classify_session
 from caesura.domain.delivery import Delivery
@@ -29,8 +29,7 @@ _FIRST_SECONDS = 60.0
 _LAST_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class InTransit:
+class InTransit(Struct, frozen=True, gc=False):
     """A marked message, until its outcome is recorded."""
 
     plan: CampaignPlan

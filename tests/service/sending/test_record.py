@@ -1,9 +1,9 @@
 """What a record does beyond the plain course: late words, and places of the day that come back."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from caesura.domain.delivery import Delivery, Kind
 from caesura.service import campaigns, definitions, enrollments, recovery, sending, suppressions, timers

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from caesura.protocol.smtp.outcome import Kind, Outcome, Stage
 
 ADDRESS_BYTES_MAX = 254
@@ -31,8 +33,7 @@ class Capabilities:
     authentication: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Envelope:
+class Envelope(Struct, frozen=True, gc=False, eq=False):
     """One message for one recipient; compared by identity.
 
     `sender` may be empty (the null reverse-path, for bounces). `content` is the whole message as bytes whose lines
@@ -81,8 +82,9 @@ def has_clean_line_ends(content: bytes) -> bool:
 
     A bare one lets a lenient server see an end of content where there is none: a second, smuggled message.
     """
-    pairs = content.count(b"\r\n")
-    return content.count(b"\n") == pairs and content.count(b"\r") == pairs
+    # Three counts would take three times as long: bytes are split at CR, LF and CRLF, and nowhere else.
+    lines = (content + b".").splitlines()
+    return len(b"".join(lines)) + 2 * (len(lines) - 1) == len(content) + 1
 
 
 def mail_command(envelope: Envelope, capabilities: Capabilities) -> bytes:

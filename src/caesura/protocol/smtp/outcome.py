@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
+
 from caesura.protocol.smtp.replies import Reply
 
 
@@ -54,8 +56,7 @@ class Stage(Enum):
     QUIT = "quit"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """What became of one message: `kind`, the `stage` that settled it, the server's `reply` if one did.
 
     `detail` is a sentence or word of ours for what no reply explains, and is empty where the reply says it all.

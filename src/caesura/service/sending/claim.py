@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from caesura.domain.campaign_time import campaign_now
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
 from caesura.domain.pacing import CampaignRoom, SendNow, WaitUntil, decide
@@ -27,8 +29,7 @@ MAILBOXES = 200
 _LONG_WAITS = frozenset({Reason.OUTSIDE_WINDOW, Reason.DAILY_CAP, Reason.RAMP})
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True, gc=False):
     """One claimed enrollment, the mailbox that is to send it, and when its window closes (None: never)."""
 
     claimed: Claimed
