@@ -83,7 +83,11 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("The campaign", definition.CampaignDefinition, "Its fields stand at the top of the file."),
     ("[limits]", definition.CampaignLimits, ""),
     ("[unsubscribe]", definition.UnsubscribeDefinition, ""),
-    ("[[windows]]", definition_types.WindowItem, "A mailbox has its own: `[[mailboxes.windows]]`."),
+    (
+        "[[windows]]",
+        definition_types.WindowItem,
+        "A step may have its own: `[[steps.windows]]`; a mailbox too: `[[mailboxes.windows]]`.",
+    ),
     ("[[steps]]", definition.StepDefinition, "A step with one wording has `subject`, `text` and `html` itself."),
     ("[[steps.variants]]", definition.VariantDefinition, ""),
     ("[[pools]]", mailbox_definition.PoolDefinition, ""),

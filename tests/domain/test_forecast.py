@@ -94,3 +94,13 @@ def test_the_gap_of_a_campaign_bounds_what_goes_on_a_day_over_all_its_mailboxes(
     assert (
         days([(NOW, 30)], [mailbox(), mailbox()], limits)[0][2] == days([(NOW, 30)], [mailbox(gap_seconds=3_600)])[0][2]
     )
+
+
+def test_a_step_with_windows_of_its_own_goes_on_its_days() -> None:
+    own = parse_window([{"days": ["wed"], "start": "10:00", "end": "12:00"}], "")
+    steps = [StepRule(0, None, None, (1,)), StepRule(3_600, None, None, (1,), own)]
+    found = forecast([Due(True, NOW, 1, 5)], steps, [mailbox()], CampaignLimits(ZONE), ALWAYS, ZONE, NOW)
+    wednesday = next(day for day in (NOW.date() + timedelta(days=place) for place in range(8)) if day.weekday() == 2)
+    by_day = {one.day: one.sent for one in found}
+    assert by_day[NOW.date()] == 5
+    assert by_day[wednesday] == (5 if wednesday != NOW.date() else 10)

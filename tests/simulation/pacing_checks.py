@@ -39,7 +39,8 @@ def windows_are_kept(world: "World") -> Iterator[Violation]:
         definition = world.history.edition_at(mark.campaign, mark.moment.commit).definition
         lead_zone = world.history.enrolled[mark.enrollment].zone
         zone = lead_zone if definition["window_zone"] == "lead" and lead_zone else definition["zone"]
-        if not _is_open(definition["windows"], zone, mark.marked_at):
+        own = definition["steps"][mark.step - 1].get("windows")
+        if not _is_open(own or definition["windows"], zone, mark.marked_at):
             yield Violation("window", f"{mark} outside the campaign's window in {zone}")
         box = _box(world, mark.mailbox)
         if not _is_open(box["windows"], box["zone"], mark.marked_at):

@@ -103,6 +103,10 @@ def draw(seed: int) -> Parameters:
     for campaign in campaigns:
         if gaps.random() < 0.15:
             campaign["limits"]["gap_seconds"] = gaps.choice((5, 60, 900))
+    own = Random(f"{seed}/windows")
+    for campaign in () if is_boxes or own.random() < 0.7 else campaigns:
+        for one in campaign["steps"]:
+            one["windows"] = _windows(own, 0.5)
     pools = tuple(tuple(sorted(random.sample(range(boxes), random.randint(1, boxes)))) for _ in range(count))
     late = random.choice((0, 0, 1, 3))
     return Parameters(

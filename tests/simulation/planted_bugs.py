@@ -286,6 +286,12 @@ BUGS: tuple[Bug, ...] = (
         "windows are read in the campaign's zone only", CLAIM, "if plan.lead_zone and one.zone", "if False and one.zone"
     ),
     _bug(
+        "a step's own windows are not asked",
+        SEQUENCE,
+        "opening(step.window_in(window), zone, now)",
+        "opening(window, zone, now)",
+    ),
+    _bug(
         "a window that closed after the claim is not seen",
         MARK,
         "one.closes_at is not None and one.closes_at <= now",

@@ -100,6 +100,12 @@ class StepDefinition(Definition):
         description="An expression over the lead's variables; a lead for which it is false skips the step.",
         examples=["company and country == 'DE'"],
     )
+    windows: Windows = Field(
+        default=(),
+        description="When this step may go out, in the place of the campaign's windows; none: in those.",
+        max_length=100,
+        examples=[[{"days": ["mon", "thu"], "start": "09:00", "end": "12:00"}]],
+    )
     thread: bool = Field(default=True, description="Whether a follow-up goes into the first message's thread.")
     id: int | None = Field(
         default=None,

@@ -60,8 +60,11 @@ def forecast(
 ) -> list[Day]:
     """The days from today on which something falls due or is left to send, at most 14, follow-ups included.
 
-    It takes every message as delivered when the day's window opens, and every condition as met.
+    It takes every message as delivered when its step's window opens that day, every condition as met, and the hours in
+    which any step may go out for those in which mailboxes can send.
     """
+    windows = [step.window_in(window) for step in steps] or [window]
+    any_open = _any_of(windows)
     days: list[Day] = []
     queue = list(due)
     heapq.heapify(queue)
@@ -69,10 +72,11 @@ def forecast(
     begins = now
     for day in (today + timedelta(days=place) for place in range(DAYS)):
         ends = day_begins(zone, day + timedelta(days=1), begins)
-        capacity = day_capacity(mailboxes, limits, window, zone, day, now, used)
+        capacity = day_capacity(mailboxes, limits, any_open, zone, day, now, used)
         opened = _used_on(day, (used.campaign[0], used.opened))
         openings = None if limits.daily_new is None else max(limits.daily_new - opened, 0)
-        fresh, sent, queue = _send_day(queue, steps, capacity, openings, _opens(window, zone, begins, ends), ends)
+        opens = [_opens(one, zone, begins, ends) for one in windows]
+        fresh, sent, queue = _send_day(queue, steps, capacity, openings, opens, ends)
         fresh -= days[-1].left if days else 0
         days.append(Day(day, fresh, capacity, sent, sum(one.count for one in queue if one.at < ends)))
         begins = ends
@@ -86,10 +90,13 @@ def _send_day(
     steps: Sequence[StepRule],
     capacity: int | None,
     openings: int | None,
-    opens: datetime,
+    opens: Sequence[datetime | None],
     ends: datetime,
 ) -> tuple[int, int, list[Due]]:
-    """How many were due before `ends`, how many of them go, and the heap of what is left, with what these bring."""
+    """How many were due before `ends`, how many of them go, and the heap of what is left, with what these bring.
+
+    `opens` has for each step when the first of it can go; None: not on this day.
+    """
     due = sum(one.count for one in queue if one.at < ends)
     sent = 0
     later = [one for one in queue if one.at >= ends]
@@ -97,6 +104,10 @@ def _send_day(
     heapq.heapify(today)
     while today:
         one = heapq.heappop(today)
+        begins = opens[min(one.step, len(opens)) - 1]
+        if begins is None:
+            later.append(one)
+            continue
         rooms = [one.count]
         if capacity is not None:
             rooms.append(capacity - sent)
@@ -110,7 +121,7 @@ def _send_day(
         if not number:
             continue
         sent += number
-        follow_up = _follow_up(one, number, steps, opens)
+        follow_up = _follow_up(one, number, steps, begins)
         if follow_up is None:
             continue
         if follow_up.at < ends:
@@ -132,10 +143,19 @@ def _follow_up(one: Due, count: int, steps: Sequence[StepRule], opens: datetime)
     return Due(False, at if fixed is None else max(at, fixed), after.step, count)
 
 
-def _opens(window: Window, zone: ZoneInfo, begins: datetime, ends: datetime) -> datetime:
-    """When the first message of a day can go: at the opening of the window, if there is one."""
+def _any_of(windows: Sequence[Window]) -> Window:
+    """Open when any of these is."""
+    if ALWAYS in windows:
+        return ALWAYS
+    return Window(tuple(interval for one in windows for interval in one.intervals))
+
+
+def _opens(window: Window, zone: ZoneInfo, begins: datetime, ends: datetime) -> datetime | None:
+    """When the first message of a day can go: at the opening of the window, if there is one; None: not on that day."""
     period = None if window == ALWAYS else opening(window, zone, begins)
-    return begins if period is None or period[0] >= ends else max(begins, period[0])
+    if period is None:
+        return begins
+    return None if period[0] >= ends else max(begins, period[0])
 
 
 def day_capacity(

@@ -55,6 +55,11 @@ class CampaignPlan:
         )
 
     @property
+    def is_windowed_by_lead(self) -> bool:
+        """Whether each lead has to be asked on its own if its window is open: there is none for all of the campaign."""
+        return self.lead_zone or any(step.rule.window is not None for step in self.steps)
+
+    @property
     def rules(self) -> tuple[StepRule, ...]:
         """The steps' rules, in order."""
         return tuple(step.rule for step in self.steps)

@@ -64,12 +64,20 @@ Plan: TypeAlias = Go | Park | PassOver | SetAside | Finish
 
 @dataclass(frozen=True, slots=True)
 class StepRule:
-    """What of a step bears on when it goes out. `delay_seconds` runs in campaign time, `send_at` is real time."""
+    """What of a step bears on when it goes out. `delay_seconds` runs in campaign time, `send_at` is real time.
+
+    `window` None: the campaign's.
+    """
 
     delay_seconds: int
     send_at: datetime | None
     condition: Condition | None
     weights: tuple[int, ...]
+    window: Window | None = None
+
+    def window_in(self, campaign: Window) -> Window:
+        """The step's own window, or else the campaign's."""
+        return campaign if self.window is None else self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +101,9 @@ def plan_step(
 ) -> Plan:
     """Whether step `number` (from 1) of a due lead goes now.
 
-    `due_at` is campaign time. `overdue` has the pauses, each with its own choice. `zone` is where the window is read:
-    the campaign's, or the lead's own.
+    `due_at` is campaign time. `overdue` has the pauses, each with its own choice. `window` is the
+    campaign's, in the place of which a step may have its own; `zone` is where it is read: the campaign's, or the
+    lead's own.
     """
     if number > len(steps):
         return Finish()
@@ -106,7 +115,7 @@ def plan_step(
             return PassOver("overdue") if pause.policy == "skip" else SetAside(EnrollmentState.HELD, "overdue_review")
     if step.condition is not None and not step.condition.holds(fields):
         return PassOver("condition")
-    period = opening(window, zone, now)
+    period = opening(step.window_in(window), zone, now)
     if period is None:
         return Go()
     if period[0] > now:

@@ -78,8 +78,8 @@ def _step_ids(before: CampaignDefinition, after: CampaignDefinition) -> list[int
 
 def _timing(definition: CampaignDefinition) -> tuple[Any, ...]:
     """What of a definition parks leads until a time."""
-    dates = [step.send_at for step in definition.steps]
-    return definition.windows, definition.zone, definition.window_zone, dates
+    steps = [(step.send_at, step.windows) for step in definition.steps]
+    return definition.windows, definition.zone, definition.window_zone, steps
 
 
 async def create(

@@ -281,9 +281,9 @@ def _time_findings(case: _Case, one: _Lead) -> list[Finding]:
     send_at = plan.steps[row.step - 1].rule.send_at
     if send_at is not None and send_at > case.now:
         found.append(finding(Reason.FIXED_DATE, send_at))
-    if plan.lead_zone:
-        zone = parse_zone(one.lead.zone, "/zone") if one.lead.zone else plan.zone
-        opens = next_open(plan.window, zone, case.now)
+    if plan.is_windowed_by_lead:
+        zone = parse_zone(one.lead.zone, "/zone") if plan.lead_zone and one.lead.zone else plan.zone
+        opens = next_open(plan.steps[row.step - 1].rule.window_in(plan.window), zone, case.now)
         if opens > case.now:
             found.append(finding(Reason.OUTSIDE_WINDOW, opens, zone=zone.key))
     return _without_repetition(found)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from caesura.domain.compose import CompiledVariant, compile_variant
 from caesura.domain.definition import CampaignDefinition, StepDefinition, read_definition
+from caesura.domain.definition_types import WindowItem
 from caesura.domain.dkim import Signing, read_key
 from caesura.domain.errors import Invalid, NotFound, Unavailable
 from caesura.domain.mailbox_definition import MailboxDefinition
@@ -16,7 +17,7 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan, Step, Transport
 from caesura.domain.sequence import StepRule
 from caesura.domain.templates import compile_condition
 from caesura.domain.validation import validate
-from caesura.domain.windows import local_day, parse_window
+from caesura.domain.windows import Window, local_day, parse_window
 from caesura.store import campaigns as campaign_store
 from caesura.store import mailboxes as mailbox_store
 from caesura.store.campaigns import CampaignRow
@@ -119,7 +120,7 @@ def campaign_plan(row: CampaignRow, steps: Sequence[Mapping[str, Any]]) -> Campa
         timing=row.timing,
         steps=compile_steps(definition.steps),
         limits=_campaign_limits(definition, zone),
-        window=parse_window([window.model_dump(mode="json") for window in definition.windows], "/windows"),
+        window=_window(definition.windows, "/windows"),
         zone=zone,
         lead_zone=definition.window_zone == "lead",
         hold_unknown=definition.on_unknown == "hold",
@@ -144,7 +145,12 @@ def _compile_step(step: StepDefinition, place: int) -> Step:
         compile_variant(variant.subject, variant.html, variant.text, f"{pointer}/variants/{number}")
         for number, variant in enumerate(step.variants)
     ]
-    return Step(StepRule(step.delay, step.send_at, condition, weights), step.thread, tuple(variants))
+    window = _window(step.windows, f"{pointer}/windows") if step.windows else None
+    return Step(StepRule(step.delay, step.send_at, condition, weights, window), step.thread, tuple(variants))
+
+
+def _window(items: Sequence[WindowItem], pointer: str) -> Window:
+    return parse_window([item.model_dump(mode="json") for item in items], pointer)
 
 
 def _campaign_limits(definition: CampaignDefinition, zone: ZoneInfo) -> CampaignLimits:
@@ -189,7 +195,7 @@ def mailbox_plan(row: MailboxRow, unsealer: Unsealer) -> MailboxPlan:
             connections=limits.connections,
             ramp=_ramp(limits.ramp, started_on) if limits.ramp is not None else None,
         ),
-        window=parse_window([window.model_dump(mode="json") for window in definition.windows], "/windows"),
+        window=_window(definition.windows, "/windows"),
         transport=Transport(
             transport.host,
             transport.port,

@@ -158,6 +158,13 @@ def test_weekends_close_and_open_and_leave_the_hours() -> None:
     assert always == {"windows": []}
 
 
+def test_weekends_close_for_steps_with_windows_of_their_own_too() -> None:
+    own = {"days": ["fri", "sun"], "start": "09:00", "end": "17:00"}
+    content: dict[str, Any] = {"windows": [], "steps": [{"windows": []}, {"windows": [dict(own)]}]}
+    campaign_views.set_weekends(content, False)
+    assert [step["windows"] for step in content["steps"]] == [[], [{**own, "days": ["fri"]}]]
+
+
 async def test_campaigns_are_listed_by_page_and_status(lexi: Lexi) -> None:
     active, other = await lexi.running(), await draft(lexi, "c@example.com")
     answer = (await lexi.raw("GET", "/campaigns", params={"per_page": 1, "page": 2})).json()

@@ -87,7 +87,7 @@ async def test_the_documented_example_is_created_as_a_draft_with_ids_and_read_ba
     assert await bird.get(f"/v2/campaigns/{made['id']}") == made
     native = (await bird.desk.get(f"/campaigns/cmp_{made['id']}"))["definition"]
     assert [one["delay"] for one in native["steps"]] == [0, 3 * 86_400]
-    assert native["windows"] == [{"days": ["fri"], "start": "08:00", "end": "18:00"}], "what all steps allow"
+    assert native["steps"][1]["windows"] == [{"days": ["fri"], "start": "08:00", "end": "18:00"}]
     assert (native["zone"], native["limits"]["daily_new"]) == ("Europe/Berlin", 50)
 
 
@@ -168,10 +168,51 @@ async def test_steps_that_are_no_emails_are_409_as_not_supported(bird: Bird, kin
     assert kind in body["detail"]
 
 
-async def test_delivery_times_without_a_common_moment_are_not_supported(bird: Bird) -> None:
+async def test_each_step_goes_out_in_its_own_delivery_time(bird: Bird) -> None:
+    first = step(delivery_time={"MONDAY": OFFICE}, followup=step(delivery_time={"FRIDAY": OFFICE}, followup=step()))
+    made = await create(bird, first)
+    native = (await bird.desk.get(f"/campaigns/cmp_{made['id']}"))["definition"]
+    assert native["windows"] == [{"days": ["mon"], "start": "08:00", "end": "18:00"}]
+    assert [one["windows"] for one in native["steps"][:2]] == [
+        [],
+        [{"days": ["fri"], "start": "08:00", "end": "18:00"}],
+    ]
+    assert [one["days"] for one in native["steps"][2]["windows"]] == [["mon"], ["tue"], ["wed"], ["thu"], ["fri"]]
+    shown = made["steps"]["followup"]
+    assert (shown["delivery_time"], shown["followup"]["delivery_time"]) == ({"MONDAY": OFFICE}, {"FRIDAY": OFFICE})
+
+    path = f"/v2/campaigns/{made['id']}/steps/{shown['id']}"
+    after = (await bird.ask("PATCH", path, {"delivery_time": {"FRIDAY": OFFICE}}))["steps"]["followup"]
+    assert (after["delivery_time"], after["followup"]) == ({"FRIDAY": OFFICE}, shown["followup"])
+
+
+async def test_what_another_door_made_of_the_times_stays_when_a_text_is_changed(bird: Bird) -> None:
     first = step(delivery_time={"MONDAY": OFFICE}, followup=step(delivery_time={"FRIDAY": OFFICE}))
-    body = await bird.post("/v2/campaigns", payload(first), status=409)
-    assert "moment in common" in body["detail"]
+    made = await create(bird, first)
+    definition = (await bird.desk.get(f"/campaigns/cmp_{made['id']}"))["definition"]
+    definition["steps"][1] |= {"windows": [{"days": ["sat"], "start": "09:00", "end": "10:00"}], "delay": 5_400}
+    change = {"steps": definition["steps"], "windows": [{"days": ["sun"], "start": "10:00", "end": "11:00"}]}
+    await bird.desk.ask("PATCH", f"/campaigns/cmp_{made['id']}", change)
+    first = made["steps"]["followup"]
+    path = f"/v2/campaigns/{made['id']}/steps/{first['id']}/versions/{first['body']['versions'][0]['id']}"
+    after = (await bird.ask("PATCH", path, {"subject": "Other"}))["steps"]["followup"]
+    assert after["delivery_time"] == {"SUNDAY": [{"from": "10:00", "to": "11:00"}]}
+    assert after["followup_after"] == {"range": "MINUTE", "value": 90}
+    assert after["followup"]["delivery_time"] == {"SATURDAY": [{"from": "09:00", "to": "10:00"}]}
+    after = (await bird.desk.get(f"/campaigns/cmp_{made['id']}"))["definition"]
+    assert [one["windows"] for one in after["steps"]] == [[], definition["steps"][1]["windows"]]
+    assert (after["windows"], after["steps"][1]["delay"]) == (change["windows"], 5_400)
+
+
+async def test_the_time_of_one_step_leaves_steps_of_another_door_where_they_are(bird: Bird) -> None:
+    steps = [{"subject": "A", "text": "A"}, {"text": "B", "delay": 60}]
+    draft = await bird.desk.campaign(steps=steps)
+    shown = await bird.get(f"/v2/campaigns/{number(draft['id'])}")
+    path = f"/v2/campaigns/{number(draft['id'])}/steps/{shown['steps']['followup']['id']}"
+    await bird.ask("PATCH", path, {"delivery_time": {"FRIDAY": OFFICE}})
+    after = (await bird.desk.get(f"/campaigns/{draft['id']}"))["definition"]
+    assert (after["windows"], after["steps"][1]["windows"], after["steps"][1]["delay"]) == ([], [], 60)
+    assert after["steps"][0]["windows"] == [{"days": ["fri"], "start": "08:00", "end": "18:00"}]
 
 
 async def test_a_campaign_with_a_scheduled_start_is_409(bird: Bird) -> None:
@@ -183,7 +224,10 @@ async def test_a_campaign_with_a_scheduled_start_is_409(bird: Bird) -> None:
 async def test_a_campaign_with_a_condition_is_409(bird: Bird) -> None:
     steps = [{"subject": "a", "text": "b"}, {"subject": "c", "text": "d", "delay": "1d", "condition": "company"}]
     draft = await bird.desk.campaign(steps=steps)
-    assert "conditions" in (await bird.get(f"/v2/campaigns/{number(draft['id'])}", status=409))["detail"]
+    path = f"/v2/campaigns/{number(draft['id'])}"
+    for method in ("GET", "PATCH"):
+        assert "conditions" in (await bird.ask(method, path, {"name": "Changed"}, status=409))["detail"]
+    assert (await bird.desk.get(f"/campaigns/{draft['id']}"))["definition"]["name"] == draft["definition"]["name"]
 
 
 async def test_a_campaign_of_another_door_is_shown_with_our_template_text(bird: Bird) -> None:

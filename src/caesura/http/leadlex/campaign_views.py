@@ -129,8 +129,9 @@ def summary(row: CampaignRow, kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sends_on_weekends(definition: CampaignDefinition) -> bool:
-    """Whether any of its windows is open on Saturday or Sunday; without windows it always sends."""
-    return not definition.windows or any(day in WEEKEND for window in definition.windows for day in window.days)
+    """Whether any of its windows, or of its steps', is open on Saturday or Sunday; without windows it always sends."""
+    windows = [*definition.windows, *(window for step in definition.steps for window in step.windows)]
+    return not definition.windows or any(day in WEEKEND for window in windows for day in window.days)
 
 
 def set_weekends(content: dict[str, Any], wanted: bool) -> None:
@@ -145,6 +146,7 @@ def set_weekends(content: dict[str, Any], wanted: bool) -> None:
                 if WEEK[last] in window["days"]:
                     window["days"] = [*window["days"], *WEEKEND]
     else:
-        for window in windows:
-            window["days"] = [day for day in window["days"] if day not in WEEKEND]
-        content["windows"] = [window for window in windows if window["days"]] or [dict(WEEKDAYS)]
+        for place in (content, *(step for step in content.get("steps", ()) if step.get("windows"))):
+            for window in place["windows"]:
+                window["days"] = [day for day in window["days"] if day not in WEEKEND]
+            place["windows"] = [window for window in place["windows"] if window["days"]] or [dict(WEEKDAYS)]

@@ -20,8 +20,8 @@ from caesura.service.definitions import Campaign
 MAXIMUM_MAILBOXES = 1_000
 _EDITABLE = (CampaignState.DRAFT, CampaignState.EDITING)
 _PARTLY = (
-    "delivery_time is of the whole campaign: the times that all its steps allow. Opens, list_unsubscribe, "
-    "gdpr_unsubscribe, signatures, catch-all checks and working days are kept and returned, and do nothing."
+    "Opens, list_unsubscribe, gdpr_unsubscribe, signatures, catch-all checks and working days are kept and returned, "
+    "and do nothing."
 )
 
 
@@ -33,7 +33,7 @@ async def create_campaign(call: Call) -> Response:
     for step in steps:
         step.pop("id", None)
     settings = {"daily_enroll": content.USUAL_ENROLL, **reading.record(body, "settings")}
-    data: dict[str, Any] = {"name": reading.text(body, "name"), "steps": steps, "windows": content.windows(steps)}
+    data = content.timed({"name": reading.text(body, "name")}, steps)
     data["pool"] = await _pool(call, body) if body.get("email_account_ids") else None
     definition = read_definition(content.merged_settings(data, settings))
     call.campaign_id = await definitions.create(*call.key, definition, call.caller.actor, call.now)
@@ -59,8 +59,7 @@ async def update_campaign(call: Call) -> Response:
     if "settings" in body:
         data = content.merged_settings(data, reading.record(body, "settings"))
     if "steps" in body:
-        data["steps"] = content.sequence(reading.record(body, "steps", True))
-        data["windows"] = content.windows(data["steps"])
+        data = content.timed(data, content.sequence(reading.record(body, "steps", True)))
     return await save(call, before, data)
 
 
@@ -116,12 +115,16 @@ def data_of(campaign: Campaign) -> dict[str, Any]:
 
 
 async def editable(call: Call) -> Campaign:
-    """The campaign of the path, if it may be changed. Raises NotFound, and a Refusal in any other status."""
+    """The campaign of the path, if it may be changed.
+
+    Raises NotFound, and a Refusal in any other status or where it has what the vendor's API cannot show.
+    """
     await found(call)
     campaign = await definitions.get(*call.key, call.campaign_id)
     if campaign.row.status not in _EDITABLE:
         message = "Only campaigns with a status of DRAFT or EDITED can be updated"
         raise Refusal(409, "CAMPAIGN_NOT_EDITABLE", message)
+    content.check_supported(campaign)
     return campaign
 
 

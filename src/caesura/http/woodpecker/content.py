@@ -174,10 +174,29 @@ def seconds_of(wait: object) -> int:
     return reading.whole(wait, "value", 1, 366 * 1_440, 1) * _SECONDS[wait.get("range", "DAY")]
 
 
-def windows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Our windows for the delivery times that these steps keep. Raises a Refusal."""
-    times = (kept_of(step).get("delivery_time") for step in steps)
-    return delivery_time.windows_of([one for one in times if one is not None])
+def timed(data: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The campaign's data with these steps and the windows for the delivery times that they keep.
+
+    The first step's are the campaign's, and a step has its own where they are others. Beside a step that did not come
+    through this door, and may go by the campaign's, those stay as they are.
+    """
+    kept = [kept_of(step).get("delivery_time") for step in steps]
+    wanted = [None if one is None else delivery_time.windows_of(one) for one in kept]
+    usual = data.get("windows", []) if None in wanted else wanted[0]
+    timed_steps = [
+        step if own is None else {**step, "windows": [] if own == usual else own}
+        for step, own in zip(steps, wanted, strict=True)
+    ]
+    return {**data, "windows": usual, "steps": timed_steps}
+
+
+def check_supported(campaign: Campaign) -> None:
+    """Raises a Refusal for a campaign that has what the vendor's API cannot show."""
+    definition = campaign.definition
+    if campaign.row.status == "scheduled" or definition.starts_at is not None:
+        raise Refusal(409, "", "Campaigns with a scheduled start are not supported by the API.")
+    if any(step.condition is not None or step.send_at is not None for step in definition.steps):
+        raise Refusal(409, "", "Campaigns with conditions or fixed dates are not supported by the API.")
 
 
 def shown(campaign: Campaign, mailbox_ids: Sequence[int], bounced_at: datetime | None) -> dict[str, Any]:
@@ -185,11 +204,8 @@ def shown(campaign: Campaign, mailbox_ids: Sequence[int], bounced_at: datetime |
 
     Raises a Refusal for what the vendor's API cannot show either.
     """
+    check_supported(campaign)
     row, definition = campaign.row, campaign.definition
-    if row.status == "scheduled" or definition.starts_at is not None:
-        raise Refusal(409, "", "Campaigns with a scheduled start are not supported by the API.")
-    if any(step.condition is not None or step.send_at is not None for step in definition.steps):
-        raise Refusal(409, "", "Campaigns with conditions or fixed dates are not supported by the API.")
     return {
         "id": row.id,
         "name": row.name,
@@ -229,15 +245,25 @@ def _shown_steps(definition: CampaignDefinition) -> dict[str, Any] | None:
     return following
 
 
+def present_steps(definition: CampaignDefinition) -> list[dict[str, Any]]:
+    """The data of the steps, with the delivery times that they have now, whoever changed them since."""
+    data = definition.model_dump(mode="json", exclude_none=True)["steps"]
+    return [
+        step if kept_of(step).get("delivery_time") is None else with_kept(step, {"delivery_time": time})
+        for step, time in zip(data, _shown_times(definition), strict=True)
+    ]
+
+
 def _shown_times(definition: CampaignDefinition) -> list[Mapping[str, Any]]:
-    """The delivery time of each step."""
-    kept = [kept_of({"extra": step.extra}).get("delivery_time") for step in definition.steps]
-    given = [one for one in kept if one is not None]
-    ours = [window.model_dump(mode="json") for window in definition.windows]
-    usual = delivery_time.shown(definition.windows)
-    if len(given) < len(kept) or delivery_time.windows_of(given) != ours:
-        return [usual] * len(kept)
-    return given
+    """The delivery time of each step: as it came, unless its windows are others by now."""
+    times: list[Mapping[str, Any]] = []
+    for step in definition.steps:
+        kept = kept_of({"extra": step.extra}).get("delivery_time")
+        ours = step.windows or definition.windows
+        if kept is None or delivery_time.windows_of(kept) != [one.model_dump(mode="json") for one in ours]:
+            kept = delivery_time.shown(ours)
+        times.append(kept)
+    return times
 
 
 def _shown_wait(kept: Mapping[str, Any] | None, delay: int | None) -> Mapping[str, Any] | None:

@@ -1,14 +1,9 @@
-"""The vendor's delivery times, which each step has of its own, and our windows, which the campaign has for all.
-
-Where steps differ, the campaign's windows are the times that all of them allow: nothing goes out at a time that its
-step forbids.
-"""
+"""The vendor's delivery times, which each step has of its own, and our windows."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from caesura.http.door import Refusal
 from caesura.http.woodpecker.reading import incorrect
 
 DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
@@ -44,15 +39,9 @@ def _is_span(start: object, end: object) -> bool:
     return both and all(_TIME.fullmatch(str(one)) for one in (start, end)) and str(start) < str(end)
 
 
-def windows_of(times: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Our windows for steps with these delivery times. Raises a Refusal where no time suits all of them."""
-    spans = {day: _common([_spans(one, day) for one in times]) for day in DAYS} if times else {}
-    windows = [
-        {"days": [day[:3].lower()], "start": start, "end": end} for day, found in spans.items() for start, end in found
-    ]
-    if times and not windows:
-        raise Refusal(409, "", "This is not supported here: steps whose delivery times have no moment in common.")
-    return windows
+def windows_of(time: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Our windows for a delivery time."""
+    return [{"days": [day[:3].lower()], "start": start, "end": end} for day in DAYS for start, end in _spans(time, day)]
 
 
 def shown(windows: Sequence[Any]) -> Mapping[str, Any]:
@@ -76,12 +65,3 @@ def _spans(time: Mapping[str, Any], day: str) -> list[Span]:
         else:
             merged.append((start, end))
     return merged
-
-
-def _common(all_spans: Sequence[Sequence[Span]]) -> list[Span]:
-    first, *rest = all_spans
-    common = list(first)
-    for spans in rest:
-        both = [(max(one[0], other[0]), min(one[1], other[1])) for one in common for other in spans]
-        common = [span for span in both if span[0] < span[1]]
-    return common

@@ -22,8 +22,7 @@ async def add_step(call: Call) -> Response:
     """At the end only, behind a step that nobody has got yet."""
     body = call.fields()
     before = await editable(call)
-    data = data_of(before)
-    steps = data.get("steps", [])
+    steps = content.present_steps(before.definition)
     last = content.step_id(steps[-1]["id"]) if steps else content.start_id(call.campaign_id)
     parent = reading.text(body, "parent_id")
     if parent.lower() != last:
@@ -34,6 +33,8 @@ async def add_step(call: Call) -> Response:
         await _check_unused(call, len(steps))
     step = content.step_data(reading.record(body, "step", True))
     step.pop("id", None)
+    if steps:
+        step["delay"] = content.seconds_of(content.kept_of(steps[-1]).get("followup_after") or content.USUAL_WAIT)
     return await _save(call, before, [*steps, step])
 
 
@@ -83,6 +84,9 @@ async def delete_step(call: Call) -> Response:
     if place == 0:
         raise Refusal(409, "STEP_NOT_DELETABLE", "The first step cannot be deleted")
     await _check_unused(call, place + 1)
+    # The wait is the step's before it, and stays there.
+    if place + 1 < len(steps):
+        steps[place + 1] = {**steps[place + 1], "delay": steps[place]["delay"]}
     del steps[place]
     return await _save(call, before, steps)
 
@@ -91,7 +95,7 @@ async def _placed(call: Call) -> tuple[Campaign, list[dict[str, Any]], int]:
     """The campaign, the data of its steps, and the place of the one in the path. Raises a Refusal."""
     before = await editable(call)
     number = content.number_of_step(call.path("step_id"))
-    steps = data_of(before).get("steps", [])
+    steps = content.present_steps(before.definition)
     for place, step in enumerate(steps):
         if step["id"] == number:
             return before, steps, place
@@ -105,12 +109,4 @@ async def _check_unused(call: Call, number: int) -> None:
 
 
 async def _save(call: Call, before: Campaign, steps: list[dict[str, Any]]) -> Response:
-    data: Mapping[str, Any] = {**data_of(before), "steps": _waited(steps)}
-    kept = [content.kept_of(step).get("delivery_time") for step in steps]
-    return await save(call, before, {**data, "windows": content.windows(steps)} if any(kept) else data)
-
-
-def _waited(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The delays of steps that came through this door; others keep theirs."""
-    through_here = all(content.kept_of(step).get("versions") for step in steps)
-    return content.waited(steps) if through_here else [{"delay": 86_400, **step} for step in steps]
+    return await save(call, before, content.timed(data_of(before), steps))

@@ -23,7 +23,7 @@ async def campaign_room(
     """What the campaign's own window, quotas and gap leave; `lock` keeps what it has used for this transaction."""
     key = (plan.workspace_id, plan.campaign_id)
     load = Load(*await store.campaign_load(tx, *key, lock)) if plan.is_paced else Load()
-    room = decide_campaign(now, ALWAYS if plan.lead_zone else plan.window, plan.zone, limits, load)
+    room = decide_campaign(now, ALWAYS if plan.is_windowed_by_lead else plan.window, plan.zone, limits, load)
     if limits.gap_seconds and isinstance(room, CampaignRoom) and await store.is_in_transit(tx, *key):
         # The gap counts from the end of a message, so it is not over before this one's has come.
         return WaitUntil(now + timedelta(seconds=limits.gap_seconds), Reason.CAMPAIGN_GAP)
