@@ -45,6 +45,7 @@ simulate: .venv/ready  ## worlds of faults, each drawn from a seed (SEEDS=2000)
 	@$(BIN)/python scripts/simulate.py --seeds $(SEEDS)
 
 bench: .venv/ready .cache/postfix/ready  ## measure beside others, under 15 minutes on 2 cores (SUITE=send for one)
+	@$(BIN)/python -m compileall -q src
 	@PATH="$(CURDIR)/.cache/postfix:$$PATH" $(BIN)/python -m bench $(SUITE)
 
 reference: .venv/ready  ## write docs/reference anew out of the code

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from importlib import import_module
 
 from caesura.domain.destinations import Destinations
 from caesura.http.webhook_forms import FORMS
@@ -10,8 +11,6 @@ from caesura.runtime.local import Engine
 from caesura.runtime.settings import Settings
 from caesura.store.database import Database
 from caesura.worker.hints import Hint, listen
-from caesura.worker.jobs import JobRunner, Pump
-from caesura.worker.webhooks import Courier
 
 # Its own, so that no receiver of webhooks ever takes a connection from the API.
 _CONNECTIONS = 4
@@ -34,6 +33,12 @@ class Errands:
 
     async def run(self) -> None:
         """Does all of it."""
+        # What jobs and webhooks are made with takes long to import: whoever waits for a server to start does not wait
+        # for that, and the loop goes on answering meanwhile.
+        await asyncio.to_thread(import_module, "caesura.worker.jobs")
+        from caesura.worker.jobs import JobRunner, Pump
+        from caesura.worker.webhooks import Courier
+
         database = await Database.open(self._dsn, _CONNECTIONS)
         try:
             async with Courier(database, self._keyring, FORMS, self._destinations, now) as courier:
