@@ -113,7 +113,7 @@ class ScriptedServer:
         if verb in ("MAIL", "RSET"):
             self._has_sender = verb == "MAIL" and reply.startswith("2")
         if verb in ("MAIL", "RCPT", "RSET"):
-            self._has_recipient = verb == "RCPT" and reply.startswith("2")
+            self._has_recipient = verb == "RCPT" and (self._has_recipient or reply.startswith("2"))
         self._in_data = verb == "DATA" and reply.startswith("3")
         refused = verb in ("MAIL", "RCPT", "DATA") and reply[0] in "45"
         self._say(reply, decides={"4": Kind.DEFERRED, "5": Kind.REJECTED}[reply[0]] if refused else None)

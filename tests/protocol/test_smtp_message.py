@@ -73,7 +73,7 @@ def test_an_address_that_could_leave_its_brackets_is_refused_before_any_byte(add
 @given(st.text() | st.from_regex(r"[\s\S]*@[\s\S]*"))
 def test_no_accepted_address_can_change_the_shape_of_its_command(address: str) -> None:
     if is_safe_address(address):
-        line = rcpt_command(Envelope("", address, b""))
+        line = rcpt_command(address)
         assert line.startswith(b"RCPT TO:<")
         assert line.endswith(b">\r\n")
         assert line.count(b"\r") == line.count(b"\n") == 1
@@ -118,7 +118,7 @@ def test_mail_carries_the_parameters_that_are_offered_and_needed() -> None:
     assert mail_command(plain, Capabilities()) == b"MAIL FROM:<a@b>\r\n"
     assert mail_command(plain, EVERYTHING) == b"MAIL FROM:<a@b> SIZE=3\r\n"
     assert mail_command(eight_bit, EVERYTHING) == "MAIL FROM:<ü@b> SIZE=4 BODY=8BITMIME SMTPUTF8\r\n".encode()
-    assert rcpt_command(eight_bit) == b"RCPT TO:<c@d>\r\n"
+    assert rcpt_command(eight_bit.recipient) == b"RCPT TO:<c@d>\r\n"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,58 @@ def test_every_message_arrives_unchanged_and_in_order(wiring: Any, mode: str) ->
     assert set(wire.outcomes.values()) == {Outcome(Kind.ACCEPTED, Stage.CONTENT, Reply(250, ("2.0.0 queued",)))}
 
 
+# Copies
+
+
+def copied(number: int = 0, *copies: str) -> Envelope:
+    return Envelope(name(number), name(number), CONTENT, False, copies or ("one@example.com", "two@example.com"))
+
+
+def test_with_copies_content_is_asked_for_once_all_recipients_are_answered(wiring: Any) -> None:
+    one, two = b"RCPT TO:<one@example.com>\r\n", b"RCPT TO:<two@example.com>\r\n"
+    assert writes(wiring.wire(**MODES["pipelined"]), [*envelopes(1), copied(1), *envelopes(3)[2:]])[1:] == [
+        mail(0) + rcpt(0) + b"DATA\r\n",
+        DOTTED + mail(1),
+        rcpt(1),
+        one,
+        two,
+        b"DATA\r\n",
+        DOTTED + mail(2) + rcpt(2) + b"DATA\r\n",
+        DOTTED,
+        b"QUIT\r\n",
+    ]
+
+
+@MODE
+@pytest.mark.parametrize("code", [450, 452, 550, 552, 554])
+def test_a_copy_that_is_refused_is_told_and_keeps_the_message_from_nobody_else(
+    wiring: Any, mode: str, code: int
+) -> None:
+    replies = {"RCPT": ["250 2.1.5 Ok", f"{code} no", "250 2.1.5 Ok"]}
+    wire = wiring.wire(replies, **MODES[mode]).run([copied(0), *envelopes(2)[1:]])
+    told = wire.outcomes[name(0)]
+    assert (told.kind, told.refused) == (Kind.ACCEPTED, (("one@example.com", Reply(code, ("no",))),))
+    assert wire.outcomes[name(1)].refused == ()
+    assert [recipient for recipient, _ in wire.server.accepted] == [name(0), name(1)]
+    asked = [line for line in wire.server.commands if line.startswith("RCPT")]
+    assert asked == [f"RCPT TO:<{one}>" for one in (name(0), "one@example.com", "two@example.com", name(1))]
+
+
+@MODE
+@pytest.mark.parametrize("code", [450, 550])
+def test_where_the_recipient_is_refused_nobody_gets_a_copy(wiring: Any, mode: str, code: int) -> None:
+    wire = wiring.wire({"RCPT": [f"{code} no"]}, **MODES[mode]).run([copied(0), *envelopes(2)[1:]])
+    assert wire.kinds == {name(0): Kind.DEFERRED if code == 450 else Kind.REJECTED, name(1): Kind.ACCEPTED}
+    assert wire.server.accepted == [(name(1), CONTENT)]
+    assert not any("one@example.com" in line for line in wire.server.commands)
+
+
+@MODE
+def test_a_session_that_closes_at_a_copy_has_sent_nobody_anything(wiring: Any, mode: str) -> None:
+    wire = wiring.wire({"RCPT": ["250 Ok", "421 closing"]}, **MODES[mode]).run([copied(0)])
+    assert (wire.kinds, wire.server.accepted) == ({name(0): Kind.DEFERRED}, [])
+
+
 # Refusals
 
 

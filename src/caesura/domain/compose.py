@@ -6,7 +6,7 @@ literal text, already in its transfer encoding, and the sender's field) is kept 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -199,8 +199,15 @@ def _assembled(subject: Template | None, html: Template | None, text: Template |
     )
 
 
-def compose(variant: CompiledVariant, letter: Letter) -> Composed:
+def compose(
+    variant: CompiledVariant,
+    letter: Letter,
+    cc: Sequence[tuple[str | None, str]] = (),
+    files: Sequence[bytes] = (),
+) -> Composed:
     """The message for one lead: the same bytes whenever it is asked for the same.
+
+    `cc` has names and addresses, `files` parts as `enclosures.mime_part` makes them.
 
     Raises a kind of Unsendable, by which the lead is held: MissingVariable, UnusableField, OutputTooLarge (the parts
     together over 1,000,000 characters, a subject over 998), HeaderInjection, EmptySubject. Raises Invalid for extra
@@ -213,7 +220,12 @@ def compose(variant: CompiledVariant, letter: Letter) -> Composed:
         _check_size(variant, values)
     subject = _subject_of(variant, letter, values)
     head = _head(letter, subject)
-    content = head.encode() + mime.multipart(variant._parts, values, letter.message_id)
+    body = mime.multipart(variant._parts, values, letter.message_id)
+    if cc:
+        head += headers.addresses("Cc", cc)
+    if files:
+        body = mime.mixed(body, files, letter.message_id)
+    content = head.encode() + body
     return Composed(content, not head.isascii(), subject)
 
 

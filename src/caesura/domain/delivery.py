@@ -23,7 +23,10 @@ class Kind(StrEnum):
 
 
 class Delivery(Struct, frozen=True, gc=False):
-    """One attempt and its end. `stage` is how far it came; `code`, `enhanced` and `text` are the server's words."""
+    """One attempt and its end. `stage` is how far it came; `code`, `enhanced` and `text` are the server's words.
+
+    `refused` are the copies that the server would not take, each as (address, code, text).
+    """
 
     enrollment_id: int
     step: int
@@ -35,6 +38,7 @@ class Delivery(Struct, frozen=True, gc=False):
     code: int | None = None
     enhanced: str | None = None
     text: str | None = None
+    refused: tuple[tuple[str, int, str], ...] = ()
 
 
 class Judgement(Struct, frozen=True, gc=False):

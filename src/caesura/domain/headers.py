@@ -137,6 +137,18 @@ def address(name: str, display: str | None, mailbox: str) -> str:
     return _folded(name, (*_phrase(display), f"<{mailbox}>"))
 
 
+def addresses(name: str, mailboxes: Iterable[tuple[str | None, str]]) -> str:
+    """A field with one address or more, each with its name or None, such as Cc. Raises HeaderInjection."""
+    words: list[str] = []
+    for display, mailbox in mailboxes:
+        display = display.strip(" ") if display else ""
+        check(name, display)
+        if not _ADDRESS.fullmatch(mailbox):
+            raise HeaderInjection(name, "it is not an address")
+        words += (*_phrase(display), f"<{mailbox}>,") if display else (f"{mailbox},",)
+    return _folded(name, (*words[:-1], words[-1].removesuffix(",")))
+
+
 sender = lru_cache(maxsize=4096)(address)  # a mailbox sends many messages
 
 

@@ -131,6 +131,16 @@ def boundary(message_id: str) -> bytes:
     return b"=_" + blake2b(message_id.encode(), digest_size=15).hexdigest().encode("ascii")
 
 
+def mixed(body: bytes, files: Sequence[bytes], message_id: str) -> bytes:
+    """`body`, as `multipart` makes it, and files behind it, each with its own headers (RFC 2046, section 5.1.3)."""
+    line = boundary(f"files of {message_id}")
+    written = [b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n' % line]
+    for one in (body, *files):
+        written += (b"--", line, b"\r\n", one, b"\r\n")
+    written += (b"--", line, b"--\r\n")
+    return b"".join(written)
+
+
 def multipart(parts: Sequence[Part], values: Sequence[str], message_id: str) -> bytes:
     """The end of a message's header (its Content fields, and the empty line) and its body."""
     if len(parts) == 1:

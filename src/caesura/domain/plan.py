@@ -1,11 +1,12 @@
 """A campaign and its mailboxes in the form that sending asks for: parsed, compiled, ready to be reckoned with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from caesura.domain.compose import CompiledVariant
 from caesura.domain.dkim import Signing
+from caesura.domain.enclosures import Copy
 from caesura.domain.pacing import CampaignLimits, MailboxLimits
 from caesura.domain.sequence import StepRule
 from caesura.domain.windows import Window
@@ -25,6 +26,7 @@ class CampaignPlan:
     """One version of a campaign's content and limits. `timing` counts those with other windows, zones or dates.
 
     `lead_zone`: the window is read in the lead's own zone. `from_name` and `reply_to` go before the mailbox's.
+    `files`, as parts of a message, go with each; `copies` are those of single enrollments.
     """
 
     workspace_id: int
@@ -42,6 +44,8 @@ class CampaignPlan:
     unsubscribe_mailto: str | None
     from_name: str | None
     reply_to: str | None
+    files: tuple[bytes, ...] = ()
+    copies: Mapping[int, tuple[Copy, ...]] = field(default_factory=dict)
 
     @property
     def is_paced(self) -> bool:

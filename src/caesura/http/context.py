@@ -16,6 +16,8 @@ from caesura.service.plans import Plans
 from caesura.store.database import Database
 
 BODY_LIMIT = 1_000_000
+# Files of a message at their most, in base64, and the rest beside them.
+BODY_WITH_FILES = 15_000_000
 # Each keeps a connection to the database until its file is there.
 MAXIMUM_IMPORTS = 2
 

@@ -28,7 +28,7 @@ from caesura.domain.recipients import Recipient
 from caesura.service import enrollments, suppressions
 from caesura.service.plans import Plans
 from caesura.service.sending.settlement import settle
-from caesura.store import bounces, campaigns, events, leads, mailboxes
+from caesura.store import bounces, campaigns, enclosures, events, leads, mailboxes
 from caesura.store import enrollments as enrollment_store
 from caesura.store import inbound as store
 from caesura.store import sending as gate
@@ -276,6 +276,11 @@ async def _find(tx: Connection, workspace_id: int, given: InboundReport, address
         lead = await leads.get(tx, workspace_id, answered.lead_id)
         place = (answered.campaign_id, answered.enrollment_id, answered.step, answered.mailbox_id)
         await store.keep(tx, workspace_id, answered)
+        if address is not None and given.kind in _CAUSES:
+            named_copy = (answered.campaign_id, answered.enrollment_id, deduplication_key(address))
+            if await enclosures.is_copy(tx, workspace_id, *named_copy):
+                # Not the message came back but a copy of it, and its lead has nothing to do with that.
+                return _Found(True, None, answered.campaign_id, message_id=answered.message_id, recipient=address)
         return _Found(True, lead, *place, answered.message_id, _parsed(answered.recipient), address, answered.marked_at)
     if address is None:
         return _Found(campaign_id=given.campaign_id)

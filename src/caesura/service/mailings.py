@@ -3,18 +3,31 @@
 Nothing is sent past the gate: suppressions, caps, windows and holds count as for any other campaign.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from caesura.domain.definition import CampaignDefinition
+from caesura.domain.enclosures import Attachment, Copy, check_attachments
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_entry import LeadInput
 from caesura.service import campaigns, definitions, enrollments, suppression_groups
 from caesura.service.enrollments import EnrolFate, EnrolOutcome
-from caesura.store.database import Database
+from caesura.store import enclosures
+from caesura.store.database import Connection, Database
 
 KIND = "single"
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosures:
+    """What a mailing has beside its text: files for all, and copies by the place of their recipient."""
+
+    attachments: Sequence[Attachment] = ()
+    copies: Mapping[int, Sequence[Copy]] = field(default_factory=dict)
+
+
+NOTHING = Enclosures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +49,18 @@ async def send(
     group_id: int | None,
     actor: str,
     now: datetime,
+    enclosed: Enclosures = NOTHING,
 ) -> Mailing:
     """Sends one message to at most 1,000 recipients, at the definition's `starts_at`, or as soon as the limits allow.
 
+    Files go with each message; a copy goes to those named for its recipient, unless they may not be written to.
+
     What differs between them is in `own_fields`: a lead's own fields stay as they are. Who refuses the group `group_id`
     or everything gets nothing. In transactions of its own for the content, the recipients and the start: cut short, it
-    is a draft, and nothing is sent. Raises Invalid for templates, for recipients that are all wrong, and for all that
+    is a draft, and nothing is sent. Raises Invalid for templates, files, recipients that are all wrong, and all that
     keeps a campaign from starting; NotFound for the group.
     """
+    check_attachments(enclosed.attachments, len(recipients))
     if definition.starts_at is not None and definition.starts_at <= now:
         raise Invalid.of(Problem("starts_at_past", "starts_at must be in the future", "/starts_at"))
     campaign_id = await definitions.create(database, workspace_id, definition, actor, now, KIND)
@@ -57,11 +74,29 @@ async def send(
         if all(one.fate is EnrolFate.REJECTED for one in outcomes):
             raise Invalid.of(*(problem for one in outcomes for problem in one.problems))
         return Mailing(None, outcomes)
+    await _enclose(database, workspace_id, campaign_id, outcomes, enclosed)
     if definition.starts_at is not None:
         await campaigns.schedule(database, workspace_id, campaign_id, definition.starts_at, actor, now)
     else:
         await definitions.start(database, workspace_id, campaign_id, actor, now, cause="mailing")
     return Mailing(campaign_id, outcomes)
+
+
+async def _enclose(
+    database: Database, workspace_id: int, campaign_id: int, outcomes: Sequence[EnrolOutcome], enclosed: Enclosures
+) -> None:
+    copies = {
+        one.enrollment_id: enclosed.copies[place]
+        for place, one in enumerate(outcomes)
+        if one.fate is EnrolFate.ENROLLED and one.enrollment_id is not None and place in enclosed.copies
+    }
+
+    async def work(tx: Connection) -> None:
+        await enclosures.add_files(tx, workspace_id, campaign_id, enclosed.attachments)
+        await enclosures.add_copies(tx, workspace_id, campaign_id, copies)
+
+    if enclosed.attachments or copies:
+        await database.run(work)
 
 
 async def _enrol(

@@ -10,6 +10,7 @@ from caesura.domain.compose import CompiledVariant, compile_variant
 from caesura.domain.definition import CampaignDefinition, StepDefinition, read_definition
 from caesura.domain.definition_types import WindowItem
 from caesura.domain.dkim import Signing, read_key
+from caesura.domain.enclosures import mime_part
 from caesura.domain.errors import Invalid, NotFound, Unavailable
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.pacing import CampaignLimits, MailboxLimits, Ramp, parse_growth, postponed
@@ -19,6 +20,7 @@ from caesura.domain.templates import compile_condition
 from caesura.domain.validation import validate
 from caesura.domain.windows import Window, local_day, parse_window
 from caesura.store import campaigns as campaign_store
+from caesura.store import enclosures
 from caesura.store import mailboxes as mailbox_store
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection
@@ -26,6 +28,8 @@ from caesura.store.mailboxes import MailboxRow
 
 # Plans kept at once; the least recently used go first. A plan with its templates is some tens of kB.
 CAMPAIGNS = 500
+# Of these, mailings with files, which can be 14 MB each.
+WITH_FILES = 8
 MAILBOXES = 20_000
 
 
@@ -63,9 +67,20 @@ class Plans:
                 raise NotFound("campaign_not_found", "there is no such campaign")
             if plan is None or plan.version != row.version:
                 plan = campaign_plan(row, await campaign_store.steps(tx, workspace_id, campaign_id))
+                if row.kind == "single":
+                    plan = await self._with_enclosures(tx, plan)
         self._campaigns[key] = plan
         _forget(self._campaigns, CAMPAIGNS)
         return plan
+
+    async def _with_enclosures(self, tx: Connection, plan: CampaignPlan) -> CampaignPlan:
+        key = (plan.workspace_id, plan.campaign_id)
+        files = tuple(mime_part(one) for one in await enclosures.files(tx, *key))
+        if files:
+            heavy = [one for one, other in self._campaigns.items() if other.files]
+            for one in heavy[: len(heavy) + 1 - WITH_FILES]:
+                del self._campaigns[one]
+        return replace(plan, files=files, copies=await enclosures.copies(tx, *key))
 
     async def mailboxes(
         self, tx: Connection, workspace_id: int, versions: Iterable[tuple[int, int]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from caesura.domain.enclosures import Copy
 from caesura.domain.sequence import Next
 from caesura.store.database import Connection
 from caesura.store.queries import load
@@ -68,6 +69,7 @@ class Wanted(Struct, frozen=True, gc=False):
     message_id: str
     subject: str
     closes_at: datetime | None = None
+    copies: tuple[Copy, ...] = ()
 
 
 class Marked(Struct, frozen=True, gc=False):

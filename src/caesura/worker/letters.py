@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from caesura.domain.compose import Letter, compose, message_id
 from caesura.domain.delivery import Delivery, Kind
@@ -25,6 +26,10 @@ class Ready(Struct, frozen=True, gc=False):
     wanted: Wanted
     mailbox: MailboxPlan
     envelope: Envelope
+
+    def without(self, left_out: frozenset[str]) -> Envelope:
+        """What goes to the wire when the gate has left these addresses out of its copies."""
+        return replace(self.envelope, copies=tuple(one for one in self.envelope.copies if one not in left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,14 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
         unsubscribe_url=_unsubscribe_url(plan, identity, claimed.lead_id, fields),
         unsubscribe_mailto=_unsubscribe_mailto(plan),
     )
-    composed = compose(step.variants[variant], letter)
-    wanted = Wanted(claimed, mailbox.mailbox_id, mailbox.version, variant, own_id, composed.subject, work.closes_at)
+    copies = plan.copies.get(claimed.enrollment_id, ()) if plan.copies else ()
+    cc = [(one.name, one.address) for one in copies if not one.is_hidden] if copies else ()
+    composed = compose(step.variants[variant], letter, cc, plan.files)
+    closes_at = work.closes_at
+    wanted = Wanted(claimed, mailbox.mailbox_id, mailbox.version, variant, own_id, composed.subject, closes_at, copies)
     content = _signed(composed.content, mailbox.signing, now)
-    envelope = Envelope(mailbox.address, claimed.address, content, composed.smtputf8)
+    addresses = tuple(one.address for one in copies) if copies else ()
+    envelope = Envelope(mailbox.address, claimed.address, content, composed.smtputf8, addresses)
     return Ready(wanted, mailbox, envelope)
 
 
@@ -106,4 +115,5 @@ def delivery(marked: Marked, mailbox_id: int, outcome: Outcome) -> Delivery:
         reply.code if reply else None,
         reply.enhanced if reply else None,
         reply.text if reply else outcome.detail or None,
+        tuple((address, said.code, said.text) for address, said in outcome.refused) if outcome.refused else (),
     )

@@ -279,7 +279,9 @@ class Worker:
         by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
         for marked in answer.marked:
             one = by_enrollment[marked.enrollment_id]
-            job = Job(plan.workspace_id, one.mailbox, one.envelope, self._finished, deadline)
+            out = answer.left_out.get(marked.enrollment_id) if answer.left_out else None
+            envelope = one.without(out) if out else one.envelope
+            job = Job(plan.workspace_id, one.mailbox, envelope, self._finished, deadline)
             self._recorder.in_transit[job] = InTransit(plan, marked, one.mailbox.mailbox_id)
             self._carrier.submit(job)
         return {marked.enrollment_id for marked in answer.marked}

@@ -98,9 +98,15 @@ async def test_a_bulk_mail_has_values_for_each_recipient(sender: Any) -> None:
         ({"html": "{{#each a}}"}, "VALIDATION_FAILED"),
         ({"from": None}, "VALIDATION_FAILED"),
         ({"from": {"email": "x@elsewhere.test"}}, "DOMAIN_NOT_VERIFIED"),
-        ({"cc": [{"email": "a@example.com"}]}, "NOT_SUPPORTED"),
-        ({"bcc": [{"email": "a@example.com"}]}, "NOT_SUPPORTED"),
-        ({"attachments": [{"fileName": "a"}]}, "NOT_SUPPORTED"),
+        ({"cc": [{"name": "Ann"}]}, "VALIDATION_FAILED"),
+        ({"bcc": [{"email": "nonsense"}]}, "VALIDATION_FAILED"),
+        ({"cc": [{"email": f"c{one}@example.com"} for one in range(25)] * 2}, "VALIDATION_FAILED"),
+        ({"headers": {"X-One": "1"}}, "NOT_SUPPORTED"),
+        ({"attachments": [{"fileName": "a"}]}, "VALIDATION_FAILED"),
+        ({"attachments": [{"fileName": "a", "content": "no base64!"}]}, "VALIDATION_FAILED"),
+        ({"attachments": [{"fileName": "a", "content": "AA==", "contentType": "message/rfc822"}]}, "VALIDATION_FAILED"),
+        ({"attachments": [{"fileName": "a", "fileUrl": "https://a.test/a.pdf"}]}, "NOT_SUPPORTED"),
+        ({"attachments": [{"fileName": "a", "content": "AAAA" * 3_400_000}]}, "VALIDATION_FAILED"),
         ({"scheduledAt": "2020-01-01T00:00:00Z"}, "VALIDATION_FAILED"),
     ],
 )
@@ -145,3 +151,36 @@ async def test_the_senders_name_and_the_reply_address_of_a_mail_are_sent(sender:
     for mailing in await mailings(sender):
         found = (await sender.desk.get(f"/campaigns/cmp_{mailing['id']}"))["definition"]
         assert (found["from_name"], found["reply_to"]) == ("Team", "reply@sender.test")
+
+
+async def test_who_is_in_cc_and_bcc_gets_the_same_mail_with_its_files(sender: Any) -> None:
+    body = {
+        **MAIL,
+        "cc": [{"email": "ann@example.com", "name": "Ann"}],
+        "bcc": {"email": "ben@example.com"},
+        "attachments": [{"fileName": "offer.pdf", "contentType": "application/pdf", "content": "SGVsbG8="}],
+    }
+    answer = await sender.post("/mails/send", body, 200)
+    assert answer["data"]["totalRecipients"] == 3
+    [mailing] = await mailings(sender)
+    async with sender.desk.api.database.connection() as connection:
+        query = "select address, is_hidden from message_copy where campaign_id = $1 order by place"
+        copies = [tuple(one) for one in await connection.fetch(query, mailing["id"])]
+        query = "select name, content_type, content from attachment where campaign_id = $1"
+        files = [tuple(one) for one in await connection.fetch(query, mailing["id"])]
+    assert copies == [("ann@example.com", False), ("ben@example.com", True)]
+    assert files == [("offer.pdf", "application/pdf", b"Hello")]
+    kept = (await sender.desk.get(f"/campaigns/cmp_{mailing['id']}"))["definition"]["extra"]["autosend"]
+    assert not {"cc", "bcc", "attachments"} & kept.keys()
+
+
+async def test_each_recipient_of_a_bulk_mail_has_copies_of_their_own(sender: Any) -> None:
+    recipients = [{"email": "kim@example.com", "cc": [{"email": "ann@example.com"}]}, {"email": "lee@example.com"}]
+    await sender.post(
+        "/mails/bulk", {**{name: MAIL[name] for name in ("from", "subject", "html")}, "recipients": recipients}
+    )
+    async with sender.desk.api.database.connection() as connection:
+        query = """select l.address, c.address from message_copy c join enrollment e on e.id = c.enrollment_id
+            join lead l on l.id = e.lead_id where e.workspace_id = $1"""
+        copies = [tuple(one) for one in await connection.fetch(query, sender.desk.workspace_id)]
+    assert copies == [("kim@example.com", "ann@example.com")]

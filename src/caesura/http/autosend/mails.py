@@ -6,15 +6,18 @@ from typing import Any
 from starlette.responses import Response
 
 from caesura.domain.definition import CampaignDefinition, read_definition
+from caesura.domain.enclosures import MAXIMUM_TOGETHER, Copy
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.scopes import Scope
 from caesura.http.autosend import templates
 from caesura.http.autosend.door import AUTOSEND
+from caesura.http.autosend.enclosures import attachments, copies_for, people
 from caesura.http.autosend.handlebars import field_name, translate
 from caesura.http.autosend.sender_choice import name_and_reply, pool_of_sender
 from caesura.http.autosend.suppression_groups import group_of
 from caesura.http.autosend.values import Body, id_of, scalars
+from caesura.http.context import BODY_WITH_FILES
 from caesura.http.door import Call, Refusal
 from caesura.service import mailings, message_templates
 from caesura.service.enrollments import EnrolFate
@@ -22,14 +25,13 @@ from caesura.service.enrollments import EnrolFate
 DOOR = "autosend"
 QUEUED = "Email queued successfully."
 MAXIMUM_RECIPIENTS = 100
-MAXIMUM_TOGETHER = 50
-_NOTE = "cc, bcc, attachments, headers and bypassSuppressions are refused."
-_REFUSED = ("cc", "bcc", "attachments", "headers")
+_NOTE = "headers, bypassSuppressions and attachments by their fileUrl are refused."
 # A value of this name given with a mail would stand in the way of our own.
+_NOT_KEPT = ("html", "text", "recipients", "dynamicData", "cc", "bcc", "attachments")
 _UNSUBSCRIBE, _GIVEN = "unsubscribe_url", "given_unsubscribe_url"
 
 
-@AUTOSEND.on("POST", "/mails/send", Scope.CAMPAIGNS_SEND, idempotent=True, note=_NOTE)
+@AUTOSEND.on("POST", "/mails/send", Scope.CAMPAIGNS_SEND, idempotent=True, note=_NOTE, body_limit=BODY_WITH_FILES)
 async def send_mail(call: Call) -> Response:
     """One mail to one recipient, or to several as separate mails."""
     body = Body(call.fields())
@@ -37,19 +39,22 @@ async def send_mail(call: Call) -> Response:
     recipients = given if isinstance(given, list) else [given]
     if not recipients or not all(isinstance(one, dict) for one in recipients):
         body.refuse("to", "to is required", "missing_field")
-    elif len(recipients) > MAXIMUM_TOGETHER:
+    copies = people(body, body.fields, "cc"), people(body, body.fields, "bcc")
+    total = len(recipients) + sum(map(len, copies))
+    if total > MAXIMUM_TOGETHER:
         body.refuse("to", f"to, cc and bcc have at most {MAXIMUM_TOGETHER} recipients together", "too_long")
     shared = body.table("dynamicData")
     leads = _leads(body, recipients, shared) if not body.problems else []
-    done = await _send(call, body, leads)
+    # Several in `to` get a mail each, and nobody needs the same copy of each of these.
+    done = await _send(call, body, leads, {0: copies_for(body, copies, leads[0].address)} if leads else {})
     if done.campaign_id is None:
         raise Refusal(400, "RECIPIENT_SUPPRESSED", "None of the recipients may be written to: they are suppressed")
     first = next(one.enrollment_id for one in done.outcomes if one.enrollment_id is not None)
-    data = {"emailId": id_of("email", first), "message": QUEUED, "totalRecipients": len(recipients)}
+    data = {"emailId": id_of("email", first), "message": QUEUED, "totalRecipients": total}
     return call.answer({"success": True, "data": data})
 
 
-@AUTOSEND.on("POST", "/mails/bulk", Scope.CAMPAIGNS_SEND, idempotent=True, note=_NOTE)
+@AUTOSEND.on("POST", "/mails/bulk", Scope.CAMPAIGNS_SEND, idempotent=True, note=_NOTE, body_limit=BODY_WITH_FILES)
 async def send_bulk(call: Call) -> Response:
     """The same mail to at most 100 recipients, each with values of their own."""
     body = Body(call.fields())
@@ -60,7 +65,12 @@ async def send_bulk(call: Call) -> Response:
     elif not all(isinstance(one, dict) for one in recipients):
         body.refuse("recipients", "recipients must be an array of objects", "wrong_type")
         recipients = []
-    done = await _send(call, body, _leads(body, recipients, body.table("dynamicData")))
+    leads = _leads(body, recipients, body.table("dynamicData"))
+    copies = {}
+    for place, (one, lead) in enumerate(zip(recipients, leads if not body.problems else [], strict=False)):
+        own = people(body, one, "cc", f"recipients/{place}/"), people(body, one, "bcc", f"recipients/{place}/")
+        copies[place] = copies_for(body, own, lead.address, f"recipients/{place}/")
+    done = await _send(call, body, leads, copies)
     sent = sum(one.fate is EnrolFate.ENROLLED for one in done.outcomes)
     data = {
         "batchId": id_of("batch", done.campaign_id) if done.campaign_id is not None else None,
@@ -71,10 +81,11 @@ async def send_bulk(call: Call) -> Response:
     return call.answer({"success": True, "data": data})
 
 
-async def _send(call: Call, body: Body, leads: Sequence[LeadInput]) -> mailings.Mailing:
-    for one in _REFUSED:
-        if body.fields.get(one):
-            raise AUTOSEND.unsupported(one)
+async def _send(
+    call: Call, body: Body, leads: Sequence[LeadInput], copies: Mapping[int, Sequence[Copy]]
+) -> mailings.Mailing:
+    if body.fields.get("headers"):
+        raise AUTOSEND.unsupported("headers")
     if body.flag("bypassSuppressions"):
         raise AUTOSEND.unsupported("writing to who is suppressed")
     body.text("subject", 998, required=not body.has("templateId"))
@@ -85,6 +96,7 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput]) -> mailings.
         body.refuse("from", "from is required", "missing_field")
     body.instant("scheduledAt")
     name_and_reply(body)
+    files = attachments(body)
     body.check()
     content = {"subject": body.fields.get("subject"), "html": html, "text": text}
     if template_id:
@@ -94,9 +106,8 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput]) -> mailings.
     if pool is None:
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
     definition = _definition(body, content, pool)
-    return await mailings.send(
-        *call.key, definition, leads, group_of(body.text("unsubscribeGroupId")), call.caller.actor, call.now
-    )
+    group, enclosed = group_of(body.text("unsubscribeGroupId")), mailings.Enclosures(files, copies)
+    return await mailings.send(*call.key, definition, leads, group, call.caller.actor, call.now, enclosed)
 
 
 def _definition(body: Body, content: Mapping[str, Any], pool: str) -> CampaignDefinition:
@@ -105,9 +116,7 @@ def _definition(body: Body, content: Mapping[str, Any], pool: str) -> CampaignDe
         if isinstance(source, str) and source:
             said = translate(source, f"/{name}", html=name == "html")
             variant[name] = said.replace(f"{{{{ {_UNSUBSCRIBE} }}}}", _link(body))
-    kept = {
-        name: body.fields[name] for name in body.fields if name not in ("html", "text", "recipients", "dynamicData")
-    }
+    kept = {name: value for name, value in body.fields.items() if name not in _NOT_KEPT}
     name = str(body.fields.get("campaignName") or content.get("subject") or "mail")
     data: dict[str, Any] = {
         "name": " ".join(name.split())[:200] or "mail",
@@ -143,9 +152,6 @@ def _leads(body: Body, recipients: Sequence[Any], shared: Mapping[str, Any]) -> 
         if not isinstance(address, str) or not address.strip():
             body.refuse(f"recipients/{place}/email" if len(recipients) > 1 else "to/email", "email is required")
             continue
-        for name in ("cc", "bcc"):
-            if one.get(name):
-                raise AUTOSEND.unsupported(name)
         own = one.get("dynamicData")
         values = scalars({**shared, **(own if isinstance(own, dict) else {})})
         fields = {ours: value for name, value in values.items() if (ours := field_name(name)) and value is not None}

@@ -23,7 +23,7 @@ from caesura.domain.errors import (
 )
 from caesura.http import idempotency, problems, strict_json
 from caesura.http.authentication import Caller, identify
-from caesura.http.context import context_of
+from caesura.http.context import BODY_WITH_FILES, context_of
 from caesura.http.key_forms import NATIVE
 from caesura.http.limits import RateLimited, bounded, paced, rate_limit_fields
 from caesura.http.native.identifiers import CAMPAIGN
@@ -71,6 +71,8 @@ class NativeRoute(APIRoute):
 
     # Whether the endpoint reads the body itself, from `request.stream()`, however large it is.
     streams_body = False
+    # In bytes; None: as for all others.
+    body_limit: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,7 +113,7 @@ class NativeRoute(APIRoute):
     async def _read(self, request: Request) -> CheckedRequest:
         if self.streams_body:
             return CheckedRequest(request.scope, request.receive)
-        limit = context_of(request).body_limit
+        limit = self.body_limit or context_of(request).body_limit
         checked = CheckedRequest(request.scope, bounded(request.receive, request.headers, limit))
         if self.body_field is not None and (body := await checked.body()):
             if not _is_json(request.headers.get("content-type", "")):
@@ -125,6 +127,12 @@ class NativeRoute(APIRoute):
             declared = (request.headers.get(name, "") for name in ("content-length", "content-digest", "content-type"))
             return "\n".join(declared).encode()
         return await request.body()
+
+
+class FilesRoute(NativeRoute):
+    """A route that takes files within its JSON."""
+
+    body_limit = BODY_WITH_FILES
 
 
 class UploadRoute(NativeRoute):

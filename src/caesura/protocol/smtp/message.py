@@ -1,4 +1,4 @@
-"""One message to one recipient: what must hold before it may touch the wire, and its bytes on the wire."""
+"""One message: what must hold before it may touch the wire, and its bytes on the wire."""
 
 import re
 from dataclasses import dataclass
@@ -34,22 +34,24 @@ class Capabilities:
 
 
 class Envelope(Struct, frozen=True, gc=False, eq=False):
-    """One message for one recipient; compared by identity.
+    """One message for one recipient, and for those who get a copy of it; compared by identity.
 
     `sender` may be empty (the null reverse-path, for bounces). `content` is the whole message as bytes whose lines
     all end in CRLF; dots are doubled here, not by the caller. `smtputf8` says that the headers hold raw UTF-8
-    (RFC 6532); addresses that need SMTPUTF8 are seen without it. Domains are best given as A-labels.
+    (RFC 6532); addresses that need SMTPUTF8 are seen without it. Domains are best given as A-labels. Where the
+    recipient is refused nobody gets it; a copy that is refused keeps it from nobody else.
     """
 
     sender: str
     recipient: str
     content: bytes
     smtputf8: bool = False
+    copies: tuple[str, ...] = ()
 
 
 def refusal(envelope: Envelope, capabilities: Capabilities) -> Outcome | None:
     """Why this message may not go to this server at all, or None. Nothing is written for a refused message."""
-    if not is_safe_address(envelope.recipient):
+    if not is_safe_address(envelope.recipient) or not all(map(is_safe_address, envelope.copies)):
         return _refused(Stage.RECIPIENT, "the recipient's address is empty, too long or holds what no address may hold")
     if envelope.sender and not is_safe_address(envelope.sender):
         return _refused(Stage.SENDER, "the sender's address is too long or holds what no address may hold")
@@ -74,6 +76,8 @@ def is_safe_address(address: str) -> bool:
 
 def needs_smtputf8(envelope: Envelope) -> bool:
     """True if the message may only go to a server that offers SMTPUTF8."""
+    if envelope.copies and not "".join(envelope.copies).isascii():
+        return True
     return envelope.smtputf8 or not (envelope.recipient.isascii() and envelope.sender.isascii())
 
 
@@ -99,9 +103,9 @@ def mail_command(envelope: Envelope, capabilities: Capabilities) -> bytes:
     return line.encode() + b"\r\n"
 
 
-def rcpt_command(envelope: Envelope) -> bytes:
-    """RCPT for the one recipient. The envelope passed `refusal`."""
-    return b"RCPT TO:<%b>\r\n" % envelope.recipient.encode()
+def rcpt_command(address: str) -> bytes:
+    """RCPT for one of the recipients. The envelope passed `refusal`."""
+    return b"RCPT TO:<%b>\r\n" % address.encode()
 
 
 def dotted(content: bytes) -> bytes:

@@ -60,12 +60,14 @@ class Outcome(Struct, frozen=True, gc=False):
     """What became of one message: `kind`, the `stage` that settled it, the server's `reply` if one did.
 
     `detail` is a sentence or word of ours for what no reply explains, and is empty where the reply says it all.
+    `refused` are copies that the server would not take, each with its reply: the message went without them.
     """
 
     kind: Kind
     stage: Stage
     reply: Reply | None = None
     detail: str = ""
+    refused: tuple[tuple[str, Reply], ...] = ()
 
 
 class FailureKind(Enum):

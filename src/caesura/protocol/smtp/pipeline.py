@@ -45,13 +45,15 @@ class Wait(Enum):
 
 
 class _Transaction(Generic[Tag]):
-    __slots__ = ("envelope", "has_recipient", "is_end_written", "is_settled", "tag")
+    __slots__ = ("copies_asked", "envelope", "has_recipient", "is_end_written", "is_settled", "refused", "tag")
 
     def __init__(self, envelope: Envelope, tag: Tag) -> None:
         self.envelope = envelope
         self.tag = tag
         self.is_settled = False
         self.has_recipient = False
+        self.copies_asked = 0
+        self.refused: tuple[tuple[str, Reply], ...] = ()
         # From here on nobody but the server's reply can tell whether the message was taken.
         self.is_end_written = False
 
@@ -220,9 +222,15 @@ class Pipeline(Generic[Tag]):
     def _begin(self) -> None:
         transaction = self._open = self._queue.popleft()
         self._write(mail_command(transaction.envelope, self._capabilities), Stage.MAIL, transaction)
-        if self._pipelining:
-            self._write(rcpt_command(transaction.envelope), Stage.RCPT, transaction)
+        if not self._is_lockstep(transaction):
+            self._write(rcpt_command(transaction.envelope.recipient), Stage.RCPT, transaction)
             self._ask_for_content(transaction)
+
+    def _is_lockstep(self, transaction: _Transaction[Tag]) -> bool:
+        """Whether each of its commands waits for a reply. So it is with copies: content that is asked for after the
+        recipient was refused and a copy was taken could only be kept from that one by closing the connection.
+        """
+        return not self._pipelining or bool(transaction.envelope.copies)
 
     def _ask_for_content(self, transaction: _Transaction[Tag]) -> None:
         if self._chunking:
@@ -259,19 +267,29 @@ class Pipeline(Generic[Tag]):
         digit = reply.code // 100
         if digit == 2:
             transaction.has_recipient = stage is Stage.RCPT
-            if not self._pipelining:
+            if self._is_lockstep(transaction):
                 self._go_deeper(stage, transaction)
+            return
+        if transaction.copies_asked and digit in (4, 5):
+            # Also one that is refused for now: trying it again would be a second message to all the others.
+            copy = transaction.envelope.copies[transaction.copies_asked - 1]
+            transaction.refused += ((copy, reply),)
+            self._go_deeper(stage, transaction)
             return
         if not transaction.is_settled:
             self._settle(transaction, _refusal_kind(digit), stage, reply)
         if digit not in (4, 5):
             self._end_unexpected(stage, reply)
-        elif not self._pipelining:
+        elif self._is_lockstep(transaction):
             self._close(transaction)
 
     def _go_deeper(self, stage: Stage, transaction: _Transaction[Tag]) -> None:
+        envelope = transaction.envelope
         if stage is Stage.MAIL:
-            self._write(rcpt_command(transaction.envelope), Stage.RCPT, transaction)
+            self._write(rcpt_command(envelope.recipient), Stage.RCPT, transaction)
+        elif transaction.copies_asked < len(envelope.copies):
+            transaction.copies_asked += 1
+            self._write(rcpt_command(envelope.copies[transaction.copies_asked - 1]), Stage.RCPT, transaction)
         else:
             self._ask_for_content(transaction)
 
@@ -336,7 +354,7 @@ class Pipeline(Generic[Tag]):
         self, transaction: _Transaction[Tag], kind: Kind, stage: Stage, reply: Reply | None, detail: str = ""
     ) -> None:
         transaction.is_settled = True
-        self.finished.append((transaction.tag, Outcome(kind, stage, reply, detail)))
+        self.finished.append((transaction.tag, Outcome(kind, stage, reply, detail, transaction.refused)))
 
     def _give_back(self, detail: str) -> None:
         while self._queue:

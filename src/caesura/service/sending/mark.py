@@ -10,6 +10,7 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.reasons import Reason
 from caesura.domain.sequence import Plan, SetAside
 from caesura.service.plans import Plans, begun
+from caesura.service.sending import copies
 from caesura.service.sending.effects import apply, campaign_room, gap_identity, load_of
 from caesura.store import sending as store
 from caesura.store.database import Connection, Database
@@ -18,10 +19,14 @@ from caesura.store.sending import BehindGate, Claimed, Marked, Pace, Wanted
 
 @dataclass(frozen=True, slots=True)
 class MarkAnswer:
-    """What passed the gate, and for the others the reason by enrollment. They are given back or set aside already."""
+    """What passed the gate, and for the others the reason by enrollment. They are given back or set aside already.
+
+    `left_out`: the addresses that a message must not go to as a copy, by enrollment.
+    """
 
     marked: tuple[Marked, ...] = ()
     refused: Mapping[int, str] = field(default_factory=dict)
+    left_out: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 async def mark(
@@ -50,6 +55,10 @@ async def mark(
             await _return(tx, plan, wanted, worker, now)
             return MarkAnswer(refused={one.claimed.enrollment_id: shut or "campaign_gone" for one in wanted})
         allowed, refused = await _unblocked(tx, plan, found, wanted, worker, now)
+        left_out: Mapping[int, frozenset[str]] = {}
+        if plan.copies:
+            allowed, left_out, held = await copies.check(tx, plan, allowed, worker, now)
+            refused |= held
         limits = begun(plan.limits, found.started_at, found.clock_offset.days, now)
         allowed, over_quota = await _within_quota(tx, plan, limits, allowed, now)
         mailboxes = await plans.mailboxes(tx, plan.workspace_id, found.mailboxes)
@@ -59,13 +68,15 @@ async def mark(
         allowed, over_pace = _within_pace(allowed, mailboxes, paces, now)
         marked = await store.mark(tx, plan.workspace_id, plan.campaign_id, allowed, worker, now, lease_until)
         await _spend(tx, plan, allowed, marked, mailboxes, paces, lease_until, now)
+        if plan.copies:
+            await copies.begin(tx, plan, marked, left_out)
         passed = {one.enrollment_id for one in marked}
         for enrollment_id, reason in over_quota + over_pace:
             refused[enrollment_id] = reason
         lost = [one for one in allowed if one.claimed.enrollment_id not in passed]
         refused |= await _explain_lost(tx, plan, lost, worker, now)
         await _return(tx, plan, [one for one in wanted if one.claimed.enrollment_id not in passed], worker, now)
-        return MarkAnswer(tuple(marked), refused)
+        return MarkAnswer(tuple(marked), refused, left_out)
 
     if not wanted:
         return MarkAnswer()

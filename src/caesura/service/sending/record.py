@@ -1,7 +1,8 @@
 """Record: what became of marked messages, in the ledger, and where their leads stand now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from caesura.domain.plan import CampaignPlan
 from caesura.domain.sequence import Advance, GiveBack, Next, Park, SetAside, after_step
 from caesura.domain.windows import local_day
 from caesura.service.plans import Plans
+from caesura.service.sending import copies
 from caesura.service.sending.effects import abandon, campaign_ready_after, entry, ready_after
 from caesura.service.sending.settlement import settle_answered
 from caesura.store import bounces, enrollments, events, recovery
@@ -54,7 +56,7 @@ async def record(
         present = await plans.campaign(tx, plan.workspace_id, plan.campaign_id, rows[0]["version"])
         moved = await _follow(tx, present, taken, worker, now)
         await _refund(tx, plans, plan, present, taken, [row["marked_at"] for row in rows], now)
-        entries = _entries(rows, taken)
+        entries = _entries(rows, taken, await copies.settle(tx, plan, taken) if plan.copies else {})
         put_off = [one.enrollment_id for one, judgement in taken if judgement.state is MessageState.DEFERRED]
         entries += await abandon(tx, plan, put_off, now)
         await events.append(tx, plan.workspace_id, now, f"worker:{worker}", moved + entries)
@@ -87,7 +89,11 @@ def _settlement(one: Delivery, judgement: Judgement) -> Settlement:
     )  # fmt: skip
 
 
-def _entries(rows: Sequence[dict[str, Any]], taken: Sequence[tuple[Delivery, Judgement]]) -> list[events.Entry]:
+def _entries(
+    rows: Sequence[dict[str, Any]],
+    taken: Sequence[tuple[Delivery, Judgement]],
+    copied: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType({}),
+) -> list[events.Entry]:
     return [
         events.Entry(
             f"message.{judgement.state}",
@@ -96,14 +102,15 @@ def _entries(rows: Sequence[dict[str, Any]], taken: Sequence[tuple[Delivery, Jud
             row["step"],
             row["mailbox_id"],
             row["lead_id"],
-            _facts(one, judgement),
+            _facts(one, judgement, copied.get(one.enrollment_id)),
         )
         for row, (one, judgement) in zip(rows, taken, strict=True)
     ]
 
 
-def _facts(one: Delivery, judgement: Judgement) -> dict[str, Any]:
-    facts = {"attempt": one.attempt, "cause": judgement.cause, "code": one.code, "enhanced": one.enhanced}
+def _facts(one: Delivery, judgement: Judgement, copied: Mapping[str, Sequence[str]] | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"attempt": one.attempt, "cause": judgement.cause}
+    facts |= {"code": one.code, "enhanced": one.enhanced, "copies": copied}
     return {name: value for name, value in facts.items() if value is not None}
 
 

@@ -791,3 +791,34 @@ create table lead_property (
     primary key (workspace_id, id),
     unique (workspace_id, name)
 );
+
+-- The files that go with each message of a single mailing.
+create table attachment (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    place smallint not null,
+    name text not null,
+    content_type text not null,
+    content bytea not null,
+    primary key (workspace_id, campaign_id, place),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade
+);
+
+-- Who else gets a message of a single mailing. The ledger has one row for the message, which is its recipient's; these
+-- say what became of the others.
+create table message_copy (
+    workspace_id integer not null,
+    campaign_id bigint not null,
+    enrollment_id bigint not null,
+    place smallint not null,
+    address text not null,
+    address_key text not null,
+    domain text not null,
+    name text,                              -- null: none was given
+    is_hidden boolean not null,             -- Bcc: in no header
+    outcome text check (outcome in ('taken', 'refused', 'left_out')),  -- null: not sent, or it cannot be known
+    reply_code smallint,                    -- what the server said; null where it took it
+    reply text,
+    primary key (workspace_id, campaign_id, enrollment_id, place),
+    foreign key (workspace_id, campaign_id) references campaign on delete cascade
+);

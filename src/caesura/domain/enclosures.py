@@ -1,0 +1,159 @@
+"""What a single mailing has beside its text: files, and who else gets a copy of each message."""
+
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from binascii import b2a_base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from caesura.domain.addresses import deduplication_key, parse_address
+from caesura.domain.definition_types import Definition, EmailAddress, Line, Name
+from caesura.domain.errors import Invalid, Problem
+from caesura.domain.validation import fault
+
+MAXIMUM_ATTACHMENTS = 20
+MAXIMUM_ATTACHED_BYTES = 10_000_000
+"""Of all files of a message together, as they are, before base64 makes them a third larger."""
+MAXIMUM_BYTES_OF_A_MAILING = 100_000_000
+"""Files times recipients: so much of one mailing may be in a worker's memory at once."""
+MAXIMUM_TOGETHER = 50
+"""Recipient and copies of one message: half of what every server must take at once (RFC 5321, section 4.5.3.1.8)."""
+
+_LINE = 76  # of base64
+_TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
+_CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}={_TOKEN})?")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._()+-]{1,50}")
+_PIECE = 54  # of a long name, with a whole %XX at its end
+
+
+def _check_content_type(value: str) -> str:
+    if not _CONTENT_TYPE.fullmatch(value):
+        raise fault("invalid_content_type", "A content type is written as application/pdf.")
+    if value.lower().startswith(("multipart/", "message/")):
+        raise fault("invalid_content_type", "What holds other parts or messages cannot be attached: give it as a file.")
+    return value
+
+
+def _check_base64(value: str) -> str:
+    try:
+        b64decode(value.encode("ascii"), validate=True)
+    except (NotBase64, UnicodeEncodeError):
+        raise fault("invalid_base64", "The content of a file is written in base64.") from None
+    return value
+
+
+class AttachmentDefinition(Definition):
+    """A file that goes with each message of a mailing."""
+
+    name: Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)] = Field(
+        description="The file's name, as the recipient sees it.", examples=["offer.pdf"]
+    )
+    content_type: Annotated[str, AfterValidator(_check_content_type)] = Field(
+        default="application/octet-stream", description="What it is.", examples=["application/pdf"]
+    )
+    content: Annotated[str, AfterValidator(_check_base64)] = Field(
+        description="The file in base64; all together at most 10,000,000 bytes before.", examples=["SGVsbG8="]
+    )
+
+    def read(self) -> "Attachment":
+        """For the services."""
+        return Attachment(self.name, self.content_type, b64decode(self.content))
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file: its name, its type as `application/pdf`, and its bytes."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+class CopyDefinition(Definition):
+    """Somebody else who gets a message."""
+
+    address: EmailAddress = Field(description="ASCII before the @.", examples=["ben@example.com"])
+    name: Name | None = Field(default=None, description="As the header shows it.", examples=["Ben"])
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Somebody else who gets a message; one who is hidden (Bcc) stands in none of its headers.
+
+    `address` is canonical, `key` what makes two addresses the same.
+    """
+
+    address: str
+    key: str
+    domain: str
+    name: str | None
+    is_hidden: bool
+
+
+def read_copies(cc: Iterable[CopyDefinition], bcc: Iterable[CopyDefinition], recipient: str) -> tuple[Copy, ...]:
+    """The copies of a message to `recipient`, each address once: who is seen before who is hidden.
+
+    Raises Invalid: those of addresses, `copy_not_ascii`, and `too_many_copies`; without pointers.
+    """
+    try:
+        seen = {deduplication_key(parse_address(recipient))}
+    except Invalid:
+        seen = set()  # no message goes there at all: that is told of the recipient
+    copies = []
+    for given, is_hidden in ((cc, False), (bcc, True)):
+        for one in given:
+            address = parse_address(one.address)
+            if address.needs_smtputf8:
+                detail = f"a copy goes to ASCII addresses only, and {address.address} is not one"
+                raise Invalid.of(Problem("copy_not_ascii", detail))
+            if (key := deduplication_key(address)) not in seen:
+                seen.add(key)
+                copies.append(Copy(address.address, key, address.domain, one.name, is_hidden))
+    if len(copies) >= MAXIMUM_TOGETHER:
+        detail = f"a message has at most {MAXIMUM_TOGETHER} recipients, with its copies"
+        raise Invalid.of(Problem("too_many_copies", detail))
+    return tuple(copies)
+
+
+def check_attachments(attachments: Sequence[Attachment], recipients: int) -> None:
+    """Raises Invalid `too_many_attachments` and `attachments_too_large`, for so many recipients of the mailing."""
+    total = sum(len(one.content) for one in attachments)
+    if len(attachments) > MAXIMUM_ATTACHMENTS:
+        detail = f"a message has at most {MAXIMUM_ATTACHMENTS} files"
+        raise Invalid.of(Problem("too_many_attachments", detail, "/attachments"))
+    if total > MAXIMUM_ATTACHED_BYTES or total * recipients > MAXIMUM_BYTES_OF_A_MAILING:
+        detail = (
+            f"the files of a message have at most {MAXIMUM_ATTACHED_BYTES:,} bytes together, and those of a mailing, "
+            f"times its recipients, {MAXIMUM_BYTES_OF_A_MAILING:,}"
+        )
+        raise Invalid.of(Problem("attachments_too_large", detail, "/attachments"))
+
+
+def mime_part(attachment: Attachment) -> bytes:
+    """The file as a part of a multipart/mixed message (RFC 2045, 2183): headers, an empty line, base64."""
+    encoded = b2a_base64(attachment.content, newline=False)
+    lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
+    head = (
+        f"Content-Type: {attachment.content_type}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: attachment;\r\n {_file_name(attachment.name)}\r\n\r\n"
+    )
+    return head.encode("ascii") + b"\r\n".join(lines) + b"\r\n"
+
+
+def _file_name(name: str) -> str:
+    """The parameter `filename`; a long name, or one with other letters, in pieces (RFC 2231)."""
+    if _PLAIN_NAME.fullmatch(name):
+        return f'filename="{name}"'
+    letters = [quote(letter, safe="") for letter in name]
+    pieces = [""]
+    for letter in letters:
+        if len(pieces[-1]) + len(letter) > _PIECE:
+            pieces.append("")
+        pieces[-1] += letter
+    pieces[0] = f"utf-8''{pieces[0]}"
+    return ";\r\n ".join(f"filename*{number}*={piece}" for number, piece in enumerate(pieces))

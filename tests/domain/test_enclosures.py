@@ -1,0 +1,89 @@
+"""Files and copies of single mailings: what is taken, and what they look like in a message."""
+
+from email import message_from_bytes, policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caesura.domain.enclosures import (
+    Attachment,
+    AttachmentDefinition,
+    CopyDefinition,
+    check_attachments,
+    mime_part,
+    read_copies,
+)
+from caesura.domain.errors import Invalid
+from caesura.domain.headers import addresses
+from caesura.domain.mime import mixed
+from caesura.domain.validation import validate
+
+NAMES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=120).map(str.strip).filter(bool)
+
+
+@given(st.binary(max_size=300), NAMES)
+def test_a_file_comes_out_of_a_message_as_it_went_in(content: bytes, name: str) -> None:
+    text = b"Content-Type: text/plain\r\n\r\nHello\r\n"
+    written = mixed(text, [mime_part(Attachment(name, "application/pdf", content))], "<1@example.com>")
+    assert max(map(len, written.split(b"\r\n"))) <= 78
+    message = message_from_bytes(b"MIME-Version: 1.0\r\n" + written, policy=policy.default)
+    [file] = message.iter_attachments()
+    assert (file.get_content_type(), file.get_filename(), file.get_content()) == ("application/pdf", name, content)
+    assert message.get_body().get_content().strip() == "Hello"
+
+
+def test_each_address_gets_one_copy_and_who_is_seen_is_not_hidden() -> None:
+    cc = [CopyDefinition(address="Ann@Example.com", name="Ann"), CopyDefinition(address="kim@example.com")]
+    bcc = [CopyDefinition(address="ann@example.com"), CopyDefinition(address="ben@example.com")]
+    copies = read_copies(cc, bcc, "KIM@example.com")
+    assert [(one.address, one.is_hidden) for one in copies] == [("Ann@example.com", False), ("ben@example.com", True)]
+
+
+@pytest.mark.parametrize(
+    ("bcc", "code"),
+    [(["kä@example.com"], "copy_not_ascii"), ([f"c{one}@example.com" for one in range(50)], "too_many_copies")],
+)
+def test_what_no_message_can_go_to_is_refused(bcc: list[str], code: str) -> None:
+    with pytest.raises(Invalid) as error:
+        read_copies([], [CopyDefinition(address=one) for one in bcc], "kim@example.com")
+    assert error.value.problems[0].code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"content": "SGVsbG8"}, "invalid_base64"),
+        ({"content": "SGVs\r\nbG8="}, "invalid_base64"),
+        ({"content_type": "text"}, "invalid_content_type"),
+        ({"content_type": "text/plain\r\nBcc: a@b"}, "invalid_content_type"),
+        ({"content_type": "Multipart/mixed"}, "invalid_content_type"),
+        ({"name": "a\r\nb"}, "control_character"),
+        ({"name": ""}, "too_short"),
+    ],
+)
+def test_a_file_that_would_break_its_message_is_refused(change: dict[str, str], code: str) -> None:
+    with pytest.raises(Invalid) as error:
+        validate(AttachmentDefinition, {"name": "a", "content": "SGVsbG8=", **change})
+    assert error.value.problems[0].code == code
+
+
+def test_files_are_bounded_by_message_and_by_mailing() -> None:
+    half = Attachment("a", "text/plain", b"x" * 5_000_000)
+    check_attachments([half, half], 10)
+    for files, recipients, code in (
+        ([half, half, Attachment("b", "text/plain", b"x")], 1, "attachments_too_large"),
+        ([half, half], 11, "attachments_too_large"),
+        ([Attachment("a", "text/plain", b"")] * 21, 1, "too_many_attachments"),
+    ):
+        with pytest.raises(Invalid) as error:
+            check_attachments(files, recipients)
+        assert error.value.problems[0].code == code
+
+
+def test_a_field_of_several_addresses_is_folded_and_reads_back() -> None:
+    people = [("Ann, the first", "ann@example.com"), (None, "ben@example.com"), ("Zoë", "zoe@example.com")] * 4
+    field = addresses("Cc", people)
+    assert max(map(len, field.split("\r\n"))) <= 78
+    read = message_from_bytes(field.encode() + b"\r\n", policy=policy.default)["Cc"].addresses
+    assert [(one.display_name or None, one.addr_spec) for one in read] == people

@@ -1,0 +1,106 @@
+"""Copies of a message: one row of the ledger, and the gate asks for each of them."""
+
+from typing import Any
+
+import pytest
+
+from caesura.domain.definition import read_definition
+from caesura.domain.delivery import Delivery, Kind
+from caesura.domain.enclosures import Attachment, CopyDefinition, read_copies
+from caesura.domain.inbound import BounceType, InboundKind
+from caesura.domain.lead_entry import LeadInput
+from caesura.service import holds, inbound, leads, mailings, sending, suppressions, timers
+from caesura.service.inbound import InboundReport
+from caesura.service.mailings import Enclosures
+
+FILE = Attachment("offer.pdf", "application/pdf", b"%PDF")
+
+
+async def send(engine: Any, cc: list[str], bcc: list[str], files: tuple[Attachment, ...] = ()) -> None:
+    """A mailing to one, with copies."""
+    if not engine.mailboxes:
+        await engine.build(leads=0)
+    data = {"name": "a word", "pool": "all", "steps": [{"subject": "Hello", "text": "Hello"}]}
+    copies = read_copies(*([CopyDefinition(address=one) for one in several] for several in (cc, bcc)), "kim@one.test")
+    done = await mailings.send(
+        engine.database, engine.workspace, read_definition(data), [LeadInput("kim@one.test")], None, "test",
+        engine.now, Enclosures(files, {0: copies}),
+    )  # fmt: skip
+    assert done.campaign_id is not None
+    engine.campaign = done.campaign_id
+
+
+async def outcomes(engine: Any) -> dict[str, str | None]:
+    query = "select address, outcome from message_copy where campaign_id = $1"
+    return {row["address"]: row["outcome"] for row in await engine.rows(query, engine.campaign)}
+
+
+async def record(engine: Any, marked: Any, kind: Kind, refused: Any = ()) -> None:
+    one = Delivery(
+        marked.enrollment_id, 1, marked.attempt, marked.refusals, engine.mailboxes[0], kind, "content", refused=refused
+    )
+    await sending.record(engine.database, engine.plans, await engine.plan(), [one], "w1", engine.now)
+
+
+async def test_copies_and_files_are_in_the_envelope_and_only_those_to_be_seen_in_the_header(engine: Any) -> None:
+    await send(engine, ["ann@two.test"], ["ben@three.test"], (FILE,))
+    [ready] = await engine.claim()
+    content = ready.envelope.content.decode()
+    assert (ready.envelope.recipient, ready.envelope.copies) == ("kim@one.test", ("ann@two.test", "ben@three.test"))
+    assert "\r\nCc: ann@two.test\r\n" in content
+    assert "ben@three.test" not in content
+    assert 'filename="offer.pdf"' in content
+
+
+async def test_what_became_of_each_copy_is_told_with_the_one_message(engine: Any) -> None:
+    await send(engine, ["ann@two.test"], ["ben@three.test"])
+    [marked] = (await engine.mark(await engine.claim())).marked
+    await record(engine, marked, Kind.ACCEPTED, (("ben@three.test", 550, "no such user"),))
+    assert await outcomes(engine) == {"ann@two.test": "taken", "ben@three.test": "refused"}
+    assert [row["state"] for row in await engine.rows("select state from message")] == ["sent"]
+    [told] = await engine.rows("select data from event where kind = 'message.sent'")
+    assert told["data"]["copies"] == {"taken": ["ann@two.test"], "refused": ["ben@three.test"]}
+
+
+async def test_who_may_not_be_written_to_is_left_out_of_the_copies_at_the_gate(engine: Any) -> None:
+    await send(engine, ["ann@two.test"], ["ben@three.test"])
+    ready = await engine.claim()
+    await suppressions.suppress(engine.database, engine.workspace, "three.test", "test", engine.now)
+    answer = await engine.mark(ready)
+    [marked] = answer.marked
+    assert answer.left_out == {marked.enrollment_id: frozenset({"ben@three.test"})}
+    assert ready[0].without(answer.left_out[marked.enrollment_id]).copies == ("ann@two.test",)
+    await record(engine, marked, Kind.ACCEPTED)
+    assert await outcomes(engine) == {"ann@two.test": "taken", "ben@three.test": "left_out"}
+
+
+@pytest.mark.parametrize("level", ["domain", "lead"])
+async def test_a_message_waits_for_the_hold_of_any_of_its_recipients(engine: Any, level: str) -> None:
+    await send(engine, ["ann@two.test"], [])
+    key = (engine.database, engine.workspace)
+    ann, _ = await leads.save(*key, LeadInput("ann@two.test"), False, "test", engine.now)
+    subject = "two.test" if level == "domain" else str(ann.id)
+    placed = await holds.place(*key, level, subject, "manual", "test", None, engine.now)
+    answer = await engine.mark(await engine.claim())
+    assert (answer.marked, list(answer.refused.values())) == ((), [f"{level}_hold"])
+    assert await engine.claim() == []
+    await holds.release(*key, placed.id, "test", engine.now)
+    engine.wait(minutes=6)
+    assert await timers.unpark(engine.database, engine.now) == 1
+    assert len((await engine.mark(await engine.claim())).marked) == 1
+
+
+async def test_a_copy_that_comes_back_is_not_the_leads_fault(engine: Any) -> None:
+    await send(engine, ["ann@two.test"], [])
+    ready = await engine.claim()
+    [marked] = (await engine.mark(ready)).marked
+    await record(engine, marked, Kind.ACCEPTED)
+    report = InboundReport(
+        kind=InboundKind.BOUNCE,
+        address="ann@two.test",
+        bounce_type=BounceType.HARD,
+        in_reply_to=ready[0].wanted.message_id,
+    )
+    await inbound.report(engine.database, engine.plans, engine.workspace, report, "test", engine.now)
+    [suppressed] = await engine.rows("select value from suppression")
+    assert suppressed["value"] == "ann@two.test"
