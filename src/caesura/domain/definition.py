@@ -16,6 +16,7 @@ from caesura.domain.definition_types import (
     Growth,
     Instant,
     Line,
+    MessageId,
     Name,
     NotEmpty,
     VariableName,
@@ -114,6 +115,12 @@ class StepDefinition(Definition):
         description="Names the step, also when others come before it or go. Given by us; in an edit, a step without "
         "one has that of the step which stood at its place.",
         examples=[7],
+    )
+    answers: Annotated[tuple[MessageId, ...], Field(strict=False)] = Field(
+        default=(),
+        max_length=20,
+        description="Message-IDs of a thread that began elsewhere and that this step goes into, the newest last.",
+        examples=[["<CAF7x@mail.example.com>"]],
     )
     extra: Extra = Field(default={}, description="Anything else; kept and returned, never read.")
     variants: Annotated[tuple[VariantDefinition, ...], Field(strict=False), NotEmpty] = Field(

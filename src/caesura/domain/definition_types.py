@@ -18,6 +18,7 @@ from pydantic import (
 from caesura.domain.addresses import AddressError, parse_address
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.extra import extra_problem
+from caesura.domain.headers import is_message_id
 from caesura.domain.validation import as_validation_error, fault
 from caesura.domain.windows import parse_window, parse_zone
 
@@ -146,6 +147,12 @@ def _check_address(text: str) -> str:
         raise fault(error.code, error.detail) from error
 
 
+def _check_message_id(text: str) -> str:
+    if not is_message_id(text):
+        raise fault("invalid_message_id", "A Message-ID is ASCII in angle brackets, such as <a1@example.com>.")
+    return text
+
+
 def _check_extra(value: dict[str, Any]) -> dict[str, Any]:
     problem = extra_problem(value, "")
     if problem is None:
@@ -177,6 +184,7 @@ EmailAddress = Annotated[
     AfterValidator(_check_address),
     Field(json_schema_extra={"format": "email"}),
 ]
+MessageId = Annotated[str, AfterValidator(_check_message_id), Field(json_schema_extra={"maxLength": 902})]
 Count = Annotated[int, Field(ge=1, le=MAXIMUM_COUNT)]
 Extra = Annotated[dict[str, Any], AfterValidator(_check_extra)]
 Delay = Annotated[

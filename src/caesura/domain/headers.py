@@ -162,6 +162,11 @@ def _phrase(display: str) -> Sequence[str]:
     return encoded_words(display)
 
 
+def is_message_id(text: str) -> bool:
+    """Whether this can stand in a field of message ids."""
+    return _MESSAGE_ID.fullmatch(text) is not None
+
+
 def identifiers(name: str, message_ids: Iterable[str]) -> str:
     """A field of message ids: Message-ID, In-Reply-To, References. Raises HeaderInjection."""
     words = tuple(message_ids)

@@ -14,11 +14,12 @@ from caesura.domain.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step: when it goes out, and its compiled variants."""
+    """A step: when it goes out, and its compiled variants. `answers`: the thread that it goes into, its newest last."""
 
     rule: StepRule
     thread: bool
     variants: tuple[CompiledVariant, ...]
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

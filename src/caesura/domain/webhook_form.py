@@ -30,12 +30,14 @@ class Occurrence:
 class Facts:
     """The rows that some events name, as they are now: columns by name, without secrets. Deleted ones are missing.
 
-    `messages` go by (enrollment, step), all others by id. `steps` of a campaign are in order.
+    `messages` go by (enrollment, step), all others by id. `steps` of a campaign are in order. `senders` has, of the
+    campaigns that are themselves what an event is about, the addresses of their mailboxes.
     """
 
     workspace: Mapping[str, Any] = field(default_factory=dict)
     campaigns: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     steps: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    senders: Mapping[int, Sequence[str]] = field(default_factory=dict)
     leads: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     mailboxes: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     enrollments: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from caesura.domain.html_context import HtmlContext
+from caesura.domain.literals import literal
 from caesura.domain.template_expressions import RESERVED
 
 MAXIMUM_NAME_LENGTH = 64
@@ -17,13 +18,7 @@ _WORDS = RESERVED | {"and", "or", "not", "is", "in", "if", "else", "true", "fals
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BETWEEN = re.compile(r"[^a-z0-9]+")
 
-_SPINTAX = re.compile(r"[{}]|(?<=\\)\|")
-# What Jinja reads, or would together with the brace of what follows.
-_TAG = re.compile(r"\{(?:[{%#]|\Z)")
-# The end of a raw block is cut in two behind its brace; brackets are cut before there are as many as are refused.
-_CUTS = re.compile(r"\{(?=%[-+]?\s*endraw)|(?:\(\s*){20}")
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "(": "\\x28"})
-_RAW, _END_RAW = "{% raw %}", "{%+ endraw %}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +46,9 @@ def translated(
     for found in token.finditer(source):
         field = meaning(found)
         if field is not None:
-            written += [_literal(source[position : found.start()], context), _put(field)]
+            written += [literal(source[position : found.start()], context), _put(field)]
             position = found.end()
-    return "".join([*written, _literal(source[position:], context)])
+    return "".join([*written, literal(source[position:], context)])
 
 
 def field_name(text: str) -> str | None:
@@ -71,23 +66,12 @@ def field_name(text: str) -> str | None:
 
 def _put(field: MergeField) -> str:
     if len(field.choices) == 1:
-        return _literal(field.choices[0], None)
+        return literal(field.choices[0], None)
     if field.choices:
-        return f"{{{'|'.join(_literal(choice, None) for choice in field.choices)}}}"
+        return f"{{{'|'.join(literal(choice, None) for choice in field.choices)}}}"
     if field.missing is None:
         return f"{{{{ {field.name} }}}}" if field.name is not None else ""
     missing = f'"{field.missing.translate(_ESCAPES)}"'
     if field.name is None:
         return f"{{{{ {missing} }}}}" if field.missing else ""
     return f"{{{{ {field.name} | default({missing}) }}}}"
-
-
-def _literal(text: str, context: HtmlContext | None) -> str:
-    """Text as a source that renders to it; where spintax does not apply (style, script, comments), nothing escapes."""
-    pieces = context.feed(text) if context else ((text, True),)
-    escaped = "".join(_SPINTAX.sub(r"\\\g<0>", piece) if visible else piece for piece, visible in pieces)
-    cuts = [found.end() for found in _CUTS.finditer(escaped)]
-    if not cuts and _TAG.search(escaped) is None:
-        return escaped
-    parts = (escaped[start:end] for start, end in zip([0, *cuts], [*cuts, len(escaped)], strict=True))
-    return "".join(f"{_RAW}{part}{_END_RAW}" for part in parts)

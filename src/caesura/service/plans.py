@@ -161,7 +161,8 @@ def _compile_step(step: StepDefinition, place: int) -> Step:
         for number, variant in enumerate(step.variants)
     ]
     window = _window(step.windows, f"{pointer}/windows") if step.windows else None
-    return Step(StepRule(step.delay, step.send_at, condition, weights, window), step.thread, tuple(variants))
+    rule = StepRule(step.delay, step.send_at, condition, weights, window)
+    return Step(rule, step.thread, tuple(variants), step.answers)
 
 
 def _window(items: Sequence[WindowItem], pointer: str) -> Window:

@@ -110,6 +110,10 @@ async def facts(tx: Connection, workspace_id: int, events: Sequence[Occurrence])
     steps: dict[int, list[Mapping[str, Any]]] = {}
     for row in await tx.fetch(SQL["fact_steps"], workspace_id, campaign_ids) if campaign_ids else ():
         steps.setdefault(row["campaign_id"], []).append(dict(row))
+    senders: dict[int, list[str]] = {}
+    subjects = _ids(event.campaign_id for event in events if event.kind.startswith("campaign."))
+    for row in await tx.fetch(SQL["fact_senders"], workspace_id, subjects) if subjects else ():
+        senders.setdefault(row["id"], []).append(row["address"])
     lead_ids = _ids(event.lead_id for event in events)
     mailbox_ids = _ids(event.mailbox_id for event in events)
     enrollment_ids = _ids(event.enrollment_id for event in events)
@@ -122,6 +126,7 @@ async def facts(tx: Connection, workspace_id: int, events: Sequence[Occurrence])
         workspace=dict(workspace) if workspace else {},
         campaigns=_by_id(await tx.fetch(SQL["fact_campaigns"], workspace_id, campaign_ids) if campaign_ids else ()),
         steps=steps,
+        senders=senders,
         leads=_by_id(await tx.fetch(SQL["fact_leads"], workspace_id, lead_ids) if lead_ids else ()),
         mailboxes=_by_id(await tx.fetch(SQL["fact_mailboxes"], workspace_id, mailbox_ids) if mailbox_ids else ()),
         enrollments=_by_id(

@@ -48,7 +48,9 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
     domain = mailbox.address.rpartition("@")[2]
     own_id = message_id(identity.secret, plan.workspace_id, claimed.enrollment_id, claimed.step, domain)
     fields = {**plan.defaults, **claimed.fields, "email": claimed.address}
-    is_reply = step.thread and bool(claimed.message_ids)
+    thread = claimed.message_ids if step.thread else ()
+    if step.answers:
+        thread = (*step.answers, *thread)
     subjects = [subject for subject in claimed.subjects if subject]
     letter = Letter(
         sender_name=plan.from_name or mailbox.from_name,
@@ -60,8 +62,8 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
         fields=fields,
         seed=(plan.campaign_id, claimed.enrollment_id, claimed.step),
         reply_to=plan.reply_to or mailbox.reply_to,
-        in_reply_to=claimed.message_ids[-1] if is_reply else None,
-        references=claimed.message_ids if is_reply else (),
+        in_reply_to=thread[-1] if thread else None,
+        references=thread,
         thread_subject=subjects[0] if subjects else None,
         unsubscribe_url=_unsubscribe_url(plan, identity, claimed.lead_id, fields),
         unsubscribe_mailto=_unsubscribe_mailto(plan),

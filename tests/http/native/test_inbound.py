@@ -191,3 +191,16 @@ async def test_a_report_with_the_same_idempotency_key_is_done_once(desk: Any) ->
     first = await desk.post("/inbound", {"kind": "reply"}, 201, headers=headers)
     assert (await desk.post("/inbound", {"kind": "reply"}, 201, headers=headers))["id"] == first["id"]
     assert len(await desk.every("/inbound")) == 1
+
+
+async def test_what_came_back_is_answered_in_its_thread(desk: Any) -> None:
+    campaign_id, [one] = await written_to(desk, "kim@example.com")
+    row = await desk.post(
+        "/inbound", {"kind": "reply", "from_address": "kim@example.com", "message_id": "<k@x.example>"}
+    )
+    done = await desk.post(f"/inbound/{row['id']}/answer", {"text": "Gladly."}, status=202)
+    assert done["enrollment_id"] != one
+    assert await desk.send(done["campaign_id"]) == 1
+    [message] = await desk.get(f"/enrollments/{done['enrollment_id']}/messages")
+    assert (message["state"], message["recipient"]) == ("sent", "kim@example.com")
+    assert (await desk.post(f"/inbound/{row['id']}/answer", {}, status=422))["code"] == "answer_empty"

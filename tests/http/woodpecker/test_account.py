@@ -135,7 +135,35 @@ async def test_the_inbox_is_paged_by_cursor_and_filtered(bird: Bird) -> None:
     for wrong in ("per_page=51", "search_phrases=ab", "prospect_status=X", "read=1", "next_page_cursor=x"):
         await bird.get(f"/v2/inbox/messages?{wrong}", status=400)
     await bird.get("/v2/inbox/messages?prospect_status=BOUNCED&prospect_interest_level=INTERESTED", status=400)
-    await bird.post(f"/v2/inbox/messages/{first}/reply", {"body": {"html": "x"}}, status=409)
+
+
+async def test_an_inbox_message_is_replied_to_in_its_thread(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    assert await bird.desk.send(campaign_id) == 1
+    first = await report(bird, InboundKind.REPLY, "a@example.com", subject="Re: Hello", text="Yes please")
+    path = f"/v2/inbox/messages/{first}/reply"
+    body = {"body": {"html": "<p>Good.</p>"}, "to": "a@example.com", "quote_original_message": True}
+    answer = await bird.raw("POST", path, body)
+    assert (answer.status_code, answer.content) == (200, b"")
+    async with bird.desk.api.database.connection() as connection:
+        single = await connection.fetchval("select max(id) from campaign where kind = 'single'")
+    assert await bird.desk.send(f"cmp_{single}") == 1
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true")
+    assert [f"cmp_{one['campaign_id']}" for one in shown["campaigns_details"]] == [campaign_id], "an answer is none"
+
+    [shown] = (await bird.get("/v2/inbox/messages"))["content"]
+    assert shown["read"], "an answer marks it as read"
+    for wrong in (
+        {"cc": "b@example.com"},
+        {"bcc": "b@example.com,c@example.com"},
+        {"to": ["a@x.example", "b@x.example"]},
+    ):
+        await bird.post(path, body | wrong, status=409)
+    for wrong in ({"body": {}}, {"body": None}, {"to": 5}, {"to": "nobody"}, {"mailbox_id": "x"}):
+        await bird.post(path, body | wrong, status=400)
+    await bird.post("/v2/inbox/messages/999/reply", body, status=404)
+    await report(bird, InboundKind.UNSUBSCRIBE, "a@example.com")
+    assert (await bird.post(path, body, status=409))["code"] == "RECIPIENT_SUPPRESSED"
 
 
 @pytest.mark.parametrize(

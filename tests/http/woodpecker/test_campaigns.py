@@ -2,15 +2,19 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from woodpecker_client import Bird, number
 
 from caesura.domain.delivery import Kind
+from caesura.domain.webhook_form import Occurrence
 from caesura.service import timers
+from caesura.store import webhook_delivery
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WEEK = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
 MONDAY = {"MONDAY": [{"from": "00:00", "to": "24:00"}]}
 OFFICE = [{"from": "08:00", "to": "18:00"}]
@@ -365,6 +369,10 @@ async def test_the_bounce_shield_pauses_and_run_goes_on(bird: Bird) -> None:
 
     shown = await bird.get(path)
     assert (shown["status"], shown["settings"]["bounce_shield_autopaused_at"]) == ("PAUSED", "2026-03-02T09:00:00+0000")
+    event = Occurrence(bird.desk.workspace_id, 1, AT, "campaign.paused", "", made["id"], None, None, None, None, {})
+    async with bird.desk.api.database.connection() as connection:
+        facts = await webhook_delivery.facts(connection, bird.desk.workspace_id, [event])
+    assert facts.senders == {made["id"]: [one["details"]["email"] for one in await bird.get("/v2/mailboxes")]}
     assert "(bounce_threshold)" in (await bird.desk.get(f"/campaigns/{native}/why"))["sentence"]
     await bird.ask("POST", f"{path}/run")
     shown = await bird.get(path)

@@ -16,7 +16,8 @@ FORM = FORMS["woodpecker"]
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SUBSCRIPTION = {"target_url": "https://hooks.example.com/a", "event": "prospect_replied"}
 FACTS = Facts(
-    campaigns={4: {"name": "Spring"}},
+    campaigns={4: {"name": "Spring", "kind": "sequence"}},
+    senders={4: ["me@sender.test", "you@sender.test"]},
     leads={5: {"address": "ann@example.com", "fields": {"first_name": "Ann", "job_title": "CTO"}}},
     mailboxes={7: {"address": "me@sender.test"}},
     messages={
@@ -117,9 +118,17 @@ def test_a_pause_by_the_bounce_shield_is_told_with_its_threshold() -> None:
     [(name, item)] = FORM.translate(event, FACTS)
     assert (name, item["method"], item["firm_id"]) == (name, "campaign_paused_by_bounce_shield", 1)
     assert item["campaign"] == {
-        "campaign_id": 4, "campaign_name": "Spring", "sent_from": None, "sent_from_emails": [],
-        "bounce_rate_threshold": 3,
+        "campaign_id": 4, "campaign_name": "Spring", "sent_from": "me@sender.test",
+        "sent_from_emails": ["me@sender.test", "you@sender.test"], "bounce_rate_threshold": 3,
     }  # fmt: skip
+    [(_, bare)] = FORM.translate(event, Facts())
+    assert (bare["campaign"]["sent_from"], bare["campaign"]["sent_from_emails"]) == (None, [])
+
+
+@pytest.mark.parametrize("kind", ["campaign.completed", "enrollment.finished", "message.sent"])
+def test_nothing_is_told_of_how_a_single_message_fares(kind: str) -> None:
+    assert FORM.translate(occurrence(kind), FACTS)
+    assert not FORM.translate(occurrence(kind), Facts(campaigns={4: {"name": "Answer", "kind": "single"}}))
 
 
 def test_an_item_has_the_prospect_its_campaign_and_the_email() -> None:

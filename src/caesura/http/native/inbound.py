@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from caesura.domain.definition_types import Body, Definition, Extra, Instant, Name
-from caesura.domain.errors import Invalid, NotFound, Problem
+from caesura.domain.definition_types import Body, Definition, EmailAddress, Extra, Instant, Line, Name
+from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.inbound import MAXIMUM_HTML, MAXIMUM_TEXT, BounceType, Classification, InboundKind, InboundReport
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
@@ -19,7 +19,9 @@ from caesura.http.native.mailboxes import NOT_FOUND as NO_MAILBOX
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import answers
+from caesura.service import answers as answering
 from caesura.service import inbound
+from caesura.service.answers import Answer
 from caesura.service.inbound import InboundChange
 from caesura.store.inbound import InboundCounts, InboundRow, Numbers, Selection
 
@@ -38,6 +40,10 @@ NO_TYPE = Invalid.of(
 )
 UNFIT_TYPE = Invalid.of(Problem("bounce_type_unfit", "Only a bounce is hard or soft.", "/bounce_type"))
 BAD_ADDRESS = Invalid.of(Problem("address_syntax", "There is no @ in the address.", "/address"))
+
+EMPTY = Invalid.of(Problem("answer_empty", "Give text or html.", "/text"))
+UNANSWERABLE = Conflict("inbound_unanswerable", "it is not known whom to answer: give an address")
+SUPPRESSED = Conflict("recipient_suppressed", "kim@example.com is suppressed and is never written to")
 
 Reader = Annotated[Caller, require(Scope.INBOUND_READ)]
 Writer = Annotated[Caller, require(Scope.INBOUND_WRITE)]
@@ -140,6 +146,32 @@ class InboundPatch(Definition):
             note=(self.note or "") if "note" in given else None,
             extra=self.extra or None,
         )
+
+
+class AnswerGiven(Definition):
+    """An answer, word for word: nothing in it is a template. Give text or html, or both."""
+
+    text: Body | None = Field(default=None, examples=["Gladly. Tuesday at ten?"])
+    html: Body | None = Field(default=None, examples=["<p>Gladly. Tuesday at ten?</p>"])
+    subject: Line | None = Field(
+        default=None, description="By default that of what is answered, with Re: before it.", examples=["Tuesday"]
+    )
+    to: EmailAddress | None = Field(default=None, description="By default who wrote.", examples=["kim@example.com"])
+    mailbox_id: Annotated[int, *MAILBOX.reference()] | None = Field(
+        default=None, description="By default the one that it came to."
+    )
+    quote: bool = Field(default=False, description="Whether what is answered stands below, as text.")
+
+    def read(self) -> Answer:
+        """For the service."""
+        return Answer(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class AnswerAccepted(BaseModel):
+    """An answer on its way; its message is listed under the enrollment."""
+
+    campaign_id: Annotated[str, CAMPAIGN.shown()]
+    enrollment_id: Annotated[str, ENROLLMENT.shown()]
 
 
 class Inbound(BaseModel):
@@ -287,6 +319,30 @@ async def change_inbound(request: Request, inbound_id: InboundId, body: InboundP
     number = INBOUND.parse(inbound_id)
     return show(
         await inbound.change(context.database, caller.workspace_id, number, body.read(), caller.actor, context.clock())
+    )
+
+
+@router.post(
+    "/inbound/{inbound_id}/answer",
+    operation_id="answer_inbound",
+    summary="Answer what came back",
+    status_code=202,
+    responses=answers(NOT_FOUND, NO_MAILBOX, EMPTY, UNANSWERABLE, SUPPRESSED),
+)
+async def answer_inbound(
+    request: Request, inbound_id: InboundId, body: AnswerGiven, caller: Annotated[Caller, require(Scope.CAMPAIGNS_SEND)]
+) -> AnswerAccepted:
+    """A message in the same thread, from the mailbox that it came to, as soon as that mailbox may send.
+
+    It is a mailing of its own: suppressions, caps and holds count as ever.
+    """
+    context = context_of(request)
+    number = INBOUND.parse(inbound_id)
+    done = await answering.send(
+        context.database, caller.workspace_id, number, body.read(), caller.actor, context.clock()
+    )
+    return AnswerAccepted(
+        campaign_id=CAMPAIGN.show(done.campaign_id), enrollment_id=ENROLLMENT.show(done.enrollment_id)
     )
 
 

@@ -1,15 +1,19 @@
 """The inbox: what came back from prospects, newest first."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
+from caesura.domain.errors import Conflict
 from caesura.domain.inbound import Classification, InboundKind
 from caesura.domain.scopes import Scope
-from caesura.http.door import Call, Support
+from caesura.http.door import Call, Refusal, Support
+from caesura.http.woodpecker import reading
 from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
 from caesura.http.woodpecker.reading import incorrect
-from caesura.service import inbound
+from caesura.service import answers, inbound
+from caesura.service.answers import Answer
 from caesura.store.inbound import InboundRow, Selection
 
 USUAL_PAGE = 10
@@ -51,7 +55,43 @@ async def list_inbox_messages(call: Call) -> Response:
     return call.answer({"content": [_shown(row) for row in rows[:size]], "next_page_cursor": following})
 
 
-WOODPECKER.lacks("POST", "/v2/inbox/messages/{message_id}/reply", Scope.CAMPAIGNS_SEND, "replies written by hand")
+@WOODPECKER.on(
+    "POST",
+    "/v2/inbox/messages/{message_id}/reply",
+    Scope.CAMPAIGNS_SEND,
+    support=Support.PART,
+    note="to one address, without cc and bcc",
+)
+async def reply_to_inbox_message(call: Call) -> Response:
+    """In its thread; from the mailbox that it came to, unless another is named."""
+    body = call.fields()
+    if body.get("cc") or body.get("bcc"):
+        raise WOODPECKER.unsupported("cc and bcc")
+    html = reading.text(reading.record(body, "body", True), "html")
+    mailbox_id = None if body.get("mailbox_id") is None else reading.whole(body, "mailbox_id", 1, 2**63 - 1)
+    quote = reading.flag(body, "quote_original_message", False)
+    answer = Answer(
+        html=html, subject=reading.text(body, "subject", "") or None, to=_to(body), mailbox_id=mailbox_id, quote=quote
+    )
+    try:
+        message_id = identifier(call.path("message_id"), "message_id")
+        await answers.send(*call.key, message_id, answer, call.caller.actor, call.now)
+    except Conflict as error:
+        raise Refusal(409, error.code.upper(), error.detail) from error
+    return call.empty()
+
+
+def _to(body: Mapping[str, Any]) -> str | None:
+    """One address, alone or in an array."""
+    given = body.get("to")
+    one = given[0] if isinstance(given, list) and len(given) == 1 else given
+    if one in (None, "", []):
+        return None
+    if isinstance(one, list):
+        raise WOODPECKER.unsupported("several recipients")
+    if not isinstance(one, str):
+        raise incorrect("to")
+    return one
 
 
 def _selection(call: Call) -> Selection:

@@ -38,6 +38,8 @@ _PLAIN = {
     "message.sent": "campaign_sent",
     "campaign.completed": "campaign_completed",
 }
+# A single message is no campaign to the vendor: an answer of the inbox, or what another door sends.
+_OF_SEQUENCES = ("enrollment.finished", "message.sent", "campaign.completed")
 _SHIELD = "campaign_paused_by_bounce_shield"
 _NEVER_TOLD = (
     "prospect_invalid",
@@ -71,13 +73,15 @@ class WoodpeckerForm:
     def translate(self, event: Occurrence, facts: Facts) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """At most one of the vendor's events."""
         name = _name(event)
-        if name is None:
+        is_single = facts.campaigns.get(event.campaign_id or 0, {}).get("kind") == "single"
+        if name is None or (is_single and event.kind in _OF_SEQUENCES):
             return ()
         item: dict[str, Any] = {"method": name}
         if name == "campaign_completed":
             item["campaign"] = _campaign(event, facts)
         elif name == _SHIELD:
-            senders: dict[str, Any] = {"sent_from": None, "sent_from_emails": []}
+            addresses = list(facts.senders.get(event.campaign_id or 0, ()))
+            senders = {"sent_from": next(iter(addresses), None), "sent_from_emails": addresses}
             threshold = {"bounce_rate_threshold": event.data.get("threshold")}
             item["campaign"] = _campaign(event, facts) | senders | threshold
         else:

@@ -35,9 +35,9 @@ order by l.id
 limit $9 offset $10
 
 -- name: places
--- The campaigns of these leads, and where each lead stands in them.
+-- The campaigns of these leads, single mailings aside, and where each lead stands in them.
 select e.lead_id, e.campaign_id, e.state, e.cause, e.step, c.name, c.status, c.cause as campaign_cause,
   (select m.address from mailbox m where m.workspace_id = $1 and m.id = e.mailbox_id) as mailbox
 from enrollment e join campaign c on c.workspace_id = $1 and c.id = e.campaign_id
-where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and not c.archived
+where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and not c.archived and c.kind = 'sequence'
 order by e.lead_id, e.campaign_id

@@ -55,6 +55,14 @@ select * from workspace where id = $1
 -- The campaigns that events name.
 select * from campaign where workspace_id = $1 and id = any($2::bigint[])
 
+-- name: fact_senders
+-- The addresses of the mailboxes that send for them.
+select c.id, m.address from campaign c
+join pool_mailbox p on p.workspace_id = $1 and p.pool_id = c.pool_id
+join mailbox m on m.workspace_id = $1 and m.id = p.mailbox_id and not m.archived
+where c.workspace_id = $1 and c.id = any($2::bigint[])
+order by c.id, m.id
+
 -- name: fact_steps
 -- Their steps, in order.
 select * from step where workspace_id = $1 and campaign_id = any($2::bigint[]) order by campaign_id, number
