@@ -108,6 +108,7 @@ WALKS: Mapping[str, str] = {
     "explain.earliest_parked": "the first ones of all that are parked, up to a limit",
     "explain.held_causes": "up to a limit",
     "leads.by_extra": "before there are statistics; then by the index of what is kept",
+    "leads.list_by_extra": "the same",
     "numbered_pages.count_leads": _PAGES,
     "numbered_pages.enrollments": _PAGES,
     "numbered_pages.count_inbound": _PAGES,

@@ -53,7 +53,7 @@ def create(
     ] = None,
     account: Annotated[
         bool,
-        typer.Option("--account", help="It opens every workspace, each named in the request; of autosend only."),
+        typer.Option("--account", help="It opens every workspace, each named in the request; of native and autosend."),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -23,6 +23,8 @@ class Scope(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     KEYS_WRITE = "keys:write"
+    WORKSPACES_READ = "workspaces:read"
+    WORKSPACES_WRITE = "workspaces:write"
     ALL = "*"
 
 
@@ -41,6 +43,8 @@ DESCRIPTIONS: Mapping[Scope, str] = {
     Scope.WEBHOOKS_READ: "Read webhooks and what was sent to them, without their secrets.",
     Scope.WEBHOOKS_WRITE: "Create, edit, test and delete webhooks, reveal and rotate their secrets, send again.",
     Scope.KEYS_WRITE: "Read, create and revoke keys.",
+    Scope.WORKSPACES_READ: "List the workspaces of the installation, with an account key.",
+    Scope.WORKSPACES_WRITE: "Create, rename and delete workspaces, with an account key.",
     Scope.ALL: "Everything, also what comes with later versions.",
 }
 """One sentence for each scope: what it permits."""

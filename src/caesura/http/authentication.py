@@ -19,7 +19,8 @@ from caesura.store.keys import KeyRow
 _SCHEME = HTTPBearer(
     scheme_name="key",
     bearerFormat="cae_<prefix>.<secret>",
-    description="An API key, from `caesura key create` or `POST /api/v1/keys`. Scopes:\n\n"
+    description="An API key, from `caesura key create` or `POST /api/v1/keys`. One for an account (`--account`) opens "
+    "every workspace: all but `/api/v1/workspaces` needs the header `Caesura-Workspace: wks_17` then. Scopes:\n\n"
     + "\n".join(f"- `{scope}`: {DESCRIPTIONS[scope]}" for scope in Scope),
     auto_error=False,
 )
@@ -31,6 +32,7 @@ class Caller:
 
     `campaign_ids` are the only campaigns that it may touch, None for all; an `is_account` key opens every workspace;
     `plan` names its rate limits, None for the usual ones; `expires_at` (UTC) is None for a key that never expires.
+    `home_id` is the workspace in which the key was made: another than `workspace_id` where an account key works in it.
     """
 
     workspace_id: int
@@ -41,6 +43,7 @@ class Caller:
     is_account: bool = False
     plan: str | None = None
     expires_at: datetime | None = None
+    home_id: int = 0
 
     @property
     def is_restricted(self) -> bool:
@@ -60,6 +63,7 @@ class Caller:
             row.is_account,
             row.plan,
             row.expires_at,
+            row.workspace_id,
         )
 
 

@@ -41,5 +41,8 @@ KEY_FORMS: Mapping[str, KeyForm] = {
 }
 """By dialect."""
 
-ACCOUNT_FORMS: Mapping[str, KeyForm] = {"autosend": KeyForm("autosend", "ASA_", plans=_AUTOSEND_PLANS)}
+ACCOUNT_FORMS: Mapping[str, KeyForm] = {
+    "native": NATIVE,
+    "autosend": KeyForm("autosend", "ASA_", plans=_AUTOSEND_PLANS),
+}
 """How keys look that open every workspace, by dialect: those that have them."""

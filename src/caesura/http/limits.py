@@ -37,9 +37,12 @@ def bounded(receive: Receive, headers: Headers, limit: int) -> Receive:
 
 
 async def paced(request: Request, caller: Caller, allowances: Sequence[Allowance]) -> Standing | None:
-    """Counts the request; where its key stands, None without a limit. Raises LimitReached `rate_limited`."""
+    """Counts the request, whatever workspace it is for; where its key stands, None without a limit.
+
+    Raises LimitReached `rate_limited`.
+    """
     context = context_of(request)
-    standing = await rate_limits.take(context.database, caller.workspace_id, caller.key_id, allowances, context.clock())
+    standing = await rate_limits.take(context.database, caller.home_id, caller.key_id, allowances, context.clock())
     if standing is not None and standing.retry_after:
         raise RateLimited(standing)
     return standing

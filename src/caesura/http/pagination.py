@@ -27,6 +27,12 @@ Limit: TypeAlias = Annotated[
 ]
 
 
+NamePart: TypeAlias = Annotated[
+    str | None,
+    Query(max_length=200, description="Only those with this in their name, in any case.", examples=["spring"]),
+]
+
+
 class Page(BaseModel, Generic[Item]):
     """One page of a list. Subclass it with a name, for the description."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from mcp.server.mcpserver import Context
 
+from caesura.domain.errors import Forbidden
 from caesura.domain.scopes import Scope
 from caesura.http.agents import PATH, Names
 from caesura.http.authentication import Caller, authenticated
@@ -32,14 +33,18 @@ async def serve_streams(engine: Engine, api_key: str | None, workspace_id: int, 
     """Speaks MCP on standard input and output until the input ends, or SIGTERM or SIGINT comes.
 
     With a native `api_key`, it may do what the key may, in the key's workspace, and each call asks for the key anew.
-    Without, it may do everything in `workspace_id`, and `actor` is how events name it. Raises Unauthenticated.
+    Without, it may do everything in `workspace_id`, and `actor` is how events name it. Raises Unauthenticated, and
+    Forbidden `account_key` for one that has no workspace of its own.
     """
     api = await _context(engine)
 
     async def identify(_context: Context[Any, Any] | None = None) -> Caller:
         if api_key is None:
             return Caller(workspace_id, 0, actor, frozenset({Scope.ALL}))
-        return await authenticated(api, api_key)
+        caller = await authenticated(api, api_key)
+        if caller.is_account:
+            raise Forbidden("account_key", "this is a key for an account: give one of the workspace that is meant")
+        return caller
 
     await identify()  # a key that is wrong is told at once, not by the first tool
     with _input_that_ends() as end:

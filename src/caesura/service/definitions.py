@@ -187,11 +187,20 @@ async def find(database: Database, workspace_id: int, name: str) -> CampaignRow 
 
 
 async def page(
-    database: Database, workspace_id: int, below: int | None, status: str | None, archived: bool | None, limit: int
+    database: Database,
+    workspace_id: int,
+    below: int | None,
+    status: str | None,
+    archived: bool | None,
+    limit: int,
+    part: str | None = None,
 ) -> list[CampaignRow]:
-    """A page of campaigns with ids under `below`, newest first; `archived` None: both."""
+    """A page of campaigns with ids under `below`, newest first; `archived` None: both; `part`: of the name, in any
+
+    case, None for all.
+    """
     async with database.connection() as connection:
-        return await store.page(connection, workspace_id, below, status, archived, limit)
+        return await store.page(connection, workspace_id, below, status, archived, part, limit)
 
 
 async def delete(database: Database, workspace_id: int, campaign_id: int, actor: str, now: datetime) -> None:

@@ -95,10 +95,15 @@ async def create(
     return IssuedKey(await database.run(work), text)
 
 
-async def list_page(database: Database, workspace_id: int, below: int | None, limit: int) -> list[KeyRow]:
-    """At most `limit` keys with ids under `below`, newest first, revoked ones too."""
+async def list_page(
+    database: Database, workspace_id: int, below: int | None, limit: int, part: str | None = None
+) -> list[KeyRow]:
+    """At most `limit` keys with ids under `below`, newest first, revoked ones too.
+
+    `part`: of the label, in any case, None for all.
+    """
     async with database.connection() as tx:
-        return await keys.page(tx, workspace_id, below, limit)
+        return await keys.page(tx, workspace_id, below, part, limit)
 
 
 async def get(database: Database, workspace_id: int, key_id: int) -> KeyRow:

@@ -12,7 +12,7 @@ import asyncpg
 
 from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
-from caesura.domain.extra import extra_problem, merged_extra
+from caesura.domain.extra import check_extra, extra_problem, merged_extra
 from caesura.domain.lead_entry import MENDED_BY_FIELDS, GivenFields, LeadEntry, LeadInput, check_fields, check_lead
 from caesura.domain.windows import parse_zone
 from caesura.store import campaigns, enrollments, events
@@ -254,13 +254,24 @@ async def find_kept(database: Database, workspace_id: int, kept: Mapping[str, An
 
 
 async def page(
-    database: Database, workspace_id: int, below: int | None, search: str | None, limit: int
+    database: Database,
+    workspace_id: int,
+    below: int | None,
+    search: str | None,
+    limit: int,
+    kept: Mapping[str, Any] | None = None,
 ) -> list[LeadRow]:
-    """A page of leads with ids under `below`, newest first; `search` is an address or a part of one."""
+    """A page of leads with ids under `below`, newest first; `search` is an address or a part of one.
+
+    `kept` must be a part of what is kept of them, None for any. Raises Invalid for one that nothing could be.
+    """
     part = search.strip().casefold() if search else ""
     if not part.isprintable():
         return []
     async with database.connection() as connection:
+        if kept:
+            wanted = check_extra(kept, "/extra")
+            return await store.page_by_extra(connection, workspace_id, below, part or None, wanted, limit)
         with suppress(AddressError):
             row = await store.by_key(connection, workspace_id, deduplication_key(parse_address(part)))
             return [row] if row and (below is None or row.id < below) else []

@@ -96,10 +96,12 @@ async def several(database: Database, workspace_id: int, list_ids: Sequence[int]
         return await store.several(connection, workspace_id, list_ids)
 
 
-async def page(database: Database, workspace_id: int, below: int | None, limit: int) -> list[ListRow]:
-    """A page of lists with ids under `below`, newest first."""
+async def page(
+    database: Database, workspace_id: int, below: int | None, limit: int, part: str | None = None
+) -> list[ListRow]:
+    """A page of lists with ids under `below`, newest first; `part`: of the name, in any case, None for all."""
     async with database.connection() as connection:
-        return await store.page(connection, workspace_id, below, limit)
+        return await store.page(connection, workspace_id, below, part, limit)
 
 
 async def members(database: Database, workspace_id: int, list_id: int, above: int | None, limit: int) -> list[LeadRow]:

@@ -33,9 +33,7 @@ async def named(database: Database, name: str, now: datetime) -> int:
 
     A name has 1 to 200 printable characters, and no space at either end. Raises Invalid `workspace_name`.
     """
-    if not (0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()):
-        detail = f"a workspace's name has 1 to {NAME_LENGTH} printable characters and no space at either end"
-        raise Invalid.of(Problem("workspace_name", detail))
+    _check_name(name)
 
     async def work(tx: Connection) -> int:
         # Read first: the insert would wait for a lock and burn an id each time.
@@ -66,10 +64,41 @@ async def all_of(database: Database) -> list[WorkspaceRow]:
 
 async def create(database: Database, name: str, now: datetime) -> WorkspaceRow:
     """A new workspace. Raises Invalid as `named` does, and Conflict `name_taken`."""
+    _check_name(name)
+
+    async def work(tx: Connection) -> WorkspaceRow:
+        workspace_id = await workspaces.insert(tx, name, now)
+        row = await workspaces.get(tx, workspace_id) if workspace_id is not None else None
+        if row is None:
+            raise _taken(name)
+        return row
+
+    return await database.run(work)
+
+
+async def page(database: Database, below: int | None, limit: int) -> list[WorkspaceRow]:
+    """A page of the installation's workspaces with ids under `below`, newest first."""
     async with database.connection() as connection:
-        if await workspaces.by_name(connection, name) is not None:
-            raise Conflict("name_taken", f"there is a workspace named {name!r} already")
-    return await get(database, await named(database, name, now))
+        return await workspaces.page(connection, below, limit)
+
+
+async def rename(database: Database, workspace_id: int, name: str, actor: str, now: datetime) -> WorkspaceRow:
+    """Gives a workspace another name. Raises NotFound, Invalid as `named` does, and Conflict `name_taken`."""
+    _check_name(name)
+
+    async def work(tx: Connection) -> WorkspaceRow:
+        before = await workspaces.get(tx, workspace_id)
+        row = await workspaces.rename(tx, workspace_id, name)
+        if before is None or row is None:
+            raise NotFound("workspace_not_found", "there is no such workspace")
+        if name != before.name:
+            await events.append(tx, workspace_id, now, actor, [events.Entry("workspace.edited", data={"name": name})])
+        return row
+
+    try:
+        return await database.run(work)
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(name) from error
 
 
 async def delete(database: Database, workspace_id: int) -> None:
@@ -130,6 +159,16 @@ async def change_settings(
         return after
 
     return await database.run(work)
+
+
+def _check_name(name: str) -> None:
+    if not (0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()):
+        detail = f"a workspace's name has 1 to {NAME_LENGTH} printable characters and no space at either end"
+        raise Invalid.of(Problem("workspace_name", detail, "/name"))
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict("name_taken", f"there is a workspace named {name!r} already")
 
 
 def _settings(stored: Mapping[str, Any]) -> Settings:

@@ -116,10 +116,16 @@ async def find(tx: Connection, workspace_id: int, name: str) -> list[CampaignRow
 
 
 async def page(
-    tx: Connection, workspace_id: int, below: int | None, status: str | None, archived: bool | None, limit: int
+    tx: Connection,
+    workspace_id: int,
+    below: int | None,
+    status: str | None,
+    archived: bool | None,
+    part: str | None,
+    limit: int,
 ) -> list[CampaignRow]:
-    """A page of campaigns with ids under `below`, newest first."""
-    return [_row(row) for row in await tx.fetch(SQL["list"], workspace_id, below, status, archived, limit)]
+    """A page of campaigns with ids under `below`, newest first: all, or those with `part` in the name."""
+    return [_row(row) for row in await tx.fetch(SQL["list"], workspace_id, below, status, archived, part, limit)]
 
 
 async def update_definition(

@@ -69,9 +69,9 @@ async def get(tx: Connection, workspace_id: int, key_id: int) -> KeyRow | None:
     return KeyRow(**row) if row else None
 
 
-async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[KeyRow]:
-    """A page of keys with ids under `below`, newest first."""
-    return [KeyRow(**row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+async def page(tx: Connection, workspace_id: int, below: int | None, part: str | None, limit: int) -> list[KeyRow]:
+    """A page of keys with ids under `below`, newest first: all, or those with `part` in the label."""
+    return [KeyRow(**row) for row in await tx.fetch(SQL["list"], workspace_id, below, part, limit)]
 
 
 async def revoke(tx: Connection, workspace_id: int, key_id: int, now: datetime) -> KeyRow | None:

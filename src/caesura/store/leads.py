@@ -137,6 +137,13 @@ async def page(tx: Connection, workspace_id: int, below: int | None, part: str |
     return [LeadRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, part, limit)]
 
 
+async def page_by_extra(
+    tx: Connection, workspace_id: int, below: int | None, part: str | None, kept: Mapping[str, Any], limit: int
+) -> list[LeadRow]:
+    """The same of those leads of which `kept` is a part of what is kept of them."""
+    return [LeadRow(*row) for row in await tx.fetch(SQL["list_by_extra"], workspace_id, below, part, kept, limit)]
+
+
 async def update(
     tx: Connection,
     workspace_id: int,

@@ -41,9 +41,9 @@ async def by_name(tx: Connection, workspace_id: int, name: str) -> ListRow | Non
     return ListRow(*row) if row else None
 
 
-async def page(tx: Connection, workspace_id: int, below: int | None, limit: int) -> list[ListRow]:
-    """A page of lists with ids under `below`, newest first."""
-    return [ListRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, limit)]
+async def page(tx: Connection, workspace_id: int, below: int | None, part: str | None, limit: int) -> list[ListRow]:
+    """A page of lists with ids under `below`, newest first: all, or those with `part` in the name."""
+    return [ListRow(*row) for row in await tx.fetch(SQL["list"], workspace_id, below, part, limit)]
 
 
 async def change(

@@ -101,7 +101,7 @@ async def campaigns(
 
 async def leads(tx: Connection, workspace_id: int, choice: LeadChoice, place: Place) -> NumberedPage[LeadRow]:
     """Leads, in the order asked for."""
-    values = (workspace_id, _part(choice.part), choice.list_id, choice.since, choice.until)
+    values = (workspace_id, (_part(choice.part) or "").casefold() or None, choice.list_id, choice.since, choice.until)
     return await _page(tx, _LEADS[choice.order], SQL["count_leads"], values, place, lambda row: LeadRow(*row))
 
 
@@ -164,7 +164,7 @@ async def _page(
 
 
 def _part(text: str | None) -> str | None:
-    return text.strip().casefold() or None if text else None
+    return text.strip() or None if text else None
 
 
 def _list(row: Any) -> tuple[ListRow, int]:

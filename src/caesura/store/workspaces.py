@@ -32,6 +32,17 @@ async def all_of(tx: Connection, limit: int) -> list[WorkspaceRow]:
     return [WorkspaceRow(*row) for row in await tx.fetch(SQL["all"], limit)]
 
 
+async def page(tx: Connection, below: int | None, limit: int) -> list[WorkspaceRow]:
+    """A page of workspaces with ids under `below`, newest first."""
+    return [WorkspaceRow(*row) for row in await tx.fetch(SQL["list"], below, limit)]
+
+
+async def rename(tx: Connection, workspace_id: int, name: str) -> WorkspaceRow | None:
+    """Gives a workspace another name; None when there is none. Fails by the unique name when another has it."""
+    row = await tx.fetchrow(SQL["rename"], workspace_id, name)
+    return WorkspaceRow(*row) if row else None
+
+
 async def delete(tx: Connection, workspace_id: int) -> bool:
     """Deletes a workspace; whether there was one. Fails by foreign key when anything is in it."""
     return await tx.fetchval(SQL["delete"], workspace_id) is not None

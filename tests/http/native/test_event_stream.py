@@ -113,6 +113,14 @@ def test_nobody_hears_of_another_workspace(served: Any, listen: Any) -> None:
     assert json.loads(told["data"])["data"].get("name", "yours") == "yours"
 
 
+def test_an_account_key_hears_of_the_workspace_that_it_names_wherever_it_was_made(served: Any, listen: Any) -> None:
+    there = served.mint("*", workspace="stream-there")
+    account = served.mint("*", workspace="stream-home", is_account=True)
+    own = listen({"Authorization": f"Bearer {account.text}", "Caesura-Workspace": f"wks_{there.row.workspace_id}"})
+    make_list(served, {"Authorization": f"Bearer {there.text}"}, "heard")
+    assert json.loads(own.until(1)[0]["data"])["kind"] == "list.created"
+
+
 def test_a_silent_stream_has_heartbeats(served: Any, listen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "_HEARTBEAT_SECONDS", 1.0)
     listen(served.bearing("events:read", workspace="stream-silent")).until_beats(3)

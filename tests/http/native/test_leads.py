@@ -143,3 +143,25 @@ def test_bytes_that_are_no_leads_are_refused(served: Any) -> None:
     large = served.client.post(f"{LEADS}/bulk", content=b" " * 10_000_000, headers=JSON)
     assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
     assert served.client.get(f"{LEADS}?address=%ff").status_code == 400
+
+
+async def test_leads_are_found_by_what_is_kept_of_them(desk: Any) -> None:
+    for name, extra in (
+        ("a", {"crm": {"id": 7, "owner": "Kim"}}),
+        ("b", {"crm": {"id": 7}}),
+        ("c", {"id": 7}),
+        ("d", {}),
+    ):
+        await desk.post("/leads", {"address": f"{name}@example.com", "extra": extra})
+
+    async def found(extra: str, **more: str) -> list[str]:
+        return [one["address"][0] for one in await desk.every("/leads", extra=extra, **more)]
+
+    assert await found('{"crm": {"id": 7}}') == ["b", "a"]
+    assert await found('{"crm": {"id": 7}}', address="a@") == ["a"]
+    assert await found('{"crm": {"id": 7}}', address="B@example.com") == ["b"]
+    assert await found('{"crm": {"owner": "Kim"}}') == ["a"]
+    assert await found('{"crm": {"id": "7"}}') == []
+    for wrong in ("{}", "[]", "7", "{", '{"a": "\\u0000"}', '{"a": 1, "a": 2}', '{"a": 1e999}', ""):
+        refused = await desk.get("/leads", 422, params={"extra": wrong})
+        assert (refused["errors"][0]["code"], refused["errors"][0]["parameter"]) == ("invalid_json", "extra")

@@ -98,3 +98,17 @@ def test_a_body_that_is_too_large_or_no_text_is_refused(served: Any) -> None:
     kind = {"Content-Type": "application/json"}
     assert served.client.post(LISTS, content=b'{"name": "\xff"}', headers=kind).status_code == 400
     assert served.client.post(LISTS, content=b" " * 10_000_000, headers=kind).status_code == 413
+
+
+async def test_campaigns_lists_and_keys_are_found_by_a_part_of_their_name_in_any_case(desk: Any) -> None:
+    for name in ("Frühling Straße", "ÄPFEL", "100% _x"):
+        await desk.campaign(name=name)
+        await desk.post("/lists", {"name": name})
+        await desk.post("/keys", {"label": name, "scopes": ["leads:read"]})
+    await desk.post("/keys", {"scopes": ["leads:read"]})
+    for path, field in (("/campaigns", "name"), ("/lists", "name"), ("/keys", "label")):
+        for part, found in (
+            ("fRÜHLING", ["Frühling Straße"]), ("straße", ["Frühling Straße"]), ("äpf", ["ÄPFEL"]), ("%", ["100% _x"]),
+            ("l", ["ÄPFEL", "Frühling Straße"]), ("nothing", []), ("_X", ["100% _x"]),
+        ):  # fmt: skip
+            assert [one[field] for one in await desk.every(path, **{field: part})] == found, (path, part)

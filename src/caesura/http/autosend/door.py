@@ -75,7 +75,6 @@ class AutoSendDoor(Door):
         if row.is_account != (form is _ACCOUNT):
             raise Unauthenticated("key_unknown", "there is no such key here")
         caller = Caller.of(row)
-        request.state.own_caller = caller
         if not row.is_account or request.url.path.startswith(f"{self.prefix}{ACCOUNT_PATH}"):
             return caller
         named = request.headers.get(PROJECT_HEADER)
@@ -85,10 +84,6 @@ class AutoSendDoor(Door):
         workspace_id = number_of("project", named.strip())
         await workspaces.get(context.database, workspace_id)
         return replace(caller, workspace_id=workspace_id)
-
-    async def pace(self, request: Request, caller: Caller) -> dict[str, str]:
-        """A key has one pace, whatever workspaces it asks for."""
-        return await super().pace(request, request.state.own_caller)
 
     def standing(self, standing: Standing) -> dict[str, str]:
         """The three X-RateLimit headers."""

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from caesura.domain.errors import NotFound
+from caesura.domain.scopes import Scope
 from caesura.http.autosend.door import AUTOSEND, PROJECT_PATH
 from caesura.http.autosend.values import Body, id_of, moment, number_of
 from caesura.http.door import Call, Refusal
@@ -15,7 +16,7 @@ _ALL = "/account/projects"
 _NEEDS_ACCOUNT = "This endpoint requires an organization admin key (ASA_ prefix)."
 
 
-@AUTOSEND.on("GET", _ALL, "*")
+@AUTOSEND.on("GET", _ALL, Scope.WORKSPACES_READ)
 async def list_projects(call: Call) -> Response:
     """All workspaces of the installation."""
     _check(call)
@@ -23,7 +24,7 @@ async def list_projects(call: Call) -> Response:
     return call.answer({"success": True, "data": {"projects": [_shown(row) for row in rows]}})
 
 
-@AUTOSEND.on("POST", _ALL, "*", note="domain and regionKey are not used.")
+@AUTOSEND.on("POST", _ALL, Scope.WORKSPACES_WRITE, note="domain and regionKey are not used.")
 async def create_project(call: Call) -> Response:
     """A new workspace."""
     _check(call)
@@ -36,7 +37,12 @@ async def create_project(call: Call) -> Response:
     return call.answer({"success": True, "data": _shown(row)}, 201)
 
 
-@AUTOSEND.on("DELETE", PROJECT_PATH, "*", note="Only a workspace with nothing in it: what was sent stays on record.")
+@AUTOSEND.on(
+    "DELETE",
+    PROJECT_PATH,
+    Scope.WORKSPACES_WRITE,
+    note="Only a workspace with nothing in it: what was sent stays on record.",
+)
 async def delete_project(call: Call) -> Response:
     """Deletes an empty workspace."""
     _check(call)

@@ -31,6 +31,7 @@ from caesura.http.native import (
     why,
     workers,
     workspace,
+    workspaces,
 )
 
 _RESOURCES: tuple[Any, ...] = (
@@ -56,6 +57,7 @@ _RESOURCES: tuple[Any, ...] = (
     why,
     approvals,
     workspace,
+    workspaces,
     workers,
     keys,
 )

@@ -19,7 +19,7 @@ from caesura.http.context import ApiContext, context_of
 from caesura.http.native import campaign_views as views
 from caesura.http.native.identifiers import CAMPAIGN
 from caesura.http.native.route import NativeRoute
-from caesura.http.pagination import Page, Window, pages
+from caesura.http.pagination import NamePart, Page, Window, pages
 from caesura.http.problems import answers
 from caesura.service import campaigns, definitions, forecast
 from caesura.service.campaigns import PauseOptions, Seen, Status
@@ -137,10 +137,11 @@ async def list_campaigns(
     window: Annotated[Window, pages("campaigns")],
     status: Annotated[CampaignState | None, Query(description="Only those in this status.")] = None,
     archived: Annotated[bool, Query(description="The archived ones, instead of the others.")] = False,
+    name: NamePart = None,
 ) -> CampaignPage:
     """Campaigns, newest first."""
     rows = await definitions.page(
-        context_of(request).database, caller.workspace_id, window.position, status, archived, window.fetch
+        context_of(request).database, caller.workspace_id, window.position, status, archived, window.fetch, name
     )
     shown, cursor = window.shown(rows, lambda row: row.id)
     visible = [row for row in shown if caller.campaign_ids is None or row.id in caller.campaign_ids]

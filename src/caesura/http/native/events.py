@@ -148,7 +148,7 @@ async def _told(
                 # A key that was revoked is told nothing; while there is nothing to tell, a look now and then will do.
                 if found or loop.time() - asked >= _KEY_SECONDS:
                     asked = loop.time()
-                    place = context.database, caller.workspace_id, caller.key_id
+                    place = context.database, caller.home_id, caller.key_id
                     if not await keys.is_good(*place, context.clock()):
                         return
             except CaesuraError:

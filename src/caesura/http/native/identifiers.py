@@ -100,6 +100,7 @@ SEGMENT = Kind("seg", "segment", 13)
 TEMPLATE = Kind("tpl", "template", 14)
 SUPPRESSION_GROUP = Kind("sgr", "suppression_group", 15)
 LEAD_PROPERTY = Kind("prp", "lead_property", 16)
+WORKSPACE = Kind("wks", "workspace", 17)
 APPROVAL = Kind("apr", "approval", 10)
 
 MESSAGE_PATTERN = f"^{_MESSAGE.pattern}$"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from caesura.domain.api_key import ENTROPY_BYTES, UNMETERED
@@ -138,10 +138,17 @@ async def create_key(
 
 @router.get("", operation_id="list_keys", summary="List keys")
 async def list_keys(
-    request: Request, caller: Annotated[Caller, require(Scope.KEYS_WRITE)], window: Annotated[Window, pages("keys")]
+    request: Request,
+    caller: Annotated[Caller, require(Scope.KEYS_WRITE)],
+    window: Annotated[Window, pages("keys")],
+    label: Annotated[
+        str | None,
+        Query(max_length=200, description="Only those with this in their label, in any case.", examples=["import"]),
+    ] = None,
 ) -> KeyPage:
     """All keys of the workspace, newest first, revoked ones too."""
-    rows = await keys.list_page(context_of(request).database, caller.workspace_id, window.position, window.fetch)
+    place = context_of(request).database, caller.workspace_id
+    rows = await keys.list_page(*place, window.position, window.fetch, label)
     shown, cursor = window.shown(rows, lambda row: row.id)
     return KeyPage(items=[_shown(row) for row in shown], next_cursor=cursor)
 

@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from caesura.domain.definition_types import Definition, Extra
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra
 from caesura.domain.lead_entry import MAXIMUM_FIELDS, LeadInput
 from caesura.domain.scopes import Scope
+from caesura.http import strict_json
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
 from caesura.http.native.faults import faults
 from caesura.http.native.identifiers import LEAD
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Page, Window, pages
-from caesura.http.problems import Fault, answers
+from caesura.http.problems import Fault, answers, misplaced
 from caesura.service import leads
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadChange, LeadFate, LeadOutcome
 from caesura.store.leads import LeadRow
@@ -189,6 +191,29 @@ async def save_leads(request: Request, body: LeadsSave, caller: Writer) -> Leads
     return show_saved(outcomes)
 
 
+async def _kept(
+    extra: Annotated[
+        str | None,
+        Query(
+            max_length=2_000,
+            description="A JSON object: only leads of which this is a part of what is kept of them.",
+            examples=['{"crm": {"owner": "Kim"}}'],
+        ),
+    ] = None,
+) -> dict[str, Any] | None:
+    """What is to be a part of `extra`. Raises RequestValidationError `invalid_json`."""
+    if extra is None:
+        return None
+    try:
+        found = strict_json.parse(extra.encode())
+        if isinstance(found, dict) and found:
+            return dict(check_extra(found, ""))
+        detail = "This must be a JSON object with something in it."
+    except Invalid as error:
+        detail = error.detail
+    raise misplaced("query", "extra", "invalid_json", detail)
+
+
 @router.get("", operation_id="list_leads", summary="List leads")
 async def list_leads(
     request: Request,
@@ -202,9 +227,11 @@ async def list_leads(
             examples=["kim@example.com"],
         ),
     ] = None,
+    kept: Annotated[dict[str, Any] | None, Depends(_kept)] = None,
 ) -> LeadPage:
     """Leads, newest first."""
-    rows = await leads.page(context_of(request).database, caller.workspace_id, window.position, address, window.fetch)
+    place = context_of(request).database, caller.workspace_id
+    rows = await leads.page(*place, window.position, address, window.fetch, kept)
     shown, cursor = window.shown(rows, lambda row: row.id)
     return LeadPage(items=[show(row) for row in shown], next_cursor=cursor)
 

@@ -14,7 +14,7 @@ from caesura.http.context import context_of
 from caesura.http.native import leads as lead_views
 from caesura.http.native.identifiers import LEAD, LIST
 from caesura.http.native.route import NativeRoute
-from caesura.http.pagination import Page, Window, pages
+from caesura.http.pagination import NamePart, Page, Window, pages
 from caesura.http.problems import answers
 from caesura.service import lists
 from caesura.service.leads import MAXIMUM_AT_ONCE
@@ -109,9 +109,11 @@ async def create_list(request: Request, response: Response, body: ListName, call
 
 
 @router.get("", operation_id="list_lists", summary="List the lists")
-async def list_lists(request: Request, caller: Reader, window: Annotated[Window, pages("lists")]) -> ListPage:
+async def list_lists(
+    request: Request, caller: Reader, window: Annotated[Window, pages("lists")], name: NamePart = None
+) -> ListPage:
     """Lists, newest first."""
-    rows = await lists.page(context_of(request).database, caller.workspace_id, window.position, window.fetch)
+    rows = await lists.page(context_of(request).database, caller.workspace_id, window.position, window.fetch, name)
     shown, cursor = window.shown(rows, lambda row: row.id)
     return ListPage(items=[_shown(row) for row in shown], next_cursor=cursor)
 

@@ -27,6 +27,7 @@ from caesura.http.context import BODY_WITH_FILES, context_of
 from caesura.http.key_forms import NATIVE
 from caesura.http.limits import RateLimited, bounded, paced, rate_limit_fields
 from caesura.http.native.identifiers import CAMPAIGN
+from caesura.http.native.workspace_choice import SHUT, placed
 
 _ERRORS = (
     Unauthenticated("key_missing", "this needs a key: send the header Authorization: Bearer cae_..."),
@@ -35,6 +36,7 @@ _ERRORS = (
     Unauthenticated("key_expired", "this key has expired"),
     Forbidden("scope_missing", "this key lacks the scope campaigns:write"),
     Forbidden("key_restricted", "this key is for single campaigns only"),
+    SHUT,
     Invalid("encoding_invalid", "the query is not UTF-8"),
     problems.misplaced("query", "limt", "unknown_parameter", "There is no such parameter."),
     LimitReached("rate_limited", "this key asks faster than it may"),
@@ -142,11 +144,11 @@ class UploadRoute(NativeRoute):
 
 
 async def admit(request: Request) -> Caller:
-    """Who asks, if the pace allows; where the key stands goes into the headers of the answer.
+    """Who asks, and in which workspace, if the pace allows; where the key stands goes into the headers of the answer.
 
-    Raises Unauthenticated and RateLimited.
+    Raises Unauthenticated, RateLimited, and what `placed` does.
     """
-    caller = await identify(request)
+    caller = await placed(request, await identify(request))
     request.state.caller = caller
     try:
         standing = await paced(request, caller, NATIVE.allowances(caller.plan))

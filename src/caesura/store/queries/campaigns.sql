@@ -28,12 +28,13 @@ select * from campaign where workspace_id = $1 and id = $2 for no key update
 select * from campaign where workspace_id = $1 and name = $2 and not archived and kind = 'sequence' order by id desc limit 2
 
 -- name: list
--- A page of campaigns, newest first, below a cursor.
+-- A page of campaigns, newest first, below a cursor; with a part of their name, if that is asked for.
 select * from campaign
 where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
   and ($3::text is null or status = $3) and (archived = $4 or $4 is null) and kind = 'sequence'
+  and ($5::text is null or strpos(lower(name), lower($5)) > 0)
 order by id desc
-limit $5
+limit $6
 
 -- name: update_definition
 -- Edited content: a new version, so that nothing composed before can be marked. A planned start stays planned. With

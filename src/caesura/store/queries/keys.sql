@@ -15,11 +15,12 @@ select * from api_key where prefix = $1 and dialect = $2
 select * from api_key where workspace_id = $1 and id = $2
 
 -- name: list
--- A page of keys, newest first, below a cursor; revoked ones too.
+-- A page of keys, newest first, below a cursor, revoked ones too; with a part of their label, if that is asked for.
 select * from api_key
 where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
+  and ($3::text is null or strpos(lower(label), lower($3)) > 0)
 order by id desc
-limit $3
+limit $4
 
 -- name: revoke
 -- From now on the key opens nothing.

@@ -54,8 +54,17 @@ select * from lead where workspace_id = $1 and id = $2 for no key update
 select * from lead where workspace_id = $1 and address_key = $2
 
 -- name: by_extra
--- The oldest leads of which this is kept.
-select * from lead where workspace_id = $1 and extra <> '{}' and extra @> $2 order by id limit $3
+-- The oldest leads of which this is kept. They are found first: or the planner walks along the key, to find a few.
+with kept as materialized (select * from lead where workspace_id = $1 and extra <> '{}' and extra @> $2)
+select * from kept order by id limit $3
+
+-- name: list_by_extra
+-- The same in pages, below a cursor, newest first; with a part of their address, if that is asked for.
+with kept as materialized (select * from lead where workspace_id = $1 and extra <> '{}' and extra @> $4)
+select * from kept
+where id < coalesce($2::bigint, 9223372036854775807) and ($3::text is null or strpos(address_key, $3) > 0)
+order by id desc
+limit $5
 
 -- name: by_keys
 -- The leads of these addresses.

@@ -17,10 +17,11 @@ select * from lead_list where workspace_id = $1 and id = $2 for key share
 select * from lead_list where workspace_id = $1 and name = $2
 
 -- name: list
--- A page of lists below a cursor, newest first.
+-- A page of lists below a cursor, newest first; with a part of their name, if that is asked for.
 select * from lead_list where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
+  and ($3::text is null or strpos(lower(name), lower($3)) > 0)
 order by id desc
-limit $3
+limit $4
 
 -- name: change
 -- Gives a list another name, and other things to keep ($4) unless that is null.

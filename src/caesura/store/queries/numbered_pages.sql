@@ -2,7 +2,7 @@
 -- Campaigns in one of these statuses, those among the given ids, with a part of their name: newest first.
 select * from campaign
 where workspace_id = $1 and kind = 'sequence' and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
-  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
+  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), lower($5)) > 0)
 order by id desc
 limit $6 offset $7
 
@@ -10,7 +10,7 @@ limit $6 offset $7
 -- How many of these there are.
 select count(*) from campaign
 where workspace_id = $1 and kind = 'sequence' and ($2::text[] is null or status = any($2)) and (archived = $3 or $3 is null)
-  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), $5) > 0)
+  and ($4::bigint[] is null or id = any($4)) and ($5::text is null or strpos(lower(name), lower($5)) > 0)
 
 -- name: leads
 -- Leads on a list, made after a time, with a part of their address or name: newest first, unless the store says else.
@@ -40,13 +40,13 @@ where l.workspace_id = $1
 -- Lists with a part of their name, newest first, each with the number of its leads.
 select l.*, (select count(*) from lead_list_member m where m.workspace_id = $1 and m.list_id = l.id) as leads
 from lead_list l
-where l.workspace_id = $1 and ($2::text is null or strpos(lower(l.name), $2) > 0)
+where l.workspace_id = $1 and ($2::text is null or strpos(lower(l.name), lower($2)) > 0)
 order by l.id desc
 limit $3 offset $4
 
 -- name: count_lists
 -- How many of these there are.
-select count(*) from lead_list where workspace_id = $1 and ($2::text is null or strpos(lower(name), $2) > 0)
+select count(*) from lead_list where workspace_id = $1 and ($2::text is null or strpos(lower(name), lower($2)) > 0)
 
 -- name: enrollments
 -- A campaign's enrollments in one of these states and for one of these causes, newest first.
@@ -95,7 +95,7 @@ select count(*) from webhook where workspace_id = $1 and dialect = $2 and delete
 -- A door's keys, revoked ones only if asked for, with a part of their label: newest first.
 select * from api_key
 where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
-  and ($4::text is null or strpos(lower(label), $4) > 0)
+  and ($4::text is null or strpos(lower(label), lower($4)) > 0)
 order by id desc
 limit $5 offset $6
 
@@ -103,7 +103,7 @@ limit $5 offset $6
 -- How many of these there are.
 select count(*) from api_key
 where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
-  and ($4::text is null or strpos(lower(label), $4) > 0)
+  and ($4::text is null or strpos(lower(label), lower($4)) > 0)
 
 -- name: enrolled_people
 -- Who is behind these enrollments, and when each was last sent something.
