@@ -1,13 +1,15 @@
 """Leads by what there has been between them and us."""
 
+from datetime import timedelta
+
 import pytest
 
-from caesura.domain.errors import Invalid, NotFound
+from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.inbound import BounceType, Classification, InboundKind, InboundReport
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.numbered_page import Place
 from caesura.service import correspondence, inbound, leads, mailboxes, suppressions
-from caesura.store.correspondence import Choice, LeadStanding
+from caesura.store.correspondence import Choice, LeadOrder, LeadStanding, SortKey
 
 ALL = Place(1, 100)
 
@@ -66,13 +68,14 @@ async def test_when_a_lead_was_written_to_and_what_it_wants(world) -> None:
     assert [(row.lead.id, row.classification) for row in chosen.rows] == [(one.lead.id, Classification.INTERESTED)]
 
 
-async def test_fields_are_compared_whatever_their_case(world) -> None:
+async def test_fields_are_searched_whatever_their_case(world) -> None:
     await saved(world, "a@example.com", company="Pied Piper", city="Ulm")
     await saved(world, "b@example.com", company="Hooli", city="Ulm")
     for fields, expected in (
         ({"company": ["pied piper", "hooli"]}, 2),
         ({"company": ["hooli"], "city": ["ulm"]}, 1),
-        ({"company": ["pied"]}, 0),
+        ({"company": ["pied"]}, 1),
+        ({"company": ["%"]}, 0),
         ({"country": ["usa"]}, 0),
     ):
         assert len(await standings(world, Choice(fields=fields))) == expected
@@ -125,3 +128,25 @@ async def test_one_lead_is_told_of_with_its_campaigns(world, stranger) -> None:
     assert (one.lead.id, [place.campaign_id for place in one.places]) == (lead_id, [campaign_id])
     with pytest.raises(NotFound):
         await correspondence.of_lead(*stranger.key, lead_id)
+
+
+async def test_leads_are_sorted_up_to_a_number_that_a_page_can_look_at(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    await saved(world, "a@example.com", company="b")
+    await saved(world, "b@example.com", company="A")
+    order = [SortKey(LeadOrder.FIELD, field="company")]
+    page = await correspondence.page(*world.key, Choice(), ALL, order=order)
+    assert ([one.lead.address for one in page.rows], page.total) == (["b@example.com", "a@example.com"], 2)
+    second = await correspondence.page(*world.key, Choice(), Place(2, 1), order=order)
+    assert ([one.lead.address for one in second.rows], second.total) == (["a@example.com"], 2)
+    monkeypatch.setattr(correspondence, "MAXIMUM_ORDERED", 1)
+    with pytest.raises(Conflict, match="at most 1 leads"):
+        await correspondence.page(*world.key, Choice(), ALL, order=order)
+
+
+async def test_leads_are_chosen_by_what_they_want_and_by_when_they_were_changed(world) -> None:
+    await saved(world, "a@example.com", "b@example.com")
+    await report(world, InboundKind.REPLY, "b@example.com", classification=Classification.INTERESTED)
+    assert set(await standings(world, Choice(wants=[Classification.INTERESTED]))) == {"b@example.com"}
+    assert set(await standings(world, Choice(wants=[None]))) == {"a@example.com"}
+    assert len(await standings(world, Choice(updated=(None, world.now)))) == 0
+    assert len(await standings(world, Choice(updated=(world.now - timedelta(seconds=1), None)))) == 2

@@ -3,22 +3,42 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from caesura.domain.errors import NotFound
+from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store import correspondence as store
-from caesura.store.correspondence import Choice, Correspondent
+from caesura.store.correspondence import MAXIMUM_ORDERED, Choice, Correspondent, SortKey
 from caesura.store.database import Connection, Database
 
 
 async def page(
-    database: Database, workspace_id: int, choice: Choice, place: Place, with_places: bool = False
+    database: Database,
+    workspace_id: int,
+    choice: Choice,
+    place: Place,
+    with_places: bool = False,
+    order: Sequence[SortKey] = (),
 ) -> NumberedPage[Correspondent]:
-    """A page of the leads of a choice, oldest first, `with_places` in campaigns. Raises as `Place.check`."""
+    """A page of the leads of a choice, the oldest first unless in another order, `with_places` in campaigns.
+
+    Raises as `Place.check`, and Conflict `too_many_to_sort` for an order of more than 50,000 leads.
+    """
     place.check()
     async with database.connection() as connection:
-        found = await store.chosen(connection, workspace_id, choice, place)
+        if order:
+            found = await _ordered(connection, workspace_id, choice, order, place)
+        else:
+            found = await store.chosen(connection, workspace_id, choice, place)
         rows = await _placed(connection, workspace_id, found.rows) if with_places else found.rows
     return NumberedPage(rows, found.total)
+
+
+async def _ordered(
+    tx: Connection, workspace_id: int, choice: Choice, order: Sequence[SortKey], place: Place
+) -> NumberedPage[Correspondent]:
+    total = await store.count(tx, workspace_id, choice, MAXIMUM_ORDERED + 1)
+    if total > MAXIMUM_ORDERED:
+        raise Conflict("too_many_to_sort", f"at most {MAXIMUM_ORDERED:,} leads can be sorted: narrow the choice")
+    return NumberedPage(await store.ordered(tx, workspace_id, choice, order, place), total)
 
 
 async def past(

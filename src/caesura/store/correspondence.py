@@ -18,6 +18,10 @@ _COUNT = f"select count(*) from ({SQL['chosen']}) chosen"
 _LEAD = len(LeadRow.__slots__)
 
 
+MAXIMUM_ORDERED = 50_000
+"""Leads that are put into another order than that of their ids, at most: each of them is looked at."""
+
+
 class LeadStanding(StrEnum):
     """Whether a lead may be written to, and why not: the first that is so."""
 
@@ -31,7 +35,9 @@ class LeadStanding(StrEnum):
 class Choice:
     """Which leads: those that meet all that is given; None lets all pass.
 
-    `fields` has for each field the values, in lower case, of which the lead must have one.
+    `keys` and `address_parts` are of addresses, of which the lead's is one or has one within. `fields` has for each
+    field the texts, in lower case, of which its value must have one within; a name with dots is a path in `extra`.
+    `wants` has what the lead was last said to want; None among them: nobody has said. `updated` is (after, before).
     """
 
     lead_ids: Sequence[int] | None = None
@@ -40,11 +46,50 @@ class Choice:
     standings: Sequence[LeadStanding] | None = None
     is_written_to: bool | None = None
     fields: Mapping[str, Sequence[str]] | None = None
+    wants: Sequence[Classification | None] | None = None
+    updated: tuple[datetime | None, datetime | None] | None = None
+    address_parts: Sequence[str] | None = None
+
+
+class LeadOrder(StrEnum):
+    """What leads are put in order by."""
+
+    ID = "id"
+    ADDRESS = "address"
+    STANDING = "standing"
+    UPDATED = "updated"
+    WRITTEN = "written"  # who was never written to comes last, likewise with REPLIED
+    REPLIED = "replied"
+    FIELD = "field"  # by the value of a field, in lower case; without one first
+
+
+_ORDERS: Mapping[LeadOrder, str] = {
+    LeadOrder.ID: "l.id {0}",
+    LeadOrder.ADDRESS: "l.address_key {0}",
+    LeadOrder.STANDING: "s.standing {0}",
+    LeadOrder.UPDATED: "l.updated_at {0}",
+    LeadOrder.WRITTEN: "written_at {0} nulls last",
+    LeadOrder.REPLIED: "replied_at {0} nulls last",
+    LeadOrder.FIELD: "coalesce(lower(case when ($14::text[])[{1}] like '%.%' then l.extra #>> "
+    "string_to_array(($14::text[])[{1}], '.') else l.fields ->> ($14::text[])[{1}] end), '') {0}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One of what leads are sorted by. `field` is a field, or a path with dots in `extra`, for LeadOrder.FIELD."""
+
+    by: LeadOrder
+    is_descending: bool = False
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadPlace:
-    """A lead in a campaign that is not archived; `mailbox` is the address that writes to it, once one does."""
+    """A lead in a campaign that is not archived; `mailbox` is the address that writes to it, once one does.
+
+    `classification` is what the lead was last said to want in this campaign.
+    """
 
     lead_id: int
     campaign_id: int
@@ -55,6 +100,7 @@ class LeadPlace:
     campaign_status: CampaignState
     campaign_cause: str
     mailbox: str | None
+    classification: Classification | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +120,14 @@ async def chosen(tx: Connection, workspace_id: int, choice: Choice, place: Place
     rows = await _chosen(tx, workspace_id, choice, 0, place.size, place.offset)
     total = place.offset + len(rows)
     if len(rows) == place.size or not rows:
-        total = await tx.fetchval(_COUNT, workspace_id, *_given(choice), 0, None, 0)
+        total = await count(tx, workspace_id, choice)
     return NumberedPage(rows, total)
+
+
+async def count(tx: Connection, workspace_id: int, choice: Choice, limit: int | None = None) -> int:
+    """How many leads, of `limit` at most."""
+    found: int = await tx.fetchval(_COUNT, workspace_id, *_given(choice), 0, limit, 0)
+    return found
 
 
 async def past(tx: Connection, workspace_id: int, choice: Choice, above: int, limit: int) -> list[Correspondent]:
@@ -83,27 +135,44 @@ async def past(tx: Connection, workspace_id: int, choice: Choice, above: int, li
     return await _chosen(tx, workspace_id, choice, above, limit, 0)
 
 
+async def ordered(
+    tx: Connection, workspace_id: int, choice: Choice, order: Sequence[SortKey], place: Place
+) -> list[Correspondent]:
+    """A page of leads in an order of their own, where all are the same the oldest first. Looks at each lead."""
+    words = [
+        _ORDERS[one.by].format("desc" if one.is_descending else "asc", number) for number, one in enumerate(order, 1)
+    ]
+    query = SQL["chosen"].replace("order by l.id\n", f"order by {', '.join([*words, 'l.id'])}\n")
+    fields = [[one.field for one in order]] if LeadOrder.FIELD in {one.by for one in order} else []
+    rows = await tx.fetch(query, workspace_id, *_given(choice), 0, place.size, place.offset, *fields)
+    return [_correspondent(row) for row in rows]
+
+
 async def _chosen(
     tx: Connection, workspace_id: int, choice: Choice, above: int, limit: int, offset: int
 ) -> list[Correspondent]:
     rows = await tx.fetch(SQL["chosen"], workspace_id, *_given(choice), above, limit, offset)
-    found = []
-    for row in rows:
-        lead, rest = tuple(row)[:_LEAD], tuple(row)[_LEAD:]
-        wants = None if rest[3] is None else Classification(rest[3])
-        found.append(Correspondent(LeadRow(*lead), LeadStanding(rest[0]), rest[1], rest[2], wants))
-    return found
+    return [_correspondent(row) for row in rows]
+
+
+def _correspondent(row: Any) -> Correspondent:
+    lead, rest = tuple(row)[:_LEAD], tuple(row)[_LEAD:]
+    wants = None if rest[3] is None else Classification(rest[3])
+    return Correspondent(LeadRow(*lead), LeadStanding(rest[0]), rest[1], rest[2], wants)
 
 
 def _given(one: Choice) -> tuple[Any, ...]:
-    return one.lead_ids, one.keys, one.campaign_ids, one.standings, one.is_written_to, one.fields
+    keys = one.keys if one.address_parts is None else one.keys or ()
+    wants = None if one.wants is None else [want or "" for want in one.wants]
+    choice = (one.lead_ids, keys, one.campaign_ids, one.standings, one.is_written_to, one.fields, wants, one.updated)
+    return (*choice, one.address_parts)
 
 
 async def places(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> dict[int, list[LeadPlace]]:
     """The campaigns of these leads, by lead."""
     by_lead: dict[int, list[LeadPlace]] = {}
     for row in await tx.fetch(SQL["places"], workspace_id, list(lead_ids)):
-        lead_id, campaign_id, state, cause, step, name, status, why, mailbox = row
+        lead_id, campaign_id, state, cause, step, name, status, why, mailbox, wants = row
         place = (lead_id, campaign_id, EnrollmentState(state), cause, step, name, CampaignState(status), why, mailbox)
-        by_lead.setdefault(lead_id, []).append(LeadPlace(*place))
+        by_lead.setdefault(lead_id, []).append(LeadPlace(*place, None if wants is None else Classification(wants)))
     return by_lead

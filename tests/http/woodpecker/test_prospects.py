@@ -55,6 +55,7 @@ async def test_the_documented_prospect_is_added_and_listed_with_all_its_fields(b
     [shown] = answer.json()
     assert answer.headers["X-Total-Count"] == "1"
     assert ERLICH.items() <= shown.items()
+    assert (shown["snipet1"], shown["snipper9"]) == ("snippet 1", "snippet 9"), "older names are there too"
     assert (shown["id"], shown["last_contacted"], shown["updated"]) == (one["id"], "", "2026-03-02T09:00:00+0000")
     native = (await bird.desk.get("/leads"))["items"][0]["fields"]
     assert (native["job_title"], native["snippet15"]) == ("VC Angel", "snippet 15")
@@ -171,8 +172,80 @@ async def test_the_list_is_filtered_and_paged(bird: Bird) -> None:
     assert await emails("contacted=false") == every
     [shown] = await bird.get("/v1/prospects?search=email=c@example.com")
     assert (shown["interested"], shown["last_replied"]) == ("INTERESTED", "2026-03-02T09:00:00+0000")
-    for wrong in ("sort=+id", "diff=1", "activity=OPENED"):
-        await bird.get(f"/v1/prospects?{wrong}", status=409)
+    assert await emails("interested=INTERESTED") == ["c@example.com"]
+    assert await emails("interested=NOT-MARKED") == [every[0], every[2]]
+    assert await emails("interested=MAYBE-LATER,INTERESTED") == ["c@example.com"]
+
+
+async def test_the_search_is_for_parts_of_fields_and_of_addresses_and_for_whole_addresses(bird: Bird) -> None:
+    await added(bird, ERLICH, {"email": "jared@example.com", "company": "Pied Piper", "tags": "#WORDPRESS #PR"})
+
+    async def found(search: str) -> list[str]:
+        shown = await bird.get("/v1/prospects", params={"search": search})
+        return [one["first_name"] or one["email"] for one in shown]
+
+    assert await found("company=PIED") == ["jared@example.com"]
+    assert await found("company=pied,company=manity") == ["Erlich", "jared@example.com"], "or within a field"
+    assert await found("company=pied,city=palo") == [], "and between fields"
+    assert await found("tags=wordpress") == ["jared@example.com"]
+    assert await found("snipet1=snippet 1") == await found("snippet1=snippet 1") == ["Erlich"]
+    assert await found("email=jared") == await found("email=jared@example.com") == ["jared@example.com"]
+    assert await found("email=ared@example.com") == [], "a whole address is not searched for as a part"
+    assert await found("email=bachman,email=jared@example.com") == ["Erlich", "jared@example.com"]
+    assert await found("company=%") == [], "nothing in it is a pattern"
+    wrong = await bird.get("/v1/prospects?search=second_name=John", status=400)
+    assert wrong["status"] == {"status": "ERROR", "code": "E_WRONG_PARAM", "msg": "Wrong param [search]=second_name"}
+
+
+async def test_the_list_is_sorted_by_several_fields(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("b@example.com")
+    assert await bird.desk.send(campaign_id) == 1
+    await added(bird, {"email": "a@example.com", "company": "Zeta", "tags": "#B"})
+    await added(bird, {"email": "c@example.com", "company": "alpha", "tags": "#A"})
+    await added(bird, {"email": "d@example.com", "company": "Alpha", "tags": "#A"})
+
+    async def order(sort: str, **more: str) -> str:
+        return "".join(one["email"][0] for one in await bird.get("/v1/prospects", params={"sort": sort, **more}))
+
+    assert await order("id") == await order("+id") == await order(" id") == "bacd"
+    assert await order("-id") == "dcab"
+    assert await order("-company,-email") == "adcb"
+    assert await order("tags,-id") == "bdca"
+    assert await order("-last_contacted,-id") == await order("+last_contacted,-id") == "bdca", "never is last"
+    assert await order("status,email,updated,last_replied") == "abcd"
+    assert await order("-id", page="2", per_page="3") == "b"
+    assert await order("-last_opened", activity="OPENED") == ""
+    for wrong in ("name", "", "last_opened", "id;", "company,x"):
+        await bird.get("/v1/prospects", status=400, params={"sort": wrong})
+
+
+async def test_only_what_was_updated_before_or_after_a_time_is_told(bird: Bird) -> None:
+    await added(bird, ERLICH)
+    everybody = [ERLICH["email"]]
+
+    async def emails(diff: str, status: int = 200, **more: str) -> Any:
+        shown = await bird.get("/v1/prospects", status=status, params={"diff": diff, **more})
+        return [one["email"] for one in shown] if status == 200 else None
+
+    assert await emails("updated>2017-01-01") == everybody
+    assert await emails("updated>2026-03-02T09:00:00+0000") == []
+    assert await emails("updated>2026-03-02T09:30:00 0100") == everybody, "a plus in an address is a space"
+    assert await emails("updated<2026-03-02T09:00:01Z") == everybody
+    assert await emails("last_opened>2017-01-01", activity="OPENED") == []
+    for wrong in ("1", "updated=2017-01-01", "updated>2017-13-01", "created>2017-01-01", "last_opened>2017-01-01"):
+        await emails(wrong, 400)
+
+
+async def test_nobody_has_opened_or_clicked_and_who_was_written_to_has_not(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    assert await bird.desk.send(campaign_id) == 1
+    await added(bird, ERLICH)
+    for activity, emails in (
+        ("OPENED", []), ("clicked", []), ("NOT-OPENED", ["a@example.com"]), ("NOT-CLICKED", ["a@example.com"])
+    ):  # fmt: skip
+        assert [one["email"] for one in await bird.get(f"/v1/prospects?activity={activity}")] == emails
+    assert await bird.get("/v1/prospects?activity=NOT-OPENED&contacted=false") == []
+    await bird.get("/v1/prospects?activity=SLEPT", status=400)
 
 
 async def test_the_campaigns_of_a_prospect_are_told_when_asked_for(bird: Bird) -> None:
@@ -183,6 +256,10 @@ async def test_the_campaigns_of_a_prospect_are_told_when_asked_for(bird: Bird) -
     assert (place["campaign_id"], place["campaign_status"]) == (number(campaign_id), "RUNNING")
     assert place["campaign_prospect_status"] == "ACTIVE"
     assert place["campaign_email"].endswith("@sender.test")
+    assert place["interested"] == "NOT-MARKED"
+    await report(bird, InboundKind.REPLY, "a@example.com", classification=Classification.MAYBE_LATER)
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true")
+    assert shown["campaigns_details"][0]["interested"] == "MAYBE-LATER"
     assert shown["last_contacted"] == "2026-03-02T09:00:00+0000"
 
 
@@ -211,8 +288,12 @@ async def test_what_a_prospect_answered(bird: Bird) -> None:
     found = await bird.get(f"/v2/prospects/{lead['id']}/responses")
     assert (found["prospect_id"], found["email"]) == (lead["id"], "a@example.com")
     [response] = found["responses"]
+    assert response["delivered"] == "2026-03-02T09:00:00"
     assert (response["campaign_id"], response["step"], response["message"]) == (number(campaign_id), 1, "Yes")
     assert (await bird.get(f"/v2/prospects/{lead['id']}/responses?campaign_id=1"))["responses"] == []
+    await report(bird, InboundKind.REPLY, "a@example.com", text="And")
+    both = await bird.get(f"/v2/prospects/{lead['id']}/responses?campaign_id=1,{number(campaign_id)}")
+    assert [one["message"] for one in both["responses"]] == ["Yes", "And"], "oldest first"
     missing = await bird.get("/v2/prospects/99999999/responses", status=404)
     assert missing["code"] == "PROSPECT_NOT_EXIST"
     assert lead["status"] == "REPLIED"
@@ -227,7 +308,7 @@ async def test_a_prospect_of_the_campaign_that_was_to_be_updated_was(bird: Bird)
 
 
 @pytest.mark.parametrize(
-    "filter_", ["search=bogus", "search=email=a@example.com,bogus", "contacted=maybe", "status=NOPE"]
+    "filter_", ["interested=yes", "search=bogus", "search=email=a@example.com,bogus", "contacted=maybe", "status=NOPE"]
 )
 async def test_a_filter_that_cannot_be_read_is_not_answered_with_all_prospects(bird: Bird, filter_: str) -> None:
     await added(bird, ERLICH)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from caesura.domain.definition_types import Instant
 from caesura.domain.inbound import Classification
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
 from caesura.domain.scopes import Scope
@@ -43,6 +44,9 @@ class LeadPlaceView(BaseModel):
     step: int = Field(description="The next step, from 1; in the end, the last one.", examples=[2])
     mailbox_address: str | None = Field(
         description="Which mailbox writes to it; null before the first message.", examples=["anna@example.com"]
+    )
+    classification: Classification | None = Field(
+        description="What it was last said to want in this campaign.", examples=["interested"]
     )
 
 
@@ -82,6 +86,8 @@ async def list_correspondence(
             json_schema_extra={"type": "string", "pattern": CAMPAIGN.pattern},
         ),
     ] = None,
+    classification: Annotated[Classification | None, Query(description="Only who was last said to want this.")] = None,
+    updated_after: Annotated[Instant | None, Query(description="Only leads that were changed later.")] = None,
     with_campaigns: Annotated[bool, Query(description="Tell each lead's campaigns.")] = False,
 ) -> LeadCorrespondencePage:
     """Leads, oldest first. Filters cost a look at each lead on the way."""
@@ -89,6 +95,8 @@ async def list_correspondence(
         campaign_ids=None if campaign_id is None else [CAMPAIGN.parse(campaign_id)],
         standings=None if standing is None else [standing],
         is_written_to=is_written_to,
+        wants=None if classification is None else [classification],
+        updated=None if updated_after is None else (updated_after, None),
     )
     database = context_of(request).database
     rows = await correspondence.past(
@@ -132,4 +140,5 @@ def _place(one: LeadPlace) -> LeadPlaceView:
         cause=one.cause,
         step=one.step,
         mailbox_address=one.mailbox,
+        classification=one.classification,
     )

@@ -24,6 +24,12 @@ FIELDS: Mapping[str, str] = {
 }
 """The vendor's names, and ours for the same."""
 
+MISSPELT: Mapping[str, str] = {
+    **{f"snipet{number}": f"snippet{number}" for number in range(1, 5)},
+    "snipper9": "snippet9",
+}
+"""The vendor's older names, which its answers still have beside the others."""
+
 _OWN = frozenset({"id", "email", "status", "interested"})
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 
@@ -32,8 +38,9 @@ def lead_input(given: Mapping[str, Any], owner: str) -> LeadInput:
     """A prospect as a lead; what is no field of ours is kept under `owner`."""
     fields: dict[str, object] = {}
     kept: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in ("email", "status") or value is None:
+    for written, value in given.items():
+        name = MISSPELT.get(written, written)
+        if name in ("email", "status") or value is None or (name != written and name in given):
             continue
         plain = isinstance(value, str | int | float | bool)
         if name in FIELDS and plain:
@@ -49,4 +56,5 @@ def shown_fields(lead: LeadRow, owner: str) -> dict[str, Any]:
     """All fields that the vendor has, empty where the lead has none, with those that were kept."""
     kept = lead.extra.get(owner)
     kept = {name: value for name, value in kept.items() if name not in _OWN} if isinstance(kept, Mapping) else {}
-    return {name: lead.fields.get(own, "") for name, own in FIELDS.items()} | {"tags": "", **kept}
+    shown = {name: lead.fields.get(own, "") for name, own in FIELDS.items()}
+    return shown | {wrong: shown[right] for wrong, right in MISSPELT.items()} | {"tags": "", **kept}

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.errors import Conflict, NotFound, Problem
 from caesura.domain.inbound import InboundKind
 from caesura.domain.lead_entry import LeadInput
@@ -14,11 +13,12 @@ from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.numbered_page import Place
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal, Support
+from caesura.http.woodpecker import prospect_selection as selection
 from caesura.http.woodpecker import reading
 from caesura.http.woodpecker.content import NAME
 from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
-from caesura.http.woodpecker.prospect_fields import FIELDS, lead_input, shown_fields
-from caesura.http.woodpecker.reading import incorrect
+from caesura.http.woodpecker.prospect_fields import lead_input, shown_fields
+from caesura.http.woodpecker.prospect_selection import INTERESTS, STANDINGS, key_of
 from caesura.http.woodpecker.status import found, shown_status
 from caesura.service import correspondence, enrollments, inbound, leads
 from caesura.service.enrollments import EnrolFate, EnrolOutcome
@@ -32,17 +32,7 @@ USUAL_PAGE = 100
 BODY_LIMIT = 64_000_000
 OK: Mapping[str, str] = {"status": "OK", "code": "OK", "msg": "OK"}
 
-_STANDINGS = {
-    LeadStanding.OPEN: "ACTIVE",
-    LeadStanding.BOUNCED: "BOUNCED",
-    LeadStanding.SUPPRESSED: "BLACKLIST",
-    LeadStanding.REPLIED: "REPLIED",
-}
-_STATUSES = (*_STANDINGS.values(), "INVALID", "AUTOREPLIED", "TO-CHECK", "TO-REVIEW")
-_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-_INTERESTS = {"interested": "INTERESTED", "maybe_later": "MAYBE-LATER", "not_interested": "NOT-INTERESTED"}
 _STOPPED = {"replied": "REPLIED", "bounced": "BOUNCED", "unsubscribed": "OPT-OUT", "suppressed": "BLACKLISTED"}
-_UNSUPPORTED = ("diff", "interested", "activity", "sort")
 
 
 @WOODPECKER.on(
@@ -50,16 +40,13 @@ _UNSUPPORTED = ("diff", "interested", "activity", "sort")
     "/v1/prospects",
     Scope.LEADS_READ,
     support=Support.PART,
-    note="without diff, interested, activity and sort",
+    note="nobody has opened or clicked: that is not recorded",
 )
 async def list_prospects(call: Call) -> Response:
-    """An array, oldest first; the number of all in X-Total-Count."""
-    for name in _UNSUPPORTED:
-        if call.query(name) is not None:
-            raise WOODPECKER.unsupported(f"the parameter {name}")
-    place = Place(_number(call, "page", 1), _number(call, "per_page", USUAL_PAGE))
+    """An array, oldest first unless sorted; the number of all in X-Total-Count."""
+    place = Place(selection.number(call, "page", 1), selection.number(call, "per_page", USUAL_PAGE))
     with_places = (call.query("campaigns_details") or "").lower() in ("1", "true")
-    page = await correspondence.page(*call.key, _choice(call), place, with_places)
+    page = await correspondence.page(*call.key, selection.choice(call), place, with_places, selection.order(call))
     call.headers["X-Total-Count"] = str(page.total)
     return call.answer([_shown(one, with_places) for one in page.rows])
 
@@ -115,7 +102,7 @@ async def add_prospects_to_campaign(call: Call) -> Response:
 async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> list[dict[str, Any]]:
     inputs = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
     barred = await _barred(call, list(inputs.values()), force)
-    good = {place: given for place, given in inputs.items() if _key(given.address) not in barred}
+    good = {place: given for place, given in inputs.items() if key_of(given.address) not in barred}
     place = (*call.key, call.campaign_id)
     outcomes: dict[int, EnrolOutcome] = {}
     if good:
@@ -128,8 +115,8 @@ async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> l
         if number in outcomes:
             answers.append(_enrolled(one, outcomes[number], keep))
         elif isinstance(given, LeadInput):
-            standing, lead_id = barred[_key(given.address)]
-            answers.append(_not_active(one, _STANDINGS[standing], lead_id))
+            standing, lead_id = barred[key_of(given.address)]
+            answers.append(_not_active(one, STANDINGS[standing], lead_id))
         else:
             answers.append(_refused(one, given))
     return answers
@@ -137,7 +124,7 @@ async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> l
 
 async def _barred(call: Call, given: Sequence[LeadInput], force: bool) -> dict[str, tuple[LeadStanding, int]]:
     """Those who are known and not ACTIVE, by their key. What is suppressed stays so whatever is forced."""
-    keys = [key for one in given if (key := _key(one.address))]
+    keys = [key for one in given if (key := key_of(one.address))]
     wanted = [
         one for one in LeadStanding if one is not LeadStanding.OPEN and not (force and one is LeadStanding.REPLIED)
     ]
@@ -154,10 +141,10 @@ async def _barred(call: Call, given: Sequence[LeadInput], force: bool) -> dict[s
 )
 async def delete_prospects(call: Call) -> Response:
     """Of the given campaigns only, or for good."""
-    ids = _numbers(call, "id")
+    ids = selection.numbers(call, "id")
     if ids is None:
         raise Refusal(409, "E_REQUIRED_ELEMENT", "The parameter id is required.")
-    campaign_ids = _numbers(call, "campaigns_id")
+    campaign_ids = selection.numbers(call, "campaigns_id")
     missing: list[NotFound] = []
     for lead_id in ids:
         try:
@@ -187,11 +174,10 @@ async def _take_out(call: Call, enrollment_id: int) -> None:
 
 @WOODPECKER.on("GET", "/v2/prospects/{prospect_id}/responses", Scope.LEADS_READ)
 async def list_prospect_responses(call: Call) -> Response:
-    """What the prospect answered, newest first; of one campaign with campaign_id."""
+    """What the prospect answered, oldest first; of some campaigns with campaign_id."""
     lead = await leads.get(*call.key, identifier(call.path("prospect_id"), "prospect_id"))
-    text = call.query("campaign_id")
-    campaign_ids = None if text is None else [identifier(text, "campaign_id")]
-    selection = Selection(campaign_ids, lead.id, (InboundKind.REPLY, InboundKind.AUTO_REPLY))
+    campaign_ids = selection.numbers(call, "campaign_id")
+    wanted = Selection(campaign_ids, lead.id, (InboundKind.REPLY, InboundKind.AUTO_REPLY))
     responses = [
         {
             "response_id": one.id,
@@ -200,67 +186,12 @@ async def list_prospect_responses(call: Call) -> Response:
             "campaign_email_sent": one.step,
             "subject": one.subject,
             "message": one.text,
-            "delivered": instant(one.received_at),
+            "delivered": f"{one.received_at:%Y-%m-%dT%H:%M:%S}",
             "secondary_prospect_email": None,
         }
-        for one in await inbound.page(*call.key, selection, None, CHUNK)
+        for one in reversed(await inbound.page(*call.key, wanted, None, CHUNK))
     ]
     return call.answer({"prospect_id": lead.id, "email": lead.address, "responses": responses})
-
-
-def _choice(call: Call) -> Choice:
-    status = call.query("status")
-    standings = None
-    if status is not None:
-        wanted = {one.strip().upper() for one in status.split(",")}
-        if not wanted <= set(_STATUSES):
-            raise incorrect("status")
-        standings = [standing for standing, word in _STANDINGS.items() if word in wanted]
-    contacted = call.query("contacted")
-    if contacted is not None and contacted.lower() not in _TRUTH:
-        raise incorrect("contacted")
-    fields: dict[str, list[str]] = {}
-    keys: list[str] = []
-    for name, value in _searched(call.query("search")):
-        if name == "email":
-            keys.append(_key(value))
-        else:
-            fields.setdefault(FIELDS.get(name, name), []).append(value.lower())
-    return Choice(
-        lead_ids=_numbers(call, "id"),
-        keys=keys or None,
-        campaign_ids=_numbers(call, "campaigns_id"),
-        standings=standings,
-        is_written_to=None if contacted is None else _TRUTH[contacted.lower()],
-        fields=fields or None,
-    )
-
-
-def _searched(text: str | None) -> Iterator[tuple[str, str]]:
-    """`email=a@b.example,company=Pied Piper`: or within a field, and between fields. Raises a Refusal."""
-    for part in text.split(",") if text else ():
-        name, sign, value = part.partition("=")
-        if not sign:
-            raise incorrect("search")
-        yield name.strip().lower(), value.strip()
-
-
-def _numbers(call: Call, name: str) -> list[int] | None:
-    text = call.query(name)
-    return None if text is None else [identifier(one.strip(), name) for one in text.split(",")]
-
-
-def _number(call: Call, name: str, default: int) -> int:
-    text = call.query(name)
-    return default if text is None else identifier(text, name)
-
-
-def _key(address: str) -> str:
-    """What the same address has in common; "" for none."""
-    try:
-        return deduplication_key(parse_address(address))
-    except AddressError:
-        return ""
 
 
 def _given(body: Mapping[str, Any]) -> Sequence[Any]:
@@ -355,8 +286,8 @@ def _shown(one: Correspondent, with_places: bool) -> dict[str, Any]:
         "last_contacted": instant(one.written_at) if one.written_at else "",
         "last_replied": instant(one.replied_at) if one.replied_at else "",
         "updated": instant(lead.updated_at),
-        "interested": _INTERESTS.get(one.classification or "", "NOT-MARKED"),
-        "status": _STANDINGS[one.standing],
+        "interested": INTERESTS.get(one.classification or "", "NOT-MARKED"),
+        "status": STANDINGS[one.standing],
     }
     return shown | {"campaigns_details": [_place(place) for place in one.places]} if with_places else shown
 
@@ -367,6 +298,7 @@ def _place(place: LeadPlace) -> dict[str, Any]:
         "campaign_name": place.campaign_name,
         "campaign_status": shown_status(place.campaign_status, place.campaign_cause),
         "campaign_prospect_status": _place_status(place),
+        "interested": INTERESTS.get(place.classification or "", "NOT-MARKED"),
         "campaign_email": place.mailbox or "",
     }
 
