@@ -69,3 +69,27 @@ async def test_the_newest_events_are_read_oldest_first(world: Any, stranger: Any
     ours = [one for one in everything if one.campaign_id == campaign_id]
     assert await events.latest(*world.key, campaign_id, 2) == ours[-2:] != everything[-2:]
     assert await events.latest(*stranger.key, campaign_id, 2) == []
+
+
+async def test_workspaces_are_followed_together_each_from_its_own_place_in_the_order_of_its_pages(
+    world: Any, stranger: Any
+) -> None:
+    campaign_id = await world.campaign()
+    await world.enrolled(campaign_id)
+    await stranger.lead()
+    database, workspace = world.key
+    mine, theirs = await events.page(*world.key, None, None, 100), await events.page(*stranger.key, None, None, 100)
+    place, end = await events.place(*world.key, None, mine[0].id)
+    assert await events.place(*world.key, None, None) == (end, end)
+    found = await events.follow(database, {workspace: place, stranger.workspace_id: events.START}, 100)
+    own = [(at, event) for owner, at, event in found if owner == workspace]
+    assert [event for _, event in own] == mine[1:]
+    assert [event for owner, _, event in found if owner == stranger.workspace_id] == theirs
+    assert own[-1][0] == end
+    [(_, last, first)] = await events.follow(database, {workspace: place}, 1, campaign_id)
+    assert first == next(event for event in mine[1:] if event.campaign_id == campaign_id)
+    assert [event for _, _, event in await events.follow(database, {workspace: last}, 100)] == mine[
+        mine.index(first) + 1 :
+    ]
+    with pytest.raises(NotFound):
+        await events.place(*stranger.key, campaign_id, None)

@@ -27,7 +27,7 @@ class ApiContext:
     """`clock` answers now as aware UTC, `entropy(n)` n random bytes. `body_limit` is in bytes, for JSON.
 
     `keyring` seals mailboxes' passwords, `plans` keeps compiled campaigns. `gauges` answers what /metrics shows of the
-    engine beside the counters in `registry`. `news` wakes the streams of events; `destinations` says where webhooks may
+    engine beside the counters in `registry`. `news` feeds the streams of events; `destinations` says where webhooks may
     go. `import_slots` are those for files at a time.
     """
 
@@ -38,15 +38,16 @@ class ApiContext:
     body_limit: int = BODY_LIMIT
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
-    news: News = field(default_factory=News)
     destinations: Destinations = field(default_factory=Destinations)
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAXIMUM_IMPORTS))
     keyring: Keyring = field(init=False)
     plans: Plans = field(init=False)
+    news: News = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keyring", Keyring(self.secrets, self.entropy))
         object.__setattr__(self, "plans", Plans(self.keyring))
+        object.__setattr__(self, "news", News(self.database, self.clock))
 
 
 def context_of(request: Request) -> ApiContext:

@@ -20,7 +20,6 @@ from caesura.http.agents import Names
 from caesura.http.application import create_application
 from caesura.http.context import ApiContext
 from caesura.http.door_hosts import parse_door_hosts
-from caesura.http.live import News
 from caesura.runtime.crew import Crew
 from caesura.runtime.errands import Errands
 from caesura.runtime.instance import address_told, entropy, machine, now
@@ -89,13 +88,13 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         await installation.join(engine.database, engine.keyring)
         crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
-        news = News()
-        server = _web_server(settings, engine, news)
+        context = _context(settings, engine)
+        server = _web_server(settings, context)
         web = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not web.done():
             await asyncio.sleep(0.01)
         watch = asyncio.create_task(_watch(reached))
-        errands = Errands(engine, reached.dsn, settings, news.tell)
+        errands = Errands(engine, reached.dsn, settings, context.news.tell)
         running = asyncio.create_task(errands.run())
         keeping = [asyncio.create_task(crew.run()), watch]
         host, port = listener.getsockname()[:2]
@@ -111,7 +110,7 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         errands.stop()
         await crew.stop(settings.stop_seconds)
         await _ended(running, _ERRANDS_SECONDS)
-        news.close()
+        context.news.close()
         server.should_exit = True
         await web
         if lost is not None:
@@ -127,22 +126,24 @@ async def _ended(running: "asyncio.Task[None]", seconds: float) -> None:
         log.error("errands_failed", error=str(outcome))
 
 
-def _web_server(settings: Settings, engine: Engine, news: News) -> uvicorn.Server:
+def _context(settings: Settings, engine: Engine) -> ApiContext:
     async def gauges() -> Iterable[Metric]:
         rows = await workers.listed(engine.database)
         gauge = GaugeMetricFamily("caesura_workers", "Worker processes known to the database.")
         gauge.add_metric([], len(rows))
         return [gauge]
 
-    context = ApiContext(
+    return ApiContext(
         engine.database,
         now,
         entropy,
         engine.keyring.secrets,
         gauges=gauges,
-        news=news,
         destinations=Destinations.of(settings.webhook_hosts),
     )
+
+
+def _web_server(settings: Settings, context: ApiContext) -> uvicorn.Server:
     config = uvicorn.Config(
         create_application(context, parse_door_hosts(settings.doors or ""), Names(settings.host, settings.public_url)),
         log_config=None,

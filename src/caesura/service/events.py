@@ -9,6 +9,9 @@ from caesura.domain.errors import NotFound
 from caesura.store import campaigns
 from caesura.store import events as store
 from caesura.store.database import Database
+from caesura.store.events import START, Place
+
+__all__ = ["START", "Event", "Place", "follow", "latest", "page", "place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,25 @@ async def latest(database: Database, workspace_id: int, campaign_id: int | None,
     return [Event(**row) for row in reversed(rows)]
 
 
-async def end(database: Database, workspace_id: int, campaign_id: int | None) -> int:
-    """Where the log ends now: the id to go on from to hear only what comes. Raises NotFound `campaign_not_found`."""
+async def place(
+    database: Database, workspace_id: int, campaign_id: int | None, after: int | None
+) -> tuple[Place, Place]:
+    """Where a follower begins, after the event whose id is `after` (None: with what comes), and where the log ends now.
+
+    Raises NotFound `campaign_not_found`.
+    """
     async with database.connection() as connection:
         if campaign_id is not None and await campaigns.get(connection, workspace_id, campaign_id) is None:
             raise NotFound("campaign_not_found", "there is no such campaign")
-        return await store.end(connection, workspace_id)
+        end = await store.end(connection, workspace_id)
+        return (end if after is None else await store.place(connection, workspace_id, after)), end
+
+
+async def follow(
+    database: Database, places: Mapping[int, Place], limit: int, campaign_id: int | None = None
+) -> list[tuple[int, Place, Event]]:
+    """Up to `limit` events after its place of each of these workspaces, with workspace and place, in the order of
+    `page`; of all campaigns, or of one. One query, however many workspaces."""
+    async with database.connection() as connection:
+        rows = await store.follow(connection, places, campaign_id, limit)
+    return [(row.pop("workspace_id"), Place(row.pop("transaction_id"), row["id"]), Event(**row)) for row in rows]

@@ -112,11 +112,10 @@ async def get(database: Database, workspace_id: int, key_id: int) -> KeyRow:
         return _found(await keys.get(tx, workspace_id, key_id))
 
 
-async def is_good(database: Database, workspace_id: int, key_id: int, now: datetime) -> bool:
-    """Whether a key still opens anything: for what lasts longer than one request."""
+async def good(database: Database, asked: Collection[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+    """Those of these keys, each given as workspace and id, that still open anything: for what outlasts a request."""
     async with database.connection() as tx:
-        row = await keys.get(tx, workspace_id, key_id)
-    return row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
+        return await keys.good(tx, asked, now)
 
 
 async def revoke(database: Database, workspace_id: int, key_id: int, actor: str, now: datetime) -> KeyRow:

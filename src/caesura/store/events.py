@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import asyncpg
 from msgspec import Struct, field
 
 from caesura.store.database import Connection
 from caesura.store.queries import load
 
 SQL = load("events")
+
+
+class Place(NamedTuple):
+    """Where an entry stands in the log: in the order of transactions, and in each by id."""
+
+    transaction_id: int
+    id: int
+
+
+START = Place(0, 0)
+"""Before all entries."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -56,7 +68,23 @@ async def latest(tx: Connection, workspace_id: int, campaign_id: int | None, lim
     return [dict(row) for row in await tx.fetch(SQL["newest_of_campaign"], workspace_id, campaign_id, limit)]
 
 
-async def end(tx: Connection, workspace_id: int) -> int:
-    """The id of the last entry that can be told now; 0 when there is none."""
-    found: int | None = await tx.fetchval(SQL["end"], workspace_id)
-    return found or 0
+async def end(tx: Connection, workspace_id: int) -> Place:
+    """The place of the last entry that can be told now; `START` when there is none."""
+    return _place(await tx.fetchrow(SQL["end"], workspace_id))
+
+
+async def place(tx: Connection, workspace_id: int, event_id: int) -> Place:
+    """The place of an entry; `START` when it is not there."""
+    return _place(await tx.fetchrow(SQL["place"], workspace_id, event_id))
+
+
+async def follow(
+    tx: Connection, places: Mapping[int, Place], campaign_id: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` entries after its place of each of these workspaces, with `workspace_id` and `transaction_id`."""
+    values = list(places), [one.transaction_id for one in places.values()], [one.id for one in places.values()]
+    return [dict(row) for row in await tx.fetch(SQL["follow"], *values, campaign_id, limit)]
+
+
+def _place(row: asyncpg.Record | None) -> Place:
+    return START if row is None else Place(*row)

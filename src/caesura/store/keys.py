@@ -1,6 +1,6 @@
 """API keys: prefix, digest, scopes and state. The secret part is never stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,12 @@ async def insert(
     values = (workspace_id, prefix, digest, dialect, scopes, label, now, expires_at, campaign_ids, plan, is_account)
     [row] = await tx.fetch(SQL["insert"], *values, dict(extra))
     return KeyRow(**row)
+
+
+async def good(tx: Connection, asked: Collection[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+    """Those of these keys, each given as workspace and id, that are neither revoked nor expired."""
+    rows = await tx.fetch(SQL["good"], [one for one, _ in asked], [one for _, one in asked], now)
+    return {(row["workspace_id"], row["id"]) for row in rows}
 
 
 async def by_prefix(tx: Connection, prefix: str, dialect: str) -> KeyRow | None:

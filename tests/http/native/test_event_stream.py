@@ -1,6 +1,5 @@
 """The live stream of events, over a real server."""
 
-import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -9,9 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from caesura.domain.errors import LimitReached
 from caesura.http import live
-from caesura.http.live import News
 from caesura.http.native import events as stream
 
 
@@ -153,7 +150,7 @@ def test_streams_are_few_and_a_closed_one_makes_room(served: Any, listen: Any, m
 
 
 def test_a_stream_ends_soon_after_its_key_is_revoked(served: Any, listen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "_KEY_SECONDS", 0.5)
+    monkeypatch.setattr(live, "_KEY_SECONDS", 0.5)
     issued = served.mint("events:read", workspace="stream-revoked")
     opened = listen({"Authorization": f"Bearer {issued.text}"})
     assert not opened.ended.wait(2)
@@ -164,40 +161,9 @@ def test_a_stream_ends_soon_after_its_key_is_revoked(served: Any, listen: Any, m
 
 def test_a_stream_tells_nothing_after_its_key_is_revoked(served: Any, listen: Any) -> None:
     issued = served.mint("events:read", workspace="stream-revoked-now")
-    opened = listen({"Authorization": f"Bearer {issued.text}"})
     everything = served.bearing("*", workspace="stream-revoked-now")
+    opened = listen({"Authorization": f"Bearer {issued.text}"})
     assert served.client.delete(f"/api/v1/keys/key_{issued.row.id}", headers=everything).status_code == 200
     make_list(served, everything, "not for who has no key")
     assert opened.ended.wait(20)
     assert opened.told == []
-
-
-async def test_closing_ends_every_wait() -> None:
-    news = News()
-    with news.listening(1) as ear:
-        waiting = asyncio.create_task(ear.wait(60))
-        await asyncio.sleep(0)
-        news.close()
-        async with asyncio.timeout(5):
-            await waiting
-    assert news.closed
-
-
-async def test_a_hint_wakes_those_of_its_workspace_only() -> None:
-    news = News()
-    with news.listening(1) as first, news.listening(2) as second:
-        waits = [asyncio.create_task(first.wait(60)), asyncio.create_task(second.wait(60))]
-        await asyncio.sleep(0)
-        news.tell(2)
-        done, open_still = await asyncio.wait(waits, timeout=1)
-        assert (done, open_still) == ({waits[1]}, {waits[0]})
-        waits[0].cancel()
-
-
-def test_a_process_has_a_bound_on_all_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MAXIMUM_STREAMS", 1)
-    news = News()
-    with news.listening(1), pytest.raises(LimitReached), news.listening(2):
-        pass
-    with news.listening(2):
-        pass

@@ -1,7 +1,6 @@
 """Events: `/api/v1/events`. The append-only log of what happened."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from caesura.domain.errors import CaesuraError, LimitReached
 from caesura.domain.scopes import Scope
 from caesura.http.authentication import Caller, require
 from caesura.http.context import ApiContext, context_of
-from caesura.http.live import Ear
+from caesura.http.live import Ear, Entry
 from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
 from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, EVENT, LEAD, MAILBOX, Kind
 from caesura.http.native.route import NativeRoute
@@ -27,13 +26,10 @@ TAG = {"name": "events", "description": "The append-only log of what happened, t
 router = APIRouter(prefix="/api/v1/events", tags=["events"], route_class=NativeRoute)
 
 _LISTING = "events"
+# What is written to a listener at a time, and then waited for.
 _STREAM_PAGE = 200
-# Hints come at once; what comes without one is seen this much later.
-_POLL_SECONDS = 1.0
 # Proxies close what is silent for half a minute or more.
 _HEARTBEAT_SECONDS = 15.0
-# So much later than a key is revoked or expires, its streams end at the latest.
-_KEY_SECONDS = 5.0
 TOO_MANY = LimitReached("too_many_streams", "too many streams are open: close one first")
 
 
@@ -125,45 +121,54 @@ async def stream_events(
     """
     context = context_of(request)
     number = None if campaign_id is None else CAMPAIGN.parse(campaign_id)
-    after = await events.end(context.database, caller.workspace_id, number)
-    if last_event_id is not None:
-        after = _after(last_event_id)
-    listening = ExitStack()
-    ear = listening.enter_context(context.news.listening(caller.workspace_id))
-    body = _told(context, ear, listening, caller, number, after)
+    after = None if last_event_id is None else _after(last_event_id)
+    place, end = await events.place(context.database, caller.workspace_id, number, after)
+    listening, key = ExitStack(), (caller.home_id, caller.key_id)
+    ear = listening.enter_context(context.news.listening(caller.workspace_id, key, place, end))
+    body = _told(context, ear, listening, number)
     return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _told(
-    context: ApiContext, ear: Ear, listening: ExitStack, caller: Caller, campaign_id: int | None, after: int
-) -> AsyncIterator[bytes]:
+async def _told(context: ApiContext, ear: Ear, listening: ExitStack, campaign_id: int | None) -> AsyncIterator[bytes]:
     """The body of a stream. A database that is away ends it: whoever listens comes again."""
-    loop = asyncio.get_running_loop()
-    silent, asked = 0.0, loop.time()
     with listening:
         yield b": caesura\n\n"
-        while not context.news.closed:
-            try:
-                found = await events.page(context.database, caller.workspace_id, after, campaign_id, _STREAM_PAGE)
-                # A key that was revoked is told nothing; while there is nothing to tell, a look now and then will do.
-                if found or loop.time() - asked >= _KEY_SECONDS:
-                    asked = loop.time()
-                    place = context.database, caller.home_id, caller.key_id
-                    if not await keys.is_good(*place, context.clock()):
-                        return
-            except CaesuraError:
-                return
-            for event in found:
-                text = _shown(event).model_dump_json()
-                yield f"id: {EVENT.show(event.id)}\nevent: {event.kind}\ndata: {text}\n\n".encode()
-                after = event.id
-            if len(found) == _STREAM_PAGE:
-                continue
-            silent = 0.0 if found else silent + _POLL_SECONDS
-            if silent >= _HEARTBEAT_SECONDS:
-                silent = 0.0
+        while not ear.is_over:
+            found = ear.tail.after(ear.place)
+            if found is None:
+                try:
+                    found = await _missed(context, ear, campaign_id)
+                except CaesuraError:
+                    return
+            elif found:
+                found = found[:_STREAM_PAGE]
+                ear.place = found[-1].place
+            elif not await ear.wait(_HEARTBEAT_SECONDS):
                 yield b":\n\n"
-            await ear.wait(_POLL_SECONDS)
+            if texts := [_text(one) for one in found if campaign_id is None or one.event.campaign_id == campaign_id]:
+                yield b"".join(texts)
+
+
+async def _missed(context: ApiContext, ear: Ear, campaign_id: int | None) -> Sequence[Entry]:
+    """What a listener has not heard and this process has no longer, or never had; at most a page of it."""
+    # Whatever can be told now up to here is in the answer, unless the page is full.
+    high = ear.tail.high
+    found = await events.follow(context.database, {ear.workspace_id: ear.place}, _STREAM_PAGE, campaign_id)
+    if not await keys.good(context.database, [ear.key], context.clock()):
+        ear.end()
+        return ()
+    entries = [Entry(place, event) for _, place, event in found]
+    last = entries[-1].place if entries else ear.place
+    ear.place = last if len(entries) == _STREAM_PAGE else max(last, high)
+    return entries
+
+
+def _text(entry: Entry) -> bytes:
+    if entry.text is None:
+        event = entry.event
+        text = _shown(event).model_dump_json()
+        entry.text = f"id: {EVENT.show(event.id)}\nevent: {event.kind}\ndata: {text}\n\n".encode()
+    return entry.text
 
 
 def _after(text: str) -> int:

@@ -31,8 +31,25 @@ order by id desc
 limit $3
 
 -- name: end
--- The last event that can be told now.
-select id from event
+-- Where the log ends: the place of the last event that can be told now.
+select transaction_id, id from event
 where workspace_id = $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
 order by transaction_id desc, id desc
 limit 1
+
+-- name: place
+-- The place of an event in the log.
+select transaction_id, id from event where workspace_id = $1 and id = $2
+
+-- name: follow
+-- What each of these workspaces has after its place, a limit of each, in the order in which it can be told.
+select e.* from unnest($1::int[], $2::xid8[], $3::bigint[]) as w(workspace_id, transaction_id, id)
+cross join lateral (
+  select workspace_id, transaction_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data
+  from event
+  where workspace_id = w.workspace_id and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+    and (transaction_id, id) > (w.transaction_id, w.id) and ($4::bigint is null or campaign_id = $4)
+  order by transaction_id, id
+  limit $5
+) e
+order by e.workspace_id, e.transaction_id, e.id

@@ -14,6 +14,12 @@ select * from api_key where prefix = $1 and dialect = $2
 -- One key.
 select * from api_key where workspace_id = $1 and id = $2
 
+-- name: good
+-- Those of these keys that open something now.
+select k.workspace_id, k.id from unnest($1::int[], $2::bigint[]) as asked(workspace_id, id)
+join api_key k using (workspace_id, id)
+where k.revoked_at is null and (k.expires_at is null or k.expires_at > $3)
+
 -- name: list
 -- A page of keys, newest first, below a cursor, revoked ones too; with a part of their label, if that is asked for.
 select * from api_key
