@@ -72,7 +72,8 @@ def test_every_state_can_be_reached() -> None:
 
 def test_the_ends_have_no_way_out() -> None:
     assert not [key for key in CAMPAIGN if key[0] is CampaignState.STOPPED]
-    assert not [key for key in ENROLLMENT if key[0] in (EnrollmentState.FINISHED, EnrollmentState.STOPPED)]
+    assert not [key for key in ENROLLMENT if key[0] is EnrollmentState.FINISHED]
+    assert [key[1] for key in ENROLLMENT if key[0] is EnrollmentState.STOPPED] == [EnrollmentEvent.READMIT]
     assert not [key for key in MESSAGE if key[0] in FINAL_MESSAGES]
 
 

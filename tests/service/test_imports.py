@@ -106,7 +106,7 @@ async def test_known_leads_get_the_files_fields_beside_their_own(world: Any) -> 
     row = await leads.get(*world.key, known)
     assert (row.address, row.fields, row.zone) == ("Known@example.com", {"city": "Ulm", "size": 3}, "Europe/Paris")
     assert row.updated_at == world.now
-    [event] = await world.events("leads.imported")
+    [event] = await world.events("lead.imported")
     assert event["campaign_id"] == campaign_id
     assert len(await world.events("campaign.leads_enrolled")) == 2
 

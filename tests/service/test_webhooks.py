@@ -169,10 +169,11 @@ async def test_a_deleted_webhook_is_gone(desk: Desk) -> None:
     for attempt in (
         webhooks.get(*desk.world.key, "native", row.id),
         webhooks.delete(*desk.world.key, "native", row.id, "u", desk.world.now),
-        webhooks.deliveries(*desk.world.key, "native", row.id, None, None, 10),
+        webhooks.deliveries(*desk.world.key, "leadlex", row.id, None, None, 10),
     ):
         with pytest.raises(CaesuraError, match="no such webhook"):
             await attempt
+    assert await webhooks.deliveries(*desk.world.key, "native", row.id, None, None, 10) == [], "its log can be read"
 
 
 async def test_a_test_waits_to_be_sent_and_can_be_sent_again_with_the_same_bytes(desk: Desk) -> None:

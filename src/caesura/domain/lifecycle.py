@@ -88,6 +88,7 @@ class EnrollmentEvent(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     STOP = "stop"
+    READMIT = "readmit"
 
 
 ENROLLMENT: Mapping[tuple[EnrollmentState, EnrollmentEvent], EnrollmentState] = {
@@ -102,6 +103,8 @@ ENROLLMENT: Mapping[tuple[EnrollmentState, EnrollmentEvent], EnrollmentState] = 
     (EnrollmentState.HELD, EnrollmentEvent.RELEASE): EnrollmentState.WAITING,
     (EnrollmentState.HELD, EnrollmentEvent.STOP): EnrollmentState.STOPPED,
     (EnrollmentState.HELD, EnrollmentEvent.FINISH): EnrollmentState.FINISHED,
+    # Only of one that a person took out, and asks back in.
+    (EnrollmentState.STOPPED, EnrollmentEvent.READMIT): EnrollmentState.WAITING,
 }
 
 

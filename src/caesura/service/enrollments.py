@@ -1,6 +1,6 @@
 """Leads in campaigns: enrol them, look at them, and stop, hold or release single ones."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from caesura.domain.lifecycle import (
     enrollment_after,
 )
 from caesura.domain.reasons import Reason
-from caesura.service import campaigns, leads
+from caesura.service import campaigns, leads, readmission
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.store import campaigns as campaign_store
 from caesura.store import enrollments as store
@@ -82,12 +82,15 @@ async def enrol(
     actor: str,
     now: datetime,
     extra: Mapping[str, Any] | None = None,
+    readmit: Collection[str] = (),
 ) -> Enrolment:
     """Enrols at most 1,000 leads; each becomes due after the first step's delay, counted from now in campaign time.
 
     A suppressed lead is not enrolled. Leads in a completed campaign set it running again. `extra` is kept with each
-    enrollment. Raises NotFound, Invalid `too_many_leads`, and Conflict where the campaign takes no leads
-    (`campaign_stopped`, `campaign_archived`, and `campaign_paused` when its pause rejects them).
+    enrollment. Who was stopped for one of the causes `readmit` begins anew, at a step that was never sent.
+
+    Raises NotFound, Invalid `too_many_leads`, and Conflict where the campaign takes no leads (`campaign_stopped`,
+    `campaign_archived`, and `campaign_paused` when its pause rejects them).
     """
     if len(lead_ids) > MAXIMUM_AT_ONCE:
         detail = f"at most {MAXIMUM_AT_ONCE} leads can be enrolled at once"
@@ -96,7 +99,9 @@ async def enrol(
     async def work(tx: Connection) -> Enrolment:
         row = await admit(tx, workspace_id, campaign_id)
         known = await lead_store.existing(tx, workspace_id, lead_ids)
-        outcomes = await _enrol_known(tx, row, [one for one in lead_ids if one in known], actor, now, extra)
+        outcomes = await _enrol_known(
+            tx, row, [one for one in lead_ids if one in known], actor, now, extra, None, readmit
+        )
         rows = []
         for place, lead_id in enumerate(lead_ids):
             if lead_id in known:
@@ -253,6 +258,7 @@ async def _enrol_known(
     now: datetime,
     extra: Mapping[str, Any] | None,
     own: Mapping[int, Mapping[str, Any]] | None = None,
+    again: Collection[str] = (),
 ) -> dict[int, EnrolOutcome]:
     """Enrols leads that exist; what became of each, by its id."""
     due_at = await due_at_first(tx, row, now)
@@ -261,6 +267,11 @@ async def _enrol_known(
     enrolled = await store.insert(tx, row.workspace_id, row.id, ids, due_at, now, own, kept)
     rest = [one for one in ids if one not in enrolled]
     there = await store.of_leads(tx, row.workspace_id, row.id, rest) if rest else {}
+    back: dict[int, int] = {}
+    if again and there:
+        barred = await store.suppressed(tx, row.workspace_id, row.id, rest)
+        asked = [one for one in there if one not in barred]
+        back = await readmission.readmit(tx, row.workspace_id, row.id, asked, again, kept, actor, now)
     await events.append(
         tx,
         row.workspace_id,
@@ -270,8 +281,8 @@ async def _enrol_known(
     )
     outcomes = {}
     for one in ids:
-        if one in enrolled:
-            outcomes[one] = EnrolOutcome(EnrolFate.ENROLLED, one, enrolled[one])
+        if (number := enrolled.get(one, back.get(one))) is not None:
+            outcomes[one] = EnrolOutcome(EnrolFate.ENROLLED, one, number)
         elif one in there:
             outcomes[one] = EnrolOutcome(EnrolFate.ALREADY_ENROLLED, one, there[one])
         else:

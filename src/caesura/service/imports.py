@@ -5,7 +5,8 @@ when the last one is there do they go in, in one transaction: a fault of the fil
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,10 +14,11 @@ from datetime import datetime
 import msgspec
 
 from caesura.domain.errors import NotFound, Unavailable
-from caesura.domain.lead_entry import MENDED_BY_FIELDS
+from caesura.domain.lead_entry import MENDED_BY_FIELDS, LeadInput
 from caesura.domain.lead_file import LeadReader, LeadRow, RejectedRow
 from caesura.service import leads
 from caesura.service.enrollments import admit, confirm, due_at_first
+from caesura.service.leads import LeadFate, LeadOutcome
 from caesura.store import campaigns, enrollments, events, lists
 from caesura.store import imports as store
 from caesura.store import leads as lead_store
@@ -312,10 +314,39 @@ async def _problems(tx: Connection, tally: _Tally, duplicates: int, suppressed: 
     return tuple(problems)
 
 
+async def import_given(
+    database: Database,
+    workspace_id: int,
+    given: Sequence[LeadInput],
+    update: bool,
+    rejected: int,
+    actor: str,
+    now: datetime,
+) -> list[LeadOutcome]:
+    """The same for leads that were read already, however many: one outcome each, in their order.
+
+    In transactions of 1,000; the last one tells that all are in. Without `update`, known leads stay as they are.
+    `rejected` is how many more there were, and were no leads.
+    """
+    outcomes: list[LeadOutcome] = []
+    blocks = [given[start : start + leads.MAXIMUM_AT_ONCE] for start in range(0, len(given), leads.MAXIMUM_AT_ONCE)]
+
+    def completed(fates: Sequence[LeadFate]) -> events.Entry:
+        counts = Counter([*(one.fate for one in outcomes), *fates])
+        numbers = {fate.value: counts[fate] for fate in LeadFate}
+        numbers["rejected"] += rejected
+        return events.Entry("lead.imported", data={"file": None, "rows": sum(numbers.values()), **numbers})
+
+    for block in blocks or [()]:
+        tell = completed if len(outcomes) + len(block) == len(given) else None
+        outcomes += await leads.save_many(database, workspace_id, block, False, actor, now, not update, tell)
+    return outcomes
+
+
 async def _tell(tx: Connection, target: _Target, report: ImportReport) -> None:
     names = ("rows", "created", "updated", "unchanged", "duplicates", "rejected", "enrolled", "suppressed", "listed")
     data = {name: getattr(report, name) for name in names}
     if target.list_id is not None:
         data["list"] = target.list_id
-    entry = events.Entry("leads.imported", target.campaign_id, data={"file": target.file_name, **data})
+    entry = events.Entry("lead.imported", target.campaign_id, data={"file": target.file_name, **data})
     await events.append(tx, target.workspace_id, target.now, target.actor, [entry])

@@ -1,6 +1,6 @@
 """Leads: add, change, find and delete them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,10 +100,12 @@ async def save_many(
     actor: str,
     now: datetime,
     keep_known: bool = False,
+    tell: Callable[[Sequence[LeadFate]], events.Entry] | None = None,
 ) -> list[LeadOutcome]:
     """The same for at most 1,000 leads: one outcome each, in their order. A wrong one does not keep the others back.
 
-    With `keep_known`, leads that are there already stay as they are.
+    With `keep_known`, leads that are there already stay as they are. `tell` may make one more entry
+    for the log out of what became of them.
 
     Of several with the same address the first counts; the others are rejected. Pointers begin with `/leads/<place>`.
     Raises Invalid `too_many_leads`.
@@ -111,7 +113,14 @@ async def save_many(
     checked = check_many(leads)
 
     entries = list(checked.entries.values())
-    done = await database.run(lambda tx: put(tx, workspace_id, entries, replace, actor, now, keep_known))
+
+    async def work(tx: Connection) -> Put:
+        done = await put(tx, workspace_id, entries, replace, actor, now, keep_known, in_bulk=True)
+        told = [] if tell is None else [tell([*done.fates, *[LeadFate.REJECTED] * len(checked.rejected)])]
+        await events.append(tx, workspace_id, now, actor, [*_bulk(entries, done), *told])
+        return done
+
+    done = await database.run(work)
     await recompose(database, workspace_id, done.claimed, actor, now)
     outcomes = {
         place: LeadOutcome(fate, lead_id)
@@ -153,24 +162,36 @@ async def put(
     actor: str,
     now: datetime,
     keep_known: bool = False,
+    in_bulk: bool = False,
 ) -> Put:
     """Adds or changes checked leads with different addresses, in the caller's transaction.
 
-    With `keep_known` it changes none.
+    With `keep_known` it changes none. `in_bulk` is noted in the log, for those who are told of all of them together.
 
     Call `recompose` with the answer's `claimed` once it is committed.
     """
     done = await store.upsert(tx, workspace_id, entries, replace, now, keep_known)
     lead_ids = tuple(done.ids[entry.key] for entry in entries)
     fates = tuple(_fate(lead_id, done) for lead_id in lead_ids)
+    data = {"in_bulk": True} if in_bulk else {}
     log = [
-        events.Entry(f"lead.{fate}", lead_id=lead_id)
+        events.Entry(f"lead.{fate}", lead_id=lead_id, data=data)
         for lead_id, fate in zip(lead_ids, fates, strict=True)
         if fate is not LeadFate.UNCHANGED
     ]
     await events.append(tx, workspace_id, now, actor, log)
     claimed = await mend(tx, workspace_id, sorted(done.updated), actor, now)
     return Put(lead_ids, fates, claimed)
+
+
+def _bulk(entries: Sequence[LeadEntry], done: Put) -> list[events.Entry]:
+    """An entry about those that were made, if any."""
+    made = [
+        {"id": lead_id, "address": entry.address.address, "full_name": entry.fields.get("full_name")}
+        for entry, lead_id, fate in zip(entries, done.lead_ids, done.fates, strict=True)
+        if fate is LeadFate.CREATED
+    ]
+    return [events.Entry("lead.bulk_created", data={"count": len(made), "leads": made})] if made else []
 
 
 def _fate(lead_id: int, done: Upserted) -> LeadFate:

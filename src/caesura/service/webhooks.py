@@ -247,10 +247,10 @@ async def deliveries(
 ) -> list[DeliveryRow]:
     """What was sent to a webhook, or is to be: newest first, those under `below`, in these states (None: all).
 
-    `offset` is for doors that count pages. Raises NotFound.
+    `offset` is for doors that count pages. A webhook that was deleted keeps its log for 30 days. Raises NotFound.
     """
     async with database.connection() as tx:
-        await _get(tx, workspace_id, dialect, webhook_id)
+        await _get(tx, workspace_id, dialect, webhook_id, even_deleted=True)
         return await store.deliveries(tx, workspace_id, webhook_id, below, states, limit, offset)
 
 
@@ -259,7 +259,7 @@ async def count_deliveries(
 ) -> int:
     """How many of them there are. Raises NotFound."""
     async with database.connection() as tx:
-        await _get(tx, workspace_id, dialect, webhook_id)
+        await _get(tx, workspace_id, dialect, webhook_id, even_deleted=True)
         return await store.count_deliveries(tx, workspace_id, webhook_id, states)
 
 
@@ -274,7 +274,7 @@ async def attempts(
 ) -> list[AttemptRow]:
     """The log of attempts, newest first, those under `below`; of one delivery or of all. Raises NotFound."""
     async with database.connection() as tx:
-        await _get(tx, workspace_id, dialect, webhook_id)
+        await _get(tx, workspace_id, dialect, webhook_id, even_deleted=True)
         return await store.attempts(tx, workspace_id, webhook_id, below, delivery_id, limit)
 
 
@@ -304,8 +304,10 @@ def must_be_active(row: WebhookRow) -> None:
         raise Conflict("webhook_disabled", "this webhook is disabled: enable it first", "disabled", ("enable",))
 
 
-async def _get(tx: Connection, workspace_id: int, dialect: str, webhook_id: int) -> WebhookRow:
-    return _found(await store.get(tx, workspace_id, dialect, webhook_id))
+async def _get(
+    tx: Connection, workspace_id: int, dialect: str, webhook_id: int, even_deleted: bool = False
+) -> WebhookRow:
+    return _found(await store.get(tx, workspace_id, dialect, webhook_id, even_deleted))
 
 
 async def _lock(tx: Connection, workspace_id: int, dialect: str, webhook_id: int) -> WebhookRow:

@@ -141,6 +141,34 @@ async def of_leads(tx: Connection, workspace_id: int, campaign_id: int, lead_ids
     return {row["lead_id"]: row["id"] for row in rows}
 
 
+async def lock_stopped(
+    tx: Connection, workspace_id: int, campaign_id: int, lead_ids: Sequence[int], causes: Collection[str]
+) -> dict[int, date | None]:
+    """The enrollments of these leads that were stopped for one of `causes`, kept for this transaction.
+
+    Each with its part of the history, None where its messages are not there.
+    """
+    rows = await tx.fetch(SQL["lock_stopped"], workspace_id, campaign_id, list(lead_ids), sorted(causes))
+    return {row["id"]: row["moved_on"] for row in rows}
+
+
+async def begin_anew(
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    stopped: Mapping[int, date | None],
+    extra: Mapping[str, Any] | None,
+    now: datetime,
+) -> list[Moved]:
+    """What `lock_stopped` found waits again, behind all that was sent; its messages come back out of the history."""
+    moved_on = {one: day for one, day in stopped.items() if day is not None}
+    if moved_on:
+        await tx.execute(SQL["bring_back"], workspace_id, list(moved_on), list(moved_on.values()))
+    sources = enrollment_sources(EnrollmentEvent.READMIT)
+    key = (workspace_id, campaign_id, list(stopped), now, extra, sources)
+    return [Moved(*row) for row in await tx.fetch(SQL["begin_anew"], *key)]
+
+
 async def get(tx: Connection, workspace_id: int, enrollment_id: int) -> EnrollmentRow | None:
     """One enrollment, or None."""
     row = await tx.fetchrow(SQL["get"], workspace_id, enrollment_id)

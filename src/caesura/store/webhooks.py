@@ -123,9 +123,11 @@ async def count_alone(tx: Connection, workspace_id: int) -> int:
     return found
 
 
-async def get(tx: Connection, workspace_id: int, dialect: str, webhook_id: int) -> WebhookRow | None:
-    """One webhook of a door, or None."""
-    row = await tx.fetchrow(SQL["get"], workspace_id, dialect, webhook_id)
+async def get(
+    tx: Connection, workspace_id: int, dialect: str, webhook_id: int, even_deleted: bool = False
+) -> WebhookRow | None:
+    """One webhook of a door, or None; `even_deleted` while something of its log is left."""
+    row = await tx.fetchrow(SQL["get"], workspace_id, dialect, webhook_id, even_deleted)
     return WebhookRow(**row) if row else None
 
 

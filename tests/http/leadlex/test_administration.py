@@ -70,7 +70,8 @@ async def test_a_deleted_webhook_is_gone(lexi: Lexi) -> None:
     for text in (made["id"], UNKNOWN, "x"):
         assert await lexi.code("DELETE", f"/webhooks/{text}") == (404, "webhook_not_found")
         assert await lexi.code("PATCH", f"/webhooks/{text}", {}) == (404, "webhook_not_found")
-        assert await lexi.code("GET", f"/webhooks/{text}/logs") == (404, "webhook_not_found")
+        assert (await lexi.raw("GET", f"/webhooks/{text}/logs")).status_code == (200 if text == made["id"] else 404)
+    assert await lexi.code("GET", f"/webhooks/{UNKNOWN}/logs") == (404, "webhook_not_found")
 
 
 async def test_the_log_tells_how_each_delivery_went(lexi: Lexi) -> None:
@@ -93,6 +94,9 @@ async def test_the_log_tells_how_each_delivery_went(lexi: Lexi) -> None:
     assert await lexi.code("GET", f"/webhooks/{made['id']}/logs?status=x") == (400, "validation_error")
     [shown] = (await lexi.get("/webhooks"))["webhooks"]
     assert shown["last_delivery_status"] == "failed"
+    await lexi.delete(f"/webhooks/{made['id']}")
+    [kept] = (await lexi.get(f"/webhooks/{made['id']}/logs"))["logs"]
+    assert kept == {**entry, "status": "failed"}, "logs are kept for 30 days"
 
 
 def number_of(uuid: str, kind: str) -> int:
@@ -120,6 +124,10 @@ def test_the_headers_and_the_envelope_are_the_documented_ones() -> None:
 
 async def told(lexi: Lexi) -> list[str]:
     """The events that this door would tell of what happened in the workspace."""
+    return [name for name, _ in await notices(lexi)]
+
+
+async def notices(lexi: Lexi) -> list[Any]:
     async with lexi.desk.api.database.connection() as connection:
         rows = await connection.fetch(
             "select workspace_id, id, at, kind, actor, campaign_id, enrollment_id, step, mailbox_id, lead_id, data "
@@ -128,7 +136,29 @@ async def told(lexi: Lexi) -> list[str]:
         )
         campaigns = await connection.fetch("select * from campaign where workspace_id = $1", lexi.desk.workspace_id)
     facts = Facts(campaigns={row["id"]: dict(row) for row in campaigns})
-    return [name for row in rows for name, _ in LEADLEX_WEBHOOKS.translate(Occurrence(**dict(row)), facts)]
+    return [told for row in rows for told in LEADLEX_WEBHOOKS.translate(Occurrence(**dict(row)), facts)]
+
+
+async def test_contacts_made_together_are_told_together_in_an_array_with_its_count(lexi: Lexi) -> None:
+    contacts = [{"full_name": "Ada Byron", "email": "a@example.com"}, {"full_name": "Ben", "email": "b@example.com"}]
+    made = (await lexi.post("/contacts/bulk", {"contacts": contacts}))["contacts"]
+    await lexi.post("/contacts/bulk", {"contacts": contacts})
+    told = [one for one in await notices(lexi) if one[0] != "contact.updated"]
+    assert told == [("contact.bulk_created", {"contacts": made, "count": 2})]
+
+
+async def test_an_import_is_told_once_with_its_counts_when_it_is_through(lexi: Lexi) -> None:
+    rows = [{"email": f"r{one}@example.com"} for one in range(1_001)] + [{"email": "r1@example.com"}, {"phone": "1"}]
+    done = await lexi.post("/import/contacts", {"rows": rows})
+    assert (done["created_count"], done["skipped_count"], len(done["errors"])) == (1_001, 1, 1)
+    names = await told(lexi)
+    assert (names.count("contact.bulk_created"), names.count("import.completed"), names[-1]) == (
+        2,
+        1,
+        "import.completed",
+    )
+    counts = {name: done[name] for name in ("job_id", "status", "created_count", "updated_count", "skipped_count")}
+    assert (await notices(lexi))[-1][1] == {"import": {**counts, "error_count": 1}}
 
 
 async def test_each_event_that_can_happen_is_told(lexi: Lexi) -> None:
@@ -137,6 +167,7 @@ async def test_each_event_that_can_happen_is_told(lexi: Lexi) -> None:
     contact = (await lexi.post("/contacts", {"email": "a@example.com"}))["id"]
     other = (await lexi.post("/contacts", {"email": "b@example.com"}))["id"]
     await lexi.patch(f"/contacts/{other}", {"phone": "1"})
+    await lexi.post("/import/contacts", {"rows": [{"email": "c@example.com"}]})
     await lexi.post(f"/lists/{listed}/contacts", {"contact_ids": [contact, other]})
     await lexi.delete(f"/lists/{listed}/contacts/{other}")
     await lexi.delete(f"/contacts/{other}")

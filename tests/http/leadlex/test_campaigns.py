@@ -367,6 +367,11 @@ async def test_a_removed_contact_gets_nothing_more_and_is_gone(lexi: Lexi) -> No
     assert await lexi.code("DELETE", place) == (404, "enrollment_not_found")
     for text in (UNKNOWN, "x", outer("led_99999", "contact")):
         assert await lexi.code("DELETE", f"/campaigns/{campaign}/contacts/{text}") == (404, "enrollment_not_found")
+    again = await lexi.post(f"/campaigns/{campaign}/contacts", {"contact_ids": [contact["contact_id"]]})
+    assert again == {"added": 1, "skipped": 0, "contact_ids": [contact["contact_id"]]}
+    [back] = (await lexi.get(f"/campaigns/{campaign}/contacts"))["contacts"]
+    assert (back["status"], back["current_step"]) == ("pending", 0)
+    assert await lexi.desk.send(native(campaign)) == 1
 
 
 # Start

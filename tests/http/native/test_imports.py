@@ -41,7 +41,7 @@ async def test_a_file_is_imported_and_enrolled_and_every_row_accounted_for(desk:
     assert leads[0]["fields"] == {"first_name": 'Zoë; "Z"', "company": "Bücher"}
     enrolled = await desk.every(f"/campaigns/{campaign_id}/enrollments")
     assert sorted(one["address"] for one in enrolled) == ["kim@example.com", "zoë@xn--bcher-kva.example"]
-    [event] = [one for one in (await desk.get("/events?limit=200"))["items"] if one["kind"] == "leads.imported"]
+    [event] = [one for one in (await desk.get("/events?limit=200"))["items"] if one["kind"] == "lead.imported"]
     assert event["data"]["file"] == "fair.csv"
 
 

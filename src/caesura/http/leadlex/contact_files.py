@@ -8,17 +8,17 @@ from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.addresses import AddressError
+from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.api_key import Allowance
 from caesura.domain.errors import CaesuraError, LimitReached
+from caesura.domain.lead_entry import LeadInput
 from caesura.domain.numbered_page import Place
 from caesura.http.door import Call, Support
 from caesura.http.leadlex.contact_forms import choice, lead_of
-from caesura.http.leadlex.contact_views import contact_row
+from caesura.http.leadlex.contact_views import contact_row, job_id
 from caesura.http.leadlex.door import LEADLEX, data, wrong
 from caesura.http.leadlex.values import text, texts, truth
-from caesura.http.opaque_ids import uuid_of
-from caesura.service import leads, numbered_pages, rate_limits
+from caesura.service import imports, leads, numbered_pages, rate_limits
 from caesura.service.leads import LeadFate
 
 EXPORTED, MOST_EXPORTED = 10_000, 50_000
@@ -92,7 +92,7 @@ def _cell(value: object) -> str:
     "contacts:write",
     idempotent=True,
     support=Support.PART,
-    note="always done at once, up to 1 MB; matched by email only; import.completed is not told",
+    note="always done at once, up to 1 MB; matched by email only",
 )
 async def import_contacts(call: Call) -> Response:
     """A wrong row keeps no other back."""
@@ -105,32 +105,9 @@ async def import_contacts(call: Call) -> Response:
         raise wrong("rows", f"may be {MOST_ROWS} at most")
     tags, update = list(texts(body, "tags") or ()), truth(body, "update_existing") is True
     report = _Report()
-    for start in range(0, len(rows), _PAGE):
-        await _import(call, rows[start : start + _PAGE], start, tags, update, report)
-    job = uuid_of("import", int(call.now.timestamp() * 1e6))
-    counts = {"created_count": report.created, "updated_count": report.updated, "skipped_count": report.skipped}
-    return data(call, {"job_id": job, "status": "completed", **counts, "errors": report.errors})
-
-
-async def _import(
-    call: Call, rows: Sequence[Mapping[str, Any]], start: int, tags: Sequence[str], update: bool, report: _Report
-) -> None:
-    inputs, places = [], []
-    for at, row in enumerate(rows, start + 1):
-        try:
-            own = row.get("tags")
-            listed = own if isinstance(own, list) else [one.strip() for one in str(own).split(";")] if own else []
-            known = await leads.find(*call.key, str(row.get("email") or "")) is not None
-            if known and not update:
-                report.skipped += 1
-                continue
-            entry = lead_of({**row, "tags": [*listed, *tags]} if tags or own else row, call.now, known)
-        except (CaesuraError, AddressError) as error:
-            report.errors.append({"row_number": at, "code": "validation_error", "message": str(error)})
-            continue
-        inputs.append(entry)
-        places.append(at)
-    done = await leads.save_many(*call.key, inputs, False, call.caller.actor, call.now)
+    inputs, places = await _read(call, rows, tags, report)
+    rejected = len(report.errors)
+    done = await imports.import_given(*call.key, inputs, update, rejected, call.caller.actor, call.now)
     for at, one in zip(places, done, strict=True):
         report.created += one.fate is LeadFate.CREATED
         report.updated += one.fate is LeadFate.UPDATED
@@ -138,6 +115,38 @@ async def _import(
         if one.fate is LeadFate.REJECTED:
             message = "; ".join(problem.detail for problem in one.problems)
             report.errors.append({"row_number": at, "code": "validation_error", "message": message})
+    report.errors.sort(key=lambda error: error["row_number"])
+    counts = {"created_count": report.created, "updated_count": report.updated, "skipped_count": report.skipped}
+    return data(call, {"job_id": job_id(call.now), "status": "completed", **counts, "errors": report.errors})
+
+
+async def _read(
+    call: Call, rows: Sequence[Mapping[str, Any]], tags: Sequence[str], report: _Report
+) -> tuple[list[LeadInput], list[int]]:
+    """The rows that are leads, and their numbers; the others are errors of the report."""
+    inputs, places = [], []
+    for start in range(0, len(rows), _PAGE):
+        some = rows[start : start + _PAGE]
+        found = await leads.find_many(*call.key, [str(row.get("email") or "") for row in some])
+        known = {row.address_key for row in found}
+        for at, row in enumerate(some, start + 1):
+            own = row.get("tags")
+            listed = own if isinstance(own, list) else [one.strip() for one in str(own).split(";")] if own else []
+            try:
+                entry = lead_of({**row, "tags": [*listed, *tags]} if tags or own else row, call.now, _key(row) in known)
+            except CaesuraError as error:
+                report.errors.append({"row_number": at, "code": "validation_error", "message": str(error)})
+                continue
+            inputs.append(entry)
+            places.append(at)
+    return inputs, places
+
+
+def _key(row: Mapping[str, Any]) -> str | None:
+    try:
+        return deduplication_key(parse_address(str(row.get("email") or "")))
+    except AddressError:
+        return None
 
 
 def _rows(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -1,9 +1,11 @@
 """How a lead looks through this door, as a contact, and how a contact becomes a lead."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from caesura.http.leadlex.door import moment, shown
+from caesura.http.opaque_ids import uuid_of
 from caesura.store.leads import LeadRow
 
 NAMES: Mapping[str, str] = {
@@ -60,6 +62,11 @@ def contact_of(lead: Mapping[str, Any]) -> dict[str, Any]:
         "created_at": moment(lead["created_at"]),
         "updated_date": moment(lead["updated_at"]),
     }
+
+
+def job_id(at: datetime) -> str:
+    """The id of the import of that moment (UTC): it leads nowhere."""
+    return uuid_of("import", int(at.timestamp() * 1e6))
 
 
 def full_name(fields: Mapping[str, Any]) -> str:

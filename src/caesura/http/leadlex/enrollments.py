@@ -9,7 +9,7 @@ from starlette.responses import Response
 from caesura.domain.errors import Conflict, NotFound
 from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.numbered_page import Place
-from caesura.http.door import Call, Refusal, Support
+from caesura.http.door import Call, Refusal
 from caesura.http.leadlex.campaign_views import found
 from caesura.http.leadlex.contact_views import full_name
 from caesura.http.leadlex.door import LEADLEX, data, moment, number, page, place, shown, wrong
@@ -17,13 +17,11 @@ from caesura.http.leadlex.values import missing, text, texts
 from caesura.http.opaque_ids import number_of_uuid
 from caesura.service import enrollments, numbered_pages
 from caesura.service.enrollments import EnrolFate
+from caesura.service.readmission import REMOVED
 from caesura.store.enrollments import EnrollmentRow
 from caesura.store.numbered_pages import EnrolledPerson, EnrollmentChoice
 
 MOST_AT_ONCE = 500
-REMOVED = "removed"
-"""The cause of a stop that this door shows as an enrollment that is gone."""
-
 _CAUSES: Mapping[str, str] = {
     "replied": "replied",
     "bounced": "bounced",
@@ -109,7 +107,8 @@ async def add_campaign_contacts(call: Call) -> Response:
     source = text(body, "source", 200)
     numbers = list(dict.fromkeys(found_ for one in given if (found_ := number_of_uuid("contact", one)) is not None))
     extra = {"leadlex": {"source": source}} if source is not None else None
-    done = await enrollments.enrol(*call.key, call.campaign_id, numbers, call.caller.actor, call.now, extra)
+    by = (call.caller.actor, call.now)
+    done = await enrollments.enrol(*call.key, call.campaign_id, numbers, *by, extra, readmit={REMOVED})
     added = [shown("contact", one.lead_id) for one in done.rows if one.fate is EnrolFate.ENROLLED]
     return data(call, {"added": len(added), "skipped": len(given) - len(added), "contact_ids": added})
 
@@ -118,8 +117,6 @@ async def add_campaign_contacts(call: Call) -> Response:
     "DELETE",
     "/v1/campaigns/{campaign_id}/contacts/{contact_id}",
     "campaigns:write",
-    support=Support.PART,
-    note="who was removed cannot be added to the same campaign again, and is skipped",
 )
 async def remove_campaign_contact(call: Call) -> Response:
     """What was to be sent is not; what was sent is not recalled."""

@@ -10,7 +10,7 @@ import msgspec
 
 from caesura.domain.lifecycle import CampaignState
 from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel, WebhookForm
-from caesura.http.leadlex.contact_views import contact_of
+from caesura.http.leadlex.contact_views import contact_of, job_id
 from caesura.http.leadlex.door import moment, shown
 from caesura.http.opaque_ids import uuid_of
 
@@ -18,7 +18,7 @@ SECRET_BYTES = 32
 
 TOLD = frozenset(
     {
-        *("contact.created", "contact.updated", "contact.deleted"),
+        *("contact.created", "contact.updated", "contact.deleted", "contact.bulk_created", "import.completed"),
         *("list.created", "list.deleted", "list.contacts_added", "list.contacts_removed"),
         *("campaign.created", "campaign.started", "campaign.paused", "campaign.deleted", "campaign.step_created"),
         *("campaign.contacts_added", "task.created", "task.approved", "task.dismissed"),
@@ -29,10 +29,10 @@ TOLD = frozenset(
 # A client subscribes to all that the vendor has; what is not kept here never happens.
 _NEVER = frozenset(
     {
-        *("contact.bulk_created", "company.created", "company.updated", "company.deleted"),
+        *("company.created", "company.updated", "company.deleted"),
         *("deal.created", "deal.updated", "deal.deleted", "deal.bulk_created", "deal.bulk_updated"),
         *("activity.created", "task.updated"),
-        *("email.sync.completed", "calendar.sync.completed", "import.completed"),
+        *("email.sync.completed", "calendar.sync.completed"),
     }
 )
 
@@ -57,7 +57,11 @@ class LeadLexForm:
         """One event, or none; a start out of an approval is two."""
         if event.kind.startswith("campaign."):
             return _of_campaign(event, facts)
+        if event.kind in ("lead.bulk_created", "lead.imported"):
+            return [_of_many(event)]
         if event.kind.startswith("lead."):
+            if event.kind == "lead.created" and event.data.get("in_bulk"):
+                return []  # told in contact.bulk_created
             lead = facts.leads.get(event.lead_id or 0)
             told = contact_of(lead) if lead is not None else {"id": shown("contact", event.lead_id)}
             return [(f"contact.{event.kind.partition('.')[2]}", {"contact": told})]
@@ -83,6 +87,24 @@ class LeadLexForm:
             "X-LeadLex-Timestamp": moment(now) or "",
             "X-LeadLex-Delivery-ID": uuid_of("delivery", parcel.delivery_id),
         }
+
+
+def _of_many(event: Occurrence) -> Told:
+    facts = event.data
+    if event.kind == "lead.bulk_created":
+        contacts = [
+            {
+                "id": shown("contact", one["id"]),
+                "full_name": one.get("full_name") or one["address"],
+                "email": one["address"],
+            }
+            for one in facts.get("leads", [])
+        ]
+        return "contact.bulk_created", {"contacts": contacts, "count": len(contacts)}
+    skipped = facts.get("unchanged", 0) + facts.get("duplicates", 0)
+    counts = {"created_count": facts.get("created"), "updated_count": facts.get("updated"), "skipped_count": skipped}
+    about = {"job_id": job_id(event.at), "status": "completed", **counts, "error_count": facts.get("rejected")}
+    return "import.completed", {"import": about}
 
 
 def _of_campaign(event: Occurrence, facts: Facts) -> Sequence[Told]:

@@ -100,7 +100,7 @@ async def delete_webhook(call: Call) -> Response:
     "/v1/webhooks/{webhook_id}/logs",
     "webhooks:read",
     support=Support.PART,
-    note="an entry for each delivery, with its newest attempt; not for deleted webhooks",
+    note="an entry for each delivery, with its newest attempt",
 )
 async def webhook_logs(call: Call) -> Response:
     """Newest first."""

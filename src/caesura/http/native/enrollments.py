@@ -30,6 +30,7 @@ from caesura.http.problems import Fault, answers
 from caesura.service import binding, definitions, enrollments, segments
 from caesura.service.enrollments import EnrolFate, Enrolment, EnrolOutcome
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
+from caesura.service.readmission import BY_HAND
 from caesura.store.enrollments import EnrollmentRow
 
 TAG = {"name": "enrollments", "description": "Leads in campaigns: which step is next, when, and what keeps it back."}
@@ -113,6 +114,10 @@ class EnrolRequest(Definition):
     replace: bool = Field(
         default=False,
         description="With leads: put fields and zone in the place of those that known leads have, not beside them.",
+    )
+    readmit: bool = Field(
+        default=False,
+        description="With lead_ids: who was taken out by hand begins anew, at a step that was never sent to them.",
     )
     extra: Extra | None = Field(default=None, description="Kept with each new enrollment and returned, never read.")
 
@@ -233,7 +238,8 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
         given = [one.read() for one in body.leads]
         done = await enrollments.enrol_new(*place, given, body.replace, *by, body.extra, caller.is_restricted)
         return shown_enrolment(done)
-    return shown_enrolment(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra))
+    again = BY_HAND if body.readmit else ()
+    return shown_enrolment(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra, again))
 
 
 @router.post(

@@ -186,3 +186,47 @@ select (select max(lead_id) from page) as last, (select count(*) from rebound) a
 update enrollment e
 set not_before = null, wait_reason = null, parked_under = null, updated_at = $3
 where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and e.state = 'waiting' and e.parked_under is not null
+
+-- name: lock_stopped
+-- Enrollments of these leads that were stopped for one of these causes, kept for this transaction.
+select e.id, e.moved_on from enrollment e
+where e.workspace_id = $1 and e.campaign_id = $2 and e.lead_id = any($3::bigint[]) and e.state = 'stopped'
+  and e.cause = any($4::text[])
+order by e.id
+for no key update of e
+
+-- name: bring_back
+-- What the history has of these enrollments comes back to where a mark looks. Only once they are locked: a statement that
+-- had begun before would not see what was moved meanwhile.
+with back as (
+  delete from message_history h
+  using (
+    select $1::integer as workspace_id, * from unnest($2::bigint[], $3::date[]) as u(id, moved_on)
+    where u.id > 0 offset 0) o
+  where h.workspace_id = o.workspace_id and h.enrollment_id = o.id and h.moved_on = o.moved_on
+  returning h.*
+)
+insert into message (workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state, cause,
+  message_id, subject, recipient, attempt, refusals, worker, lease_until, marked_at, settled_at, stage, reply_code, reply)
+select workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox_id, state, cause,
+  message_id, subject, recipient, attempt, refusals, worker, lease_until, marked_at, settled_at, stage, reply_code, reply
+from back
+
+-- name: begin_anew
+-- These locked enrollments wait again: at their step, or behind the last one that was written or may have been. It is due
+-- after its delay, as if they came in now.
+update enrollment e
+set state = 'waiting', cause = null, step = n.step, moved_on = null, not_before = null, wait_reason = null,
+    parked_under = null, enrolled_at = $4, updated_at = $4, extra = coalesce($5::jsonb, e.extra),
+    due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset
+      + make_interval(secs => coalesce((s.definition->>'delay')::double precision, 0))
+from (
+  select w.id, greatest(w.step, 1 + coalesce((
+      select max(m.step) from message m
+      where m.workspace_id = $1 and m.enrollment_id = w.id and m.state in ('sending', 'sent', 'rejected', 'unknown')), 0))
+    as step
+  from enrollment w where w.workspace_id = $1 and w.id = any($3::bigint[])) n
+join campaign c on c.workspace_id = $1 and c.id = $2
+left join step s on s.workspace_id = $1 and s.campaign_id = $2 and s.number = n.step
+where e.workspace_id = $1 and e.id = n.id and e.state = any($6::text[])
+returning e.id, e.campaign_id, e.lead_id, e.step

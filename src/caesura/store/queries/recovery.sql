@@ -30,13 +30,15 @@ where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.worker =
 returning m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.attempt, m.refusals, m.marked_at
 
 -- name: cancel_abandoned
--- Messages that would be tried again, of leads that were taken out meanwhile or in a campaign that is stopped: they are not.
+-- Messages that would be tried again, of leads that were taken out meanwhile (or have come back in, behind that step), or in
+-- a campaign that is stopped: they are not.
 update message m
-set state = 'cancelled', cause = case when e.state = 'stopped' then e.cause else 'campaign_stopped' end, settled_at = $3
+set state = 'cancelled', settled_at = $3,
+    cause = case when e.state = 'stopped' then e.cause when c.status = 'stopped' then 'campaign_stopped' else 'readmitted' end
 from enrollment e, campaign c
 where m.workspace_id = $1 and m.enrollment_id = any($2::bigint[]) and m.state = 'deferred'
   and e.workspace_id = $1 and e.id = m.enrollment_id and c.workspace_id = $1 and c.id = e.campaign_id
-  and (e.state = 'stopped' or c.status = 'stopped')
+  and (e.state = 'stopped' or c.status = 'stopped' or e.step > m.step)
 returning m.enrollment_id, m.lead_id, m.step, m.cause
 
 -- name: overdue_messages

@@ -16,8 +16,8 @@ on conflict (workspace_id) do update set event_id = webhook_cursor.event_id
 select count(*) from webhook where workspace_id = $1 and deleted_at is null
 
 -- name: get
--- One webhook of a door.
-select * from webhook where workspace_id = $1 and dialect = $2 and id = $3 and deleted_at is null
+-- One webhook of a door; with $4 also one that was deleted, for its log.
+select * from webhook where workspace_id = $1 and dialect = $2 and id = $3 and (deleted_at is null or $4)
 
 -- name: lock
 -- One webhook of a door, about to be changed.
