@@ -76,16 +76,18 @@ class InboundRow(NewInbound):
 class Selection:
     """Which are wanted: those that meet all that is given. None lets all pass, and so does `search` when empty.
 
-    `search` has phrases, of which one must be in an address, the subject or the text, whatever their case.
+    `search` has phrases, of which one must be in an address, the subject or the text, whatever their case. None among
+    the classifications stands for those of which nobody has said what the lead wants.
     """
 
     campaign_ids: Sequence[int] | None = None
     lead_id: int | None = None
     kinds: Sequence[InboundKind] | None = None
-    classifications: Sequence[Classification] | None = None
+    classifications: Sequence[Classification | None] | None = None
     mailbox_ids: Sequence[int] | None = None
     is_read: bool | None = None
     search: Sequence[str] = ()
+    has_campaign: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +209,13 @@ async def page(
         _MAXIMUM_ID if below is None else below,
         limit,
         one.kinds,
-        one.classifications,
+        None if one.classifications is None else [word or "" for word in one.classifications],
         one.mailbox_ids,
         one.is_read,
         patterns,
         campaigns[0] if is_of_campaign else campaigns,
         one.lead_id,
+        one.has_campaign,
     )
     return [inbound_row(row) for row in rows]
 

@@ -134,6 +134,12 @@ async def test_the_inbox_is_paged_by_cursor_and_filtered(bird: Bird) -> None:
     assert await found("read=true") == []
     for wrong in ("per_page=51", "search_phrases=ab", "prospect_status=X", "read=1", "next_page_cursor=x"):
         await bird.get(f"/v2/inbox/messages?{wrong}", status=400)
+    assert await found("prospect_interest_level=NOT_MARKED") == [third, second, first]
+    await bird.desk.ask("PATCH", f"/inbound/inb_{first}", {"classification": "interested"})
+    assert await found("prospect_interest_level=INTERESTED") == [first]
+    assert await found("prospect_interest_level=NOT_MARKED") == [third, second]
+    assert await found("out_of_campaign=YES") == [third, second]
+    await bird.get("/v2/inbox/messages?out_of_campaign=YES&prospect_status=BOUNCED", status=400)
     await bird.get("/v2/inbox/messages?prospect_status=BOUNCED&prospect_interest_level=INTERESTED", status=400)
 
 
@@ -177,7 +183,8 @@ async def test_the_blacklist_takes_lists_and_gives_up(bird: Bird, name: str, val
     assert await bird.get(path) == {name: values, "total": 2}
     assert await bird.get(f"{path}?page=1&per_page=1") == {name: values[1:], "total": 2}
     assert await bird.get(f"{path}?{name[:-1]}_filter={values[1][:3]}*") == {name: values[1:], "total": 1}
-    await bird.ask("DELETE", path, {name: [values[0], values[0]]})
+    gone = await bird.ask("DELETE", path, {name: [values[0], values[0], "nobody@x.example", "x.example", "not one", 5]})
+    assert gone == {name: [values[0]]}, "only those that were on it are told, and what is none at all is ignored"
     assert await bird.get(path) == {name: values[1:], "total": 1}
     for wrong in ({name: ["x"] * 501}, {name: []}, {name: [1]}, {}):
         await bird.post(path, wrong, status=400)

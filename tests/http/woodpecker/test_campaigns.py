@@ -222,7 +222,9 @@ async def test_the_time_of_one_step_leaves_steps_of_another_door_where_they_are(
 async def test_a_campaign_with_a_scheduled_start_is_409(bird: Bird) -> None:
     draft = await bird.desk.campaign()
     await bird.desk.post(f"/campaigns/{draft['id']}/schedule", {"starts_at": "2026-03-03T10:00:00Z"})
-    assert "scheduled start" in (await bird.get(f"/v2/campaigns/{number(draft['id'])}", status=409))["detail"]
+    refused = await bird.get(f"/v2/campaigns/{number(draft['id'])}", status=409)
+    assert (refused["code"], refused["details"]) == ("API_UNSUPPORTED_CAMPAIGN", None)
+    assert "scheduled start" in refused["message"]
 
 
 async def test_a_campaign_with_a_condition_is_409(bird: Bird) -> None:
@@ -230,7 +232,7 @@ async def test_a_campaign_with_a_condition_is_409(bird: Bird) -> None:
     draft = await bird.desk.campaign(steps=steps)
     path = f"/v2/campaigns/{number(draft['id'])}"
     for method in ("GET", "PATCH"):
-        assert "conditions" in (await bird.ask(method, path, {"name": "Changed"}, status=409))["detail"]
+        assert "conditions" in (await bird.ask(method, path, {"name": "Changed"}, status=409))["message"]
     assert (await bird.desk.get(f"/campaigns/{draft['id']}"))["definition"]["name"] == draft["definition"]["name"]
 
 

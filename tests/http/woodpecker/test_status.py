@@ -23,7 +23,7 @@ async def state(bird: Bird, campaign: int) -> tuple[str, str]:
     return shown["status"], shown["cause"]
 
 
-@pytest.mark.parametrize("verb", ["run", "stop", "make_editable"])
+@pytest.mark.parametrize("verb", ["run", "stop", "make_editable", "editable"])
 async def test_each_verb_answers_200_without_a_body_and_404_for_no_campaign(bird: Bird, verb: str) -> None:
     answer = await bird.raw("POST", f"/v2/campaigns/{await running(bird)}/{verb}")
     assert (answer.status_code, answer.content) == (200, b"")

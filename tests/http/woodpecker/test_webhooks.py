@@ -18,10 +18,32 @@ SUBSCRIPTION = {"target_url": "https://hooks.example.com/a", "event": "prospect_
 FACTS = Facts(
     campaigns={4: {"name": "Spring", "kind": "sequence"}},
     senders={4: ["me@sender.test", "you@sender.test"]},
-    leads={5: {"address": "ann@example.com", "fields": {"first_name": "Ann", "job_title": "CTO"}}},
-    mailboxes={7: {"address": "me@sender.test"}},
+    leads={
+        5: {
+            "address": "ann@example.com",
+            "fields": {"first_name": "Ann", "job_title": "CTO"},
+            "extra": {"woodpecker": {"tags": "#VC"}},
+        }
+    },
+    mailboxes={7: {"id": 7, "address": "me@sender.test", "definition": {"from_name": "Me"}}},
     messages={
-        (6, 1): {"message_id": "<1@sender.test>", "subject": "Hello", "recipient": "ann@example.com", "mailbox_id": 7}
+        (6, 1): {
+            "message_id": "<1@sender.test>",
+            "subject": "Hello",
+            "recipient": "ann@example.com",
+            "mailbox_id": 7,
+            "settled_at": datetime(2026, 3, 2, 8, 59, tzinfo=UTC),
+        }
+    },
+    inbound={
+        8: {
+            "kind": "reply",
+            "from_address": "Ann Smith <ann@example.com>",
+            "subject": "Re: Hello",
+            "text": "Yes",
+            "classification": "interested",
+            "received_at": AT,
+        }
     },
 )
 
@@ -30,6 +52,9 @@ async def test_an_event_is_subscribed_to_and_listed_in_upper_case(bird: Bird) ->
     assert await bird.get("/v2/webhooks") == {"message": "You haven't subscribed to any webhooks."}
     made = await bird.post("/v1/webhooks/subscribe", SUBSCRIPTION, status=201)
     assert made == {**SUBSCRIPTION, "message": "Subscribed."}
+    other = SUBSCRIPTION | {"event": "campaign_sent"}
+    assert (await bird.post("/v2/webhooks/subscribe", other, status=201))["message"] == "Subscribed."
+    assert (await bird.post("/v2/webhooks/unsubscribe", other, status=201))["message"] == "Unsubscribed."
     listed = {"target_url": SUBSCRIPTION["target_url"], "event": "PROSPECT_REPLIED"}
     assert await bird.get("/v2/webhooks") == {"webhooks": [listed]}
 
@@ -46,7 +71,8 @@ async def test_an_event_has_at_most_three_addresses_and_others_are_not_counted(b
             "/v1/webhooks/subscribe", SUBSCRIPTION | {"target_url": f"https://hooks.example.com/{place}"}, 201
         )
     body = await bird.post("/v1/webhooks/subscribe", SUBSCRIPTION, status=409)
-    assert body["status"]["code"] == "E_WRONG_PARAM"
+    message = "You can only subscribe to the same webhook 3 times per one account."
+    assert body["status"] == {"status": "ERROR", "code": "E_WRONG_PARAM", "msg": message}
     await bird.post("/v1/webhooks/subscribe", SUBSCRIPTION | {"event": "campaign_sent"}, status=201)
 
 
@@ -131,12 +157,38 @@ def test_nothing_is_told_of_how_a_single_message_fares(kind: str) -> None:
     assert not FORM.translate(occurrence(kind), Facts(campaigns={4: {"name": "Answer", "kind": "single"}}))
 
 
-def test_an_item_has_the_prospect_its_campaign_and_the_email() -> None:
+def test_what_was_sent_is_told_as_documented() -> None:
     [(_, item)] = FORM.translate(occurrence("message.sent"), FACTS)
     prospect, email = item["prospect"], item["email"]
     assert (prospect["id"], prospect["email"], prospect["title"]) == (5, "ann@example.com", "CTO")
     assert (prospect["campaign_id"], prospect["campaign_name"], prospect["step"]) == (4, "Spring", 1)
-    assert (email["subject"], email["sender"], email["email"]) == ("Hello", "me@sender.test", "ann@example.com")
+    assert (prospect["tags"], prospect["status"], prospect["interested"]) == ("#VC", "ACTIVE", "")
+    assert (prospect["campaign_email"], prospect["campaign_emails"]) == ("me@sender.test", ["me@sender.test"])
+    assert (prospect["step_type"], prospect["last_contacted"]) == ("EMAIL", "2026-03-02T08:59:00+0000")
+    assert email == {
+        "id": 6, "campaign_id": 4, "message_id": "<1@sender.test>", "name_from": "Me", "email_from": "me@sender.test",
+        "name_to": "Ann", "email_to": "ann@example.com", "email_cc": "", "email_bcc": "", "subject": "Hello",
+        "sent": "2026-03-02T08:59:00+0000", "host": "", "number": 1, "step": 1, "message": "", "mail_id": 7,
+        "sender": "Me", "email": "ann@example.com", "date": "2026-03-02T08:59:00+0000",
+    }  # fmt: skip
+
+
+def test_what_came_back_is_told_with_its_own_text() -> None:
+    [(_, item)] = FORM.translate(occurrence("inbound.received", kind="reply", inbound=8), FACTS)
+    assert item["email"] == {
+        "id": 8, "mail_id": 7, "subject": "Re: Hello", "sender": "Ann Smith", "email": "ann@example.com",
+        "date": "2026-03-02T09:00:00+0000", "message": "Yes",
+    }  # fmt: skip
+    assert (item["prospect"]["status"], item["prospect"]["interested"]) == ("REPLIED", "INTERESTED")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("lead.created", "ACTIVE"), ("lead.updated", "")])
+def test_a_saved_prospect_has_nothing_of_a_campaign(kind: str, status: str) -> None:
+    event = Occurrence(1, 9, AT, kind, "engine", None, None, None, None, 5, {})
+    [(name, item)] = FORM.translate(event, FACTS)
+    prospect = item["prospect"]
+    assert (name, prospect["status"], "email" in item) == ("prospect_saved", status, False)
+    assert (prospect["campaign_id"], prospect["campaign_emails"], prospect["step"]) == ("", [], None)
 
 
 def test_a_delivery_is_an_array_of_up_to_100_and_has_no_signature() -> None:

@@ -278,6 +278,7 @@ async def list_inbound(
     kind: Annotated[KindWord | None, Query(description="Only these.")] = None,
     classification: Annotated[ClassificationWord | None, Query(description="Only these.")] = None,
     is_read: Annotated[bool | None, Query(description="Only what is read, or is not.")] = None,
+    has_campaign: Annotated[bool | None, Query(description="Only what is of a campaign, or of none.")] = None,
     search: Annotated[
         str | None,
         Query(min_length=1, max_length=200, description="In the addresses, the subject or the text, in any case."),
@@ -292,6 +293,7 @@ async def list_inbound(
         classifications=None if classification is None else [Classification(classification)],
         is_read=is_read,
         search=() if search is None else [search],
+        has_campaign=has_campaign,
     )
     database = context_of(request).database
     rows = await inbound.page(database, caller.workspace_id, selection, window.position, window.fetch)

@@ -1,11 +1,12 @@
 """The blacklist: our suppressions. They count at once, while the vendor's do when a campaign is processed next."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from starlette.responses import Response
 
-from caesura.domain.errors import NotFound
+from caesura.domain.errors import Invalid, NotFound
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call
 from caesura.http.woodpecker import reading
@@ -28,13 +29,15 @@ async def _add(call: Call, name: str) -> Response:
 
 
 async def _remove(call: Call, name: str) -> Response:
-    values = _values(call, name)
-    for value in values:
-        try:
-            await suppressions.unsuppress(*call.key, value, call.caller.actor, call.now)
-        except NotFound:
+    """Answers those that were on it; others, and what is none at all, do not matter."""
+    removed = []
+    for value in reading.items(call.fields(), name, MAXIMUM, True):
+        if not isinstance(value, str) or ("@" in value) is not (name == "emails"):
             continue
-    return call.answer({name: values})
+        with suppress(NotFound, Invalid):
+            await suppressions.unsuppress(*call.key, value, call.caller.actor, call.now)
+            removed.append(value)
+    return call.answer({name: removed})
 
 
 async def _list(call: Call, name: str) -> Response:

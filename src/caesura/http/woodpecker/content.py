@@ -27,6 +27,9 @@ MAXIMUM_ENROLL = 500
 USUAL_ENROLL = 50
 USUAL_WAIT: Mapping[str, Any] = {"range": "DAY", "value": 1}
 
+UNSUPPORTED = "API_UNSUPPORTED_CAMPAIGN"
+"""The code for a campaign that the vendor's API can neither show nor change."""
+
 _SECONDS = {"DAY": 86_400, "HOUR": 3_600, "MINUTE": 60}
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _USUAL_SETTINGS: Mapping[str, Any] = {
@@ -194,9 +197,9 @@ def check_supported(campaign: Campaign) -> None:
     """Raises a Refusal for a campaign that has what the vendor's API cannot show."""
     definition = campaign.definition
     if campaign.row.status == "scheduled" or definition.starts_at is not None:
-        raise Refusal(409, "", "Campaigns with a scheduled start are not supported by the API.")
+        raise Refusal(409, UNSUPPORTED, "Campaigns with a scheduled start are not supported by the API.")
     if any(step.condition is not None or step.send_at is not None for step in definition.steps):
-        raise Refusal(409, "", "Campaigns with conditions or fixed dates are not supported by the API.")
+        raise Refusal(409, UNSUPPORTED, "Campaigns with conditions or fixed dates are not supported by the API.")
 
 
 def shown(campaign: Campaign, mailbox_ids: Sequence[int], bounced_at: datetime | None) -> dict[str, Any]:

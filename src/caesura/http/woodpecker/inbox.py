@@ -33,6 +33,7 @@ _LEVELS = {
     "MAYBE_LATER": Classification.MAYBE_LATER,
     "NOT_INTERESTED": Classification.NOT_INTERESTED,
 }
+_NOT_MARKED = (None, Classification.OUT_OF_OFFICE)
 _EXCLUSIVE = ("prospect_status", "prospect_interest_level", "out_of_campaign")
 
 
@@ -41,7 +42,7 @@ _EXCLUSIVE = ("prospect_status", "prospect_interest_level", "out_of_campaign")
     "/v2/inbox/messages",
     Scope.LEADS_READ,
     support=Support.PART,
-    note="only what was reported to us; not out_of_campaign, nor the level NOT_MARKED",
+    note="only what was reported to us",
 )
 async def list_inbox_messages(call: Call) -> Response:
     """A page, and the cursor of the next one, null after the last."""
@@ -98,11 +99,12 @@ def _selection(call: Call) -> Selection:
     if sum(call.query(name) is not None for name in _EXCLUSIVE) > 1:
         raise incorrect(", ".join(_EXCLUSIVE))
     status, level = call.query("prospect_status"), call.query("prospect_interest_level")
-    if call.query("out_of_campaign") is not None or level == "NOT_MARKED":
-        raise WOODPECKER.unsupported("this filter")
+    out_of_campaign = call.query("out_of_campaign")
+    if out_of_campaign not in (None, "YES"):
+        raise incorrect("out_of_campaign")
     if status is not None and status not in _STATUSES:
         raise incorrect("prospect_status")
-    if level is not None and level not in _LEVELS:
+    if level not in (None, "NOT_MARKED", *_LEVELS):
         raise incorrect("prospect_interest_level")
     read = call.query("read")
     if read is not None and read.lower() not in ("true", "false"):
@@ -114,9 +116,10 @@ def _selection(call: Call) -> Selection:
         campaign_ids=_numbers(call, "campaign_ids"),
         mailbox_ids=_numbers(call, "mailbox_ids"),
         kinds=None if status is None else [_STATUSES[status]],
-        classifications=None if level is None else [_LEVELS[level]],
+        classifications=None if level is None else _NOT_MARKED if level == "NOT_MARKED" else [_LEVELS[level]],
         is_read=None if read is None else read.lower() == "true",
         search=phrases,
+        has_campaign=None if out_of_campaign is None else False,
     )
 
 

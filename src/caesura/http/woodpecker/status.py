@@ -65,6 +65,7 @@ async def run_campaign(call: Call) -> Response:
 
 
 @WOODPECKER.on("POST", "/v2/campaigns/{campaign_id}/make_editable", Scope.CAMPAIGNS_WRITE)
+@WOODPECKER.on("POST", "/v2/campaigns/{campaign_id}/editable", Scope.CAMPAIGNS_WRITE)
 async def make_campaign_editable(call: Call) -> Response:
     """EDITED; a draft can be edited as it is, and stays one."""
     await _settled(call, lambda row: _edit(call, row))

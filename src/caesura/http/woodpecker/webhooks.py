@@ -11,8 +11,8 @@ from caesura.domain.scopes import Scope
 from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel, WebhookForm
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.woodpecker import reading
+from caesura.http.woodpecker import webhook_items as items
 from caesura.http.woodpecker.door import WOODPECKER, instant
-from caesura.http.woodpecker.prospect_fields import FIELDS
 from caesura.service import webhooks
 from caesura.service.webhooks import Changes, NewWebhook
 from caesura.store.webhooks import WebhookRow
@@ -34,6 +34,7 @@ _CLASSIFIED = {
 }
 _PLAIN = {
     "lead.created": "prospect_saved",
+    "lead.updated": "prospect_saved",
     "enrollment.finished": "prospect_non_responsive",
     "message.sent": "campaign_sent",
     "campaign.completed": "campaign_completed",
@@ -78,16 +79,13 @@ class WoodpeckerForm:
             return ()
         item: dict[str, Any] = {"method": name}
         if name == "campaign_completed":
-            item["campaign"] = _campaign(event, facts)
+            item["campaign"] = items.campaign(event, facts)
         elif name == _SHIELD:
-            addresses = list(facts.senders.get(event.campaign_id or 0, ()))
-            senders = {"sent_from": next(iter(addresses), None), "sent_from_emails": addresses}
-            threshold = {"bounce_rate_threshold": event.data.get("threshold")}
-            item["campaign"] = _campaign(event, facts) | senders | threshold
+            item["campaign"] = items.shielded_campaign(event, facts)
         else:
-            item["prospect"] = _prospect(event, facts)
-        if event.enrollment_id is not None and event.step is not None:
-            item["email"] = _email(event, facts)
+            item["prospect"] = items.prospect(event, facts)
+            email = items.email(event, facts)
+            item |= {} if email is None else {"email": email}
         return [(name, item | {"timestamp": instant(event.at), "firm_id": event.workspace_id})]
 
     def body(self, notices: Sequence[Notice]) -> bytes:
@@ -113,44 +111,11 @@ def _name(event: Occurrence) -> str | None:
     return _PLAIN.get(event.kind)
 
 
-def _campaign(event: Occurrence, facts: Facts) -> dict[str, Any]:
-    row = facts.campaigns.get(event.campaign_id or 0, {})
-    return {"campaign_id": event.campaign_id, "campaign_name": row.get("name")}
+_NEVER = "opens, clicks, tasks and LinkedIn can be subscribed to and are never told of"
 
 
-def _prospect(event: Occurrence, facts: Facts) -> dict[str, Any]:
-    """The prospect; what is of a campaign is missing where the event is of none."""
-    lead = facts.leads.get(event.lead_id or 0, {})
-    fields = lead.get("fields") or {}
-    shown = {"id": event.lead_id, "email": lead.get("address")}
-    shown |= {name: fields.get(own, "") for name, own in FIELDS.items()}
-    if event.campaign_id is None:
-        return shown
-    mailbox = facts.mailboxes.get(event.mailbox_id or 0, {})
-    return shown | _campaign(event, facts) | {"campaign_email": mailbox.get("address"), "step": event.step}
-
-
-def _email(event: Occurrence, facts: Facts) -> dict[str, Any]:
-    message = facts.messages.get((event.enrollment_id or 0, event.step or 0), {})
-    mailbox = facts.mailboxes.get(message.get("mailbox_id") or event.mailbox_id or 0, {})
-    settled_at = message.get("settled_at")
-    return {
-        "id": event.enrollment_id,
-        "mail_id": message.get("message_id"),
-        "subject": message.get("subject"),
-        "sender": mailbox.get("address"),
-        "email": message.get("recipient"),
-        "date": instant(settled_at) if isinstance(settled_at, datetime) else None,
-    }
-
-
-@WOODPECKER.on(
-    "POST",
-    "/v1/webhooks/subscribe",
-    Scope.WEBHOOKS_WRITE,
-    support=Support.PART,
-    note="opens, clicks, tasks and LinkedIn can be subscribed to and are never told of",
-)
+@WOODPECKER.on("POST", "/v1/webhooks/subscribe", Scope.WEBHOOKS_WRITE, support=Support.PART, note=_NEVER)
+@WOODPECKER.on("POST", "/v2/webhooks/subscribe", Scope.WEBHOOKS_WRITE, support=Support.PART, note=_NEVER)
 async def subscribe_webhook(call: Call) -> Response:
     """One event to one address; at most three addresses for an event."""
     url, name = _given(call)
@@ -159,7 +124,8 @@ async def subscribe_webhook(call: Call) -> Response:
     if known is not None and known.active:
         raise Refusal(409, "E_WRONG_PARAM", "Event defined for this url.")
     if sum(row.active for row in rows) >= MAXIMUM_OF_AN_EVENT:
-        raise Refusal(409, "E_WRONG_PARAM", f"An event can have at most {MAXIMUM_OF_AN_EVENT} subscriptions.")
+        message = f"You can only subscribe to the same webhook {MAXIMUM_OF_AN_EVENT} times per one account."
+        raise Refusal(409, "E_WRONG_PARAM", message)
     context, actor = call.context, call.caller.actor
     if known is not None:
         key = (context.database, WOODPECKER_WEBHOOKS, context.destinations, call.workspace_id)
@@ -171,6 +137,7 @@ async def subscribe_webhook(call: Call) -> Response:
 
 
 @WOODPECKER.on("POST", "/v1/webhooks/unsubscribe", Scope.WEBHOOKS_WRITE)
+@WOODPECKER.on("POST", "/v2/webhooks/unsubscribe", Scope.WEBHOOKS_WRITE)
 async def unsubscribe_webhook(call: Call) -> Response:
     """Takes a subscription away."""
     url, name = _given(call)

@@ -81,7 +81,8 @@ from inbound
 where workspace_id = $1 and id < $2
   and coalesce(
     ($4::text[] is null or kind = any($4))
-    and ($5::text[] is null or classification = any($5))
+    and ($5::text[] is null or coalesce(classification, '') = any($5))
+    and ($11::boolean is null or $11 = (campaign_id is not null))
     and ($6::bigint[] is null or mailbox_id = any($6))
     and ($7::boolean is null or is_read = $7)
     and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
@@ -99,7 +100,8 @@ from inbound
 where workspace_id = $1 and campaign_id = $9 and id < $2
   and coalesce(
     ($4::text[] is null or kind = any($4))
-    and ($5::text[] is null or classification = any($5))
+    and ($5::text[] is null or coalesce(classification, '') = any($5))
+    and ($11::boolean is null or $11 = (campaign_id is not null))
     and ($6::bigint[] is null or mailbox_id = any($6))
     and ($7::boolean is null or is_read = $7)
     and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
@@ -116,7 +118,8 @@ from inbound
 where workspace_id = $1 and lead_id = $10 and id < $2
   and coalesce(
     ($4::text[] is null or kind = any($4))
-    and ($5::text[] is null or classification = any($5))
+    and ($5::text[] is null or coalesce(classification, '') = any($5))
+    and ($11::boolean is null or $11 = (campaign_id is not null))
     and ($6::bigint[] is null or mailbox_id = any($6))
     and ($7::boolean is null or is_read = $7)
     and ($8::text[] is null or concat_ws(E'\n', address, from_address, subject, text) ilike any($8))
