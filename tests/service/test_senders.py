@@ -1,5 +1,6 @@
 """Mailboxes beside others of their domain, and out of use for good."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from caesura.domain.secrets import KEY_BYTES, Secrets
 from caesura.domain.validation import validate
 from caesura.service import campaigns, mailboxes, senders
 from caesura.service.keyring import Keyring
+from caesura.store import sending as gate
 from caesura.store.mailboxes import MailboxRow
 
 KEYRING = Keyring(Secrets(pepper=b"p" * KEY_BYTES, sealing=(b"s" * KEY_BYTES,)), os.urandom)
@@ -108,6 +110,19 @@ async def test_a_mailbox_that_a_campaign_needs_is_not_retired(world, state: str)
     assert not (await mailboxes.get(*world.key, row.id)).archived
     await world.stop(campaign_id)
     assert (await retire(world, row.id)).archived
+
+
+async def test_a_mailbox_is_looked_at_and_retired_behind_the_gate_in_one_go(world) -> None:
+    row = await mailbox(world)
+    async with world.database.transaction() as mark:
+        await gate.enter_gate(mark, world.workspace_id)
+        late = asyncio.ensure_future(retire(world, row.id))
+        await world.until_waiting(late)
+        campaign_id = await world.campaign(pool=await world.pool(row.id))
+        await world.start(campaign_id)
+    with pytest.raises(Conflict, match="sends from this mailbox"):
+        await late
+    assert not (await mailboxes.get(*world.key, row.id)).archived
 
 
 async def test_a_mailbox_of_another_workspace_is_not_there(world, stranger) -> None:

@@ -349,7 +349,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "a follow-up does not answer",
         LETTERS,
-        "in_reply_to=claimed.message_ids[-1] if is_reply else None",
+        "in_reply_to=thread[-1] if thread else None",
         "in_reply_to=None",
     ),
     _bug(

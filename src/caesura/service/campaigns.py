@@ -102,8 +102,7 @@ async def status(database: Database, workspace_id: int, campaign_id: int, now: d
     """The campaign and its counts; notes that it is quiet when it has become so. Raises NotFound."""
 
     async def work(tx: Connection) -> Status:
-        answer = await _status(tx, await get_row(tx, workspace_id, campaign_id))
-        return await _quiesce(tx, answer, now)
+        return await standing(tx, await get_row(tx, workspace_id, campaign_id), now)
 
     return await database.run(work)
 
@@ -131,13 +130,18 @@ async def pause(
         await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         seen.check(before)
-        if before.status is CampaignState.PAUSED:
-            row = await _change_pause(tx, before, options, actor, now, cause)
-            return await _quiesce(tx, await _status(tx, row), now)
-        row = await pause_within(tx, before, options, actor, now, cause or "manual")
-        return await _quiesce(tx, await _status(tx, row), now)
+        return await standing(tx, await pause_or_change(tx, before, options, actor, now, cause), now)
 
     return await database.run(work)
+
+
+async def pause_or_change(
+    tx: Connection, before: CampaignRow, options: PauseOptions, actor: str, now: datetime, cause: str | None
+) -> CampaignRow:
+    """As `pause`, for a locked campaign in the caller's transaction, which has closed the gate first."""
+    if before.status is CampaignState.PAUSED:
+        return await _change_pause(tx, before, options, actor, now, cause)
+    return await pause_within(tx, before, options, actor, now, cause or "manual")
 
 
 async def pause_within(
@@ -247,25 +251,27 @@ async def start_editing(
         await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.EDITING:
-            return await _quiesce(tx, await _status(tx, before), now)
-        clock = campaign_time.pause(before.clock, now, ClockMode.FREEZE)
-        after = replace(
-            _close_overdue(
-                moved(before, CampaignVerb.EDIT, cause, actor, None), campaign_time.campaign_now(clock, now)
-            ),
-            paused_at=now,
-            quiesced_at=None,
-            resume_at=None,
-            clock_mode=clock.mode,
-            clock_offset=clock.offset,
-            clock_stopped_at=clock.stopped_at,
-            new_leads="hold",
-            on_overdue="spread",
-        )
-        row = await set_status(tx, before, after, now, "campaign.editing_started")
-        return await _quiesce(tx, await _status(tx, row), now)
+            return await standing(tx, before, now)
+        return await standing(tx, await edit_within(tx, before, actor, now, cause), now)
 
     return await database.run(work)
+
+
+async def edit_within(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str) -> CampaignRow:
+    """As `start_editing`, for a locked campaign in the caller's transaction, which has closed the gate first."""
+    clock = campaign_time.pause(before.clock, now, ClockMode.FREEZE)
+    after = replace(
+        _close_overdue(moved(before, CampaignVerb.EDIT, cause, actor, None), campaign_time.campaign_now(clock, now)),
+        paused_at=now,
+        quiesced_at=None,
+        resume_at=None,
+        clock_mode=clock.mode,
+        clock_offset=clock.offset,
+        clock_stopped_at=clock.stopped_at,
+        new_leads="hold",
+        on_overdue="spread",
+    )
+    return await set_status(tx, before, after, now, "campaign.editing_started")
 
 
 async def stop(
@@ -465,8 +471,9 @@ async def _status(tx: Connection, row: CampaignRow) -> Status:
     return Status(row, await store.counters(tx, row.workspace_id, row.id))
 
 
-async def _quiesce(tx: Connection, answer: Status, now: datetime) -> Status:
-    row = answer.campaign
+async def standing(tx: Connection, row: CampaignRow, now: datetime) -> Status:
+    """A campaign and its counts, in the caller's transaction; notes that it is quiet when it has become so."""
+    answer = await _status(tx, row)
     if row.status not in _QUIET or row.quiesced_at is not None or answer.in_transit:
         return answer
     if not await store.set_quiesced(tx, row.workspace_id, row.id, now):

@@ -130,17 +130,20 @@ async def archive(
 
     async def work(tx: Connection) -> MailboxRow:
         await gate.close_gate(tx, workspace_id)
-        before = await _get(tx, workspace_id, mailbox_id)
-        row = await store.update(
-            tx, workspace_id, mailbox_id, before.address, before.definition, before.secrets, archived, now
-        )
-        assert row is not None
-        kind = "mailbox.archived" if archived else "mailbox.unarchived"
-        await events.append(tx, workspace_id, now, actor, [events.Entry(kind, mailbox_id=mailbox_id)])
-        await notify(tx, workspace_id, kind)
-        return row
+        return await archive_within(tx, await _get(tx, workspace_id, mailbox_id), archived, actor, now)
 
     return await database.run(work)
+
+
+async def archive_within(tx: Connection, before: MailboxRow, archived: bool, actor: str, now: datetime) -> MailboxRow:
+    """The same in the caller's transaction, which has closed the gate as its first statement."""
+    key = tx, before.workspace_id
+    row = await store.update(*key, before.id, before.address, before.definition, before.secrets, archived, now)
+    assert row is not None
+    kind = "mailbox.archived" if archived else "mailbox.unarchived"
+    await events.append(*key, now, actor, [events.Entry(kind, mailbox_id=before.id)])
+    await notify(*key, kind)
+    return row
 
 
 async def get(database: Database, workspace_id: int, mailbox_id: int) -> MailboxRow:

@@ -11,6 +11,7 @@ from caesura.domain.validation import validate
 from caesura.service import mailboxes
 from caesura.service.keyring import Keyring
 from caesura.store import mailboxes as store
+from caesura.store import sending as gate
 from caesura.store.database import Connection, Database
 from caesura.store.mailboxes import MailboxRow
 
@@ -52,15 +53,16 @@ async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: 
     at an end sends from a pool that has it.
     """
 
-    async def work(tx: Connection) -> bool:
-        return await store.is_used(tx, workspace_id, mailbox_id)
+    async def work(tx: Connection) -> MailboxRow:
+        await gate.close_gate(tx, workspace_id)
+        row = await store.get(tx, workspace_id, mailbox_id)
+        if row is None or row.archived:
+            raise NotFound("mailbox_not_found", "there is no such mailbox")
+        if await store.is_used(tx, workspace_id, mailbox_id):
+            raise Conflict("mailbox_in_use", "a campaign that is not at an end sends from this mailbox")
+        return await mailboxes.archive_within(tx, row, True, actor, now)
 
-    row = await mailboxes.get(database, workspace_id, mailbox_id)
-    if row.archived:
-        raise NotFound("mailbox_not_found", "there is no such mailbox")
-    if await database.run(work):
-        raise Conflict("mailbox_in_use", "a campaign that is not at an end sends from this mailbox")
-    return await mailboxes.archive(database, workspace_id, mailbox_id, True, actor, now)
+    return await database.run(work)
 
 
 def _definition(

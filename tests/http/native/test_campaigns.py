@@ -10,6 +10,7 @@ VERBS = (
     "pause",
     "resume",
     "edit",
+    "halt",
     "stop",
     "withdraw",
     "unschedule",

@@ -188,7 +188,7 @@ async def test_500_unknown_error_please_try_again_later(bird: Bird, monkeypatch:
     async def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("caesura.service.campaigns.pause", broken)
+    monkeypatch.setattr("caesura.service.halting.halt", broken)
     answer = await bird.raw("POST", f"/v2/campaigns/{campaign}/pause")
     assert answer.status_code == 500
     expected = {"type": "UNKNOWN", "message": "Unknown error during pause campaign call", "details": None}

@@ -12,7 +12,7 @@ from caesura.http.application import create_application
 from caesura.http.context import ApiContext
 from caesura.http.turns import Turns
 from caesura.http.woodpecker.door import TURNS
-from caesura.service import campaigns
+from caesura.service import halting
 from caesura.store.database import Database
 
 
@@ -22,16 +22,16 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened = asyncio.Event()
         self.inside = self.most = 0
-        pause = campaigns.pause
+        halt = halting.halt
 
         async def held(*given: Any, **named: Any) -> Any:
             self.inside += 1
             self.most = max(self.most, self.inside)
             await self.opened.wait()
             self.inside -= 1
-            return await pause(*given, **named)
+            return await halt(*given, **named)
 
-        monkeypatch.setattr(campaigns, "pause", held)
+        monkeypatch.setattr(halting, "halt", held)
 
 
 async def test_seven_of_nine_calls_over_two_servers_are_taken_one_after_the_other(

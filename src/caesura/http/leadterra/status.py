@@ -1,7 +1,6 @@
 """Pause and start. The vendor knows three states, in which each of ours must find its place."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 
 from starlette.responses import Response
@@ -11,7 +10,7 @@ from caesura.domain.lifecycle import CampaignState
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal
 from caesura.http.leadterra.door import CAMPAIGN, LEADTERRA, bare, moment, shown
-from caesura.service import campaigns, definitions, mailboxes
+from caesura.service import campaigns, definitions, halting, mailboxes
 from caesura.service.campaigns import PauseOptions, Status
 from caesura.store.campaigns import CampaignRow
 
@@ -27,15 +26,14 @@ WORDS: Mapping[CampaignState, str] = {
 }
 """The vendor's word for a state. What has come to its end is still `running`, since new leads set it going again."""
 
-# A campaign may move on between a refusal and the look at it, and then it is asked again.
-_ATTEMPTS = 5
-
 
 @LEADTERRA.on("POST", "/v1/campaigns/{campaign_id}/pause", Scope.CAMPAIGNS_SEND)
 async def pause_campaign(call: Call) -> Response:
     """Once this answers, nothing more of the campaign goes out. A draft stays one, and a paused one paused."""
     bare(call)
-    row = (await _pause(call)).campaign
+    # Nothing may go out after this, and leads who are added later wait: a planned start and an approval end with it.
+    found = await halting.halt(*call.key, call.campaign_id, call.caller.actor, call.now, options=PauseOptions())
+    row = found.campaign
     word = WORDS[row.status]
     return call.answer(
         {
@@ -57,35 +55,6 @@ async def start_campaign(call: Call) -> Response:
 
 def _paused_at(row: CampaignRow) -> datetime:
     return row.status_at if row.status is CampaignState.STOPPED or row.paused_at is None else row.paused_at
-
-
-async def _pause(call: Call) -> Status:
-    """Pauses what runs. A start that is planned, or waits for approval, is taken back, since nothing may go out after
-    this; what has come to its end is paused too, so that leads who are added later wait.
-    """
-    key = (*call.key, call.campaign_id)
-    actor, now = call.caller.actor, call.now
-    for _ in range(_ATTEMPTS):
-        try:
-            return await campaigns.pause(*key, PauseOptions(), actor, now)
-        except Conflict as error:
-            refused = error
-        found = await campaigns.status(*key, now)
-        match found.campaign.status:
-            case CampaignState.DRAFT | CampaignState.STOPPED:
-                return found
-            case CampaignState.PENDING_APPROVAL:
-                with suppress(Conflict):
-                    await campaigns.dismiss(*key, actor, now)
-            case CampaignState.SCHEDULED:
-                with suppress(Conflict):
-                    await campaigns.unschedule(*key, actor, now)
-            case CampaignState.COMPLETED:
-                with suppress(Conflict):
-                    await campaigns.start_editing(*key, actor, now)
-            case _:
-                pass
-    raise refused
 
 
 async def _start(call: Call) -> Status:

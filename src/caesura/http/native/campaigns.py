@@ -21,7 +21,7 @@ from caesura.http.native.identifiers import CAMPAIGN
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import NamePart, Page, Window, pages
 from caesura.http.problems import answers
-from caesura.service import campaigns, definitions, forecast
+from caesura.service import campaigns, definitions, forecast, halting
 from caesura.service.campaigns import PauseOptions, Seen, Status
 from caesura.store.database import Database
 
@@ -395,6 +395,13 @@ _simple(
     "For edits that must not be met half-way: content can be changed while a campaign runs, too. A pause that was in "
     "force ends, and a planned resume is taken back. Resumed with nothing left to send, a completed campaign is "
     "completed again.",
+)
+_simple(
+    "halt",
+    "Let nothing go out, whatever its status",
+    halting.halt,
+    "What runs, is edited or is completed is paused; a planned start, a planned resume and a wait for approval end; a "
+    "draft and a stopped one stay as they are. One call for who cannot know the status.",
 )
 _simple("unschedule", "Do not start by itself", campaigns.unschedule, "A scheduled campaign is a draft again.")
 _simple("submit", "Ask for approval", campaigns.submit, "A draft waits for a person to approve its start.")

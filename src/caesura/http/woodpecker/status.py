@@ -9,8 +9,7 @@ from caesura.domain.lifecycle import CampaignState
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal
 from caesura.http.woodpecker.door import WOODPECKER
-from caesura.service import campaigns, definitions
-from caesura.service.campaigns import PauseOptions
+from caesura.service import campaigns, definitions, halting
 from caesura.store.campaigns import CampaignRow
 
 STOPPED = "stopped"
@@ -18,8 +17,6 @@ STOPPED = "stopped"
 
 # Somebody else may change the status between our look and our verb.
 _ATTEMPTS = 5
-# Nothing is sent in these, and nothing will be before somebody runs it.
-_AT_REST = (CampaignState.DRAFT, CampaignState.STOPPED)
 
 
 def shown_status(status: CampaignState, cause: str) -> str:
@@ -46,14 +43,14 @@ async def found(call: Call) -> CampaignRow:
 @WOODPECKER.on("POST", "/v2/campaigns/{campaign_id}/pause", Scope.CAMPAIGNS_SEND)
 async def pause_campaign(call: Call) -> Response:
     """PAUSED, from any status in which something may be sent or still come to it."""
-    await _settled(call, lambda row: _halt(call, row, None))
+    await _halt(call, await found(call), None)
     return call.empty()
 
 
 @WOODPECKER.on("POST", "/v2/campaigns/{campaign_id}/stop", Scope.CAMPAIGNS_SEND)
 async def stop_campaign(call: Call) -> Response:
     """STOPPED: a pause with that cause, so that run undoes it."""
-    await _settled(call, lambda row: _halt(call, row, STOPPED))
+    await _halt(call, await found(call), STOPPED)
     return call.empty()
 
 
@@ -88,21 +85,9 @@ async def _settled(call: Call, act: Callable[[CampaignRow], Awaitable[None]]) ->
 
 async def _halt(call: Call, row: CampaignRow, cause: str | None) -> None:
     """No more contact until somebody runs it: a planned start or resume, or an approval, does not do so either."""
-    place = (*call.key, call.campaign_id)
-    actor = call.caller.actor
-    if row.status in _AT_REST:
-        return
-    if row.status is CampaignState.SCHEDULED:
-        await campaigns.unschedule(*place, actor, call.now)
-        return
-    if row.status is CampaignState.PENDING_APPROVAL:
-        await campaigns.dismiss(*place, actor, call.now)
-        return
-    if row.status is CampaignState.COMPLETED:  # new leads would set it running again
-        await campaigns.start_editing(*place, actor, call.now)
     if cause is None and row.status is CampaignState.PAUSED and row.cause == STOPPED:
         cause = "manual"
-    await campaigns.pause(*place, PauseOptions(stays=True), actor, call.now, cause)
+    await halting.halt(*call.key, call.campaign_id, call.caller.actor, call.now, cause)
 
 
 async def _run(call: Call, row: CampaignRow) -> None:
