@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -278,7 +279,12 @@ def message_id(secret: bytes, workspace: int, enrollment: int, step: int, domain
     """
     if not 16 <= len(secret) <= 64:
         raise ValueError("the secret for message ids has 16 to 64 bytes")
+    digest = blake2b(b"%d.%d.%d" % (workspace, enrollment, step), key=secret, digest_size=16, person=b"message-id")
+    return f"<{digest.hexdigest()}@{_host(domain)}>"
+
+
+@lru_cache(maxsize=4096)  # a mailbox sends many messages
+def _host(domain: str) -> str:
     if not _DOMAIN.fullmatch(domain):
         raise Invalid.of(Problem("domain_invalid", "the domain of a message id is not a domain name in ASCII"))
-    digest = blake2b(b"%d.%d.%d" % (workspace, enrollment, step), key=secret, digest_size=16, person=b"message-id")
-    return f"<{digest.hexdigest()}@{domain.lower()}>"
+    return domain.lower()

@@ -6,7 +6,7 @@ that a person should see.
 
 import re
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -69,40 +69,41 @@ def check(header: str, value: str) -> None:
 
 def encoded_words(text: str) -> list[str]:
     """The text as encoded words (RFC 2047), whole characters in each, in the shorter of the two encodings."""
-    raw = text.encode()
-    in_q = "".join(map(_Q.__getitem__, raw))
-    if len(in_q) * 3 <= len(raw) * 4:
-        return [f"=?utf-8?q?{in_q}?="] if len(in_q) <= _Q_ROOM else list(map(_q_word, _chunks(text, _Q_ROOM, _q_size)))
-    return [_b_word(raw)] if len(raw) <= _B_ROOM else list(map(_b_word, _chunks(text, _B_ROOM, len)))
+    in_q = list(map(_in_q, text))
+    size = sum(map(len, in_q))
+    if size * 3 <= len(text.encode()) * 4:
+        return [f"=?utf-8?q?{word}?=" for word in _chunks(in_q, in_q, _Q_ROOM)]
+    return list(map(_b_word, _chunks(text, [character.encode() for character in text], _B_ROOM)))
 
 
-def _chunks(text: str, room: int, size_of: Callable[[bytes], int]) -> Iterator[bytes]:
-    chunk, size = b"", 0
-    for character in text:
-        piece = character.encode()
-        cost = size_of(piece)
-        if size + cost > room:
-            yield chunk
-            chunk, size = b"", 0
-        chunk += piece
-        size += cost
-    yield chunk
+@lru_cache(maxsize=4096)
+def _in_q(character: str) -> str:
+    return "".join(map(_Q.__getitem__, character.encode()))
 
 
-def _q_size(raw: bytes) -> int:
-    return sum(len(_Q[byte]) for byte in raw)
+def _chunks(pieces: Iterable[str], sized: Iterable[str | bytes], room: int) -> list[str]:
+    """The pieces joined to words in which no more than `room` is taken by what stands in their places in `sized`."""
+    words: list[str] = []
+    word: list[str] = []
+    left = room
+    for piece, size in zip(pieces, map(len, sized), strict=True):
+        if size > left:
+            words.append("".join(word))
+            word = []
+            left = room
+        word.append(piece)
+        left -= size
+    return [*words, "".join(word)]
 
 
-def _q_word(raw: bytes) -> str:
-    return f"=?utf-8?q?{''.join(map(_Q.__getitem__, raw))}?="
-
-
-def _b_word(raw: bytes) -> str:
-    return f"=?utf-8?b?{b2a_base64(raw, newline=False).decode('ascii')}?="
+def _b_word(text: str) -> str:
+    return f"=?utf-8?b?{b2a_base64(text.encode(), newline=False).decode('ascii')}?="
 
 
 def _folded(name: str, words: Sequence[str]) -> str:
     """The field with a line break before each word that would pass column 76; a word is never cut."""
+    if len(words) == 1:
+        return f"{name}: {words[0]}\r\n"
     line = " ".join((f"{name}:", *words))
     if len(line) <= _WIDTH:
         return f"{line}\r\n"

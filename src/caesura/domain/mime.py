@@ -8,8 +8,8 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TypeAlias
+from zlib import crc32
 
 Segment: TypeAlias = str | int  # literal text, or which value goes here
 
@@ -32,7 +32,7 @@ def quoted(text: str) -> bytes:
 def _wrapped(encoded: bytes, column: int) -> tuple[bytes, int]:
     """Soft line breaks put in, the first line beginning at `column`; and the column at the end."""
     written: list[bytes] = []
-    for number, line in enumerate(encoded.split(b"\r\n")):
+    for number, line in enumerate(encoded.split(b"\r\n") if b"\n" in encoded else (encoded,)):
         if number:
             written.append(b"\r\n")
             column = 0
@@ -128,7 +128,7 @@ def part(subtype: str, segments: Sequence[Segment]) -> Part:
 
 def boundary(message_id: str) -> bytes:
     """A boundary that no part can hold: "=_" is in neither encoding's alphabet (RFC 2045, section 6.7, note 5)."""
-    return b"=_" + blake2b(message_id.encode(), digest_size=15).hexdigest().encode("ascii")
+    return b"=_%08x" % crc32(message_id.encode())
 
 
 def mixed(body: bytes, files: Sequence[bytes], message_id: str) -> bytes:

@@ -105,15 +105,14 @@ def _unsubscribe_mailto(plan: CampaignPlan) -> str | None:
 def delivery(marked: Marked, mailbox_id: int, outcome: Outcome) -> Delivery:
     """A wire outcome in the words of the domain."""
     reply = outcome.reply
-    kind = Kind(outcome.kind.value)
     return Delivery(
         marked.enrollment_id,
         marked.step,
         marked.attempt,
         marked.refusals,
         mailbox_id,
-        kind,
-        outcome.stage.value,
+        Kind(outcome.kind),
+        outcome.stage,
         reply.code if reply else None,
         reply.enhanced if reply else None,
         reply.text if reply else outcome.detail or None,

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -53,7 +54,7 @@ def refusal(envelope: Envelope, capabilities: Capabilities) -> Outcome | None:
     """Why this message may not go to this server at all, or None. Nothing is written for a refused message."""
     if not is_safe_address(envelope.recipient) or not all(map(is_safe_address, envelope.copies)):
         return _refused(Stage.RECIPIENT, "the recipient's address is empty, too long or holds what no address may hold")
-    if envelope.sender and not is_safe_address(envelope.sender):
+    if envelope.sender and not _is_safe_sender(envelope.sender):
         return _refused(Stage.SENDER, "the sender's address is too long or holds what no address may hold")
     if needs_smtputf8(envelope) and not capabilities.smtputf8:
         return _refused(Stage.SMTPUTF8, "the message needs SMTPUTF8, which the server does not offer")
@@ -72,6 +73,9 @@ def is_safe_address(address: str) -> bool:
     if not address.isprintable() or _ADDRESS.fullmatch(address) is None:
         return False
     return len(address.encode()) <= ADDRESS_BYTES_MAX
+
+
+_is_safe_sender = lru_cache(maxsize=4096)(is_safe_address)  # a mailbox sends many messages
 
 
 def needs_smtputf8(envelope: Envelope) -> bool:

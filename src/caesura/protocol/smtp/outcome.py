@@ -1,14 +1,14 @@
 """What can become of a message and of a connection, said exactly."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from msgspec import Struct
 
 from caesura.protocol.smtp.replies import Reply
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What is known of a message after an attempt."""
 
     ACCEPTED = "accepted"
@@ -23,7 +23,7 @@ class Kind(Enum):
     """Never begun on this connection, no byte was written: give it back."""
 
 
-class Stage(Enum):
+class Stage(StrEnum):
     """Where a dialogue stood. The values are what the rules in `domain.classify` are keyed by."""
 
     CONNECT = "connect"

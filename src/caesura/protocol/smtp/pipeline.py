@@ -5,7 +5,7 @@ where the server offers PIPELINING, the next one's envelope behind it (RFC 2920 
 """
 
 from collections import deque
-from enum import Enum
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from caesura.protocol.smtp.message import (
@@ -29,7 +29,7 @@ SERVICE_CLOSING = 421
 Tag = TypeVar("Tag")
 
 
-class Wait(Enum):
+class Wait(StrEnum):
     """What a session is waiting for; each has its own time limit (RFC 5321 section 4.5.3.2)."""
 
     GREETING = "greeting"
