@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from caesura.domain.compose import Letter, compile_variant, compose, message_id
+from caesura.domain.compose import Letter, compile_variant, compose, message_id, named_by
 from caesura.domain.errors import Invalid
 from caesura.domain.unsendable import EmptySubject, HeaderInjection, MissingVariable, OutputTooLarge, Unsendable
 
@@ -325,7 +325,7 @@ def test_extra_headers_and_reply_to_are_written():
 
 
 def test_a_message_id_is_the_same_for_every_retry_and_different_for_every_message():
-    assert message_id(SECRET, 1, 2, 3, "Sender.example") == "<ae8faf8f03d5d504422f8854597ad454@sender.example>"
+    assert message_id(SECRET, 1, 2, 3, "Sender.example") == "<2.3.ae8faf8f03d5d504422f8854597ad454@sender.example>"
     ids = {
         message_id(secret, *numbers, "a.example")
         for secret in (SECRET, SECRET * 2)
@@ -333,6 +333,16 @@ def test_a_message_id_is_the_same_for_every_retry_and_different_for_every_messag
     }
     assert len(ids) == 8
     assert compose(variant(), replace(LETTER, message_id=ids.pop()))
+
+
+@given(st.integers(1, 10**18 - 1), st.integers(1, 9999))
+def test_a_message_id_says_what_it_is_about(enrollment: int, step: int) -> None:
+    assert named_by(message_id(SECRET, 1, enrollment, step, "a.example")) == (enrollment, step)
+
+
+@pytest.mark.parametrize("text", ["", "<1@a.example>", "<1.x@a.example>", "<٣.1.a@a.example>", "<1.99999.a@a.example>"])
+def test_a_message_id_of_somebody_else_is_about_nothing_of_ours(text: str) -> None:
+    assert named_by(text) is None
 
 
 @pytest.mark.parametrize(

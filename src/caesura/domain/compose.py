@@ -24,6 +24,7 @@ AUTOMATIC = frozenset({"unsubscribe_url"})
 MAX_REFERENCES = 20
 MAX_SUBJECT = 998  # characters
 
+_OWN_ID = re.compile(r"<([0-9]{1,18})\.([0-9]{1,4})[.@]", re.ASCII)
 _REPLY = re.compile(r"re\s*:", re.I)
 _DOMAIN = re.compile(
     r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*", re.I
@@ -275,12 +276,22 @@ def _head(letter: Letter, subject: str) -> str:
 def message_id(secret: bytes, workspace: int, enrollment: int, step: int, domain: str) -> str:
     """The Message-ID of a step to an enrollment, in angle brackets: the same for every retry, and not to be guessed.
 
+    What it is about stands in it (`named_by`), so that an answer finds its message without an index of all there were.
     `secret` is 16 to 64 bytes (ValueError). `domain` is ASCII; raises Invalid `domain_invalid` otherwise.
     """
     if not 16 <= len(secret) <= 64:
         raise ValueError("the secret for message ids has 16 to 64 bytes")
     digest = blake2b(b"%d.%d.%d" % (workspace, enrollment, step), key=secret, digest_size=16, person=b"message-id")
-    return f"<{digest.hexdigest()}@{_host(domain)}>"
+    return f"<{enrollment}.{step}.{digest.hexdigest()}@{_host(domain)}>"
+
+
+def named_by(message_id: str) -> tuple[int, int] | None:
+    """The (enrollment, step) that a Message-ID of ours stands for; None for one that is none of ours.
+
+    Anybody can write such numbers: whose message it is, the whole of it must tell.
+    """
+    found = _OWN_ID.match(message_id)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 @lru_cache(maxsize=4096)  # a mailbox sends many messages

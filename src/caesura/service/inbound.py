@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from caesura.domain.addresses import Address, AddressError, deduplication_key, parse_address
+from caesura.domain.compose import named_by
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.extra import check_extra, merged_extra
 from caesura.domain.inbound import (
@@ -271,7 +272,8 @@ async def _find(tx: Connection, workspace_id: int, given: InboundReport, address
         await _check_campaign(tx, workspace_id, given.campaign_id)
     if given.mailbox_id is not None and await mailboxes.get(tx, workspace_id, given.mailbox_id) is None:
         raise NotFound("mailbox_not_found", "there is no such mailbox")
-    answered = await store.named(tx, workspace_id, named(given))
+    ids = [(*about, one) for one in named(given) if (about := named_by(one)) is not None]
+    answered = await store.named(tx, workspace_id, ids)
     if answered is not None:
         lead = await leads.get(tx, workspace_id, answered.lead_id)
         place = (answered.campaign_id, answered.enrollment_id, answered.step, answered.mailbox_id)

@@ -133,9 +133,11 @@ def _answered(row: Any) -> Answered:
     return Answered(**{**found, "state": MessageState(row["state"])})
 
 
-async def named(tx: Connection, workspace_id: int, message_ids: Sequence[str]) -> Answered | None:
-    """The message that has one of these Message-IDs; the first id counts most."""
-    row = await tx.fetchrow(SQL["named"], workspace_id, list(message_ids)) if message_ids else None
+async def named(tx: Connection, workspace_id: int, named: Sequence[tuple[int, int, str]]) -> Answered | None:
+    """The message that is one of these, each as (enrollment, step, Message-ID); the first counts most."""
+    if not named:
+        return None
+    row = await tx.fetchrow(SQL["named"], workspace_id, *(list(column) for column in zip(*named, strict=True)))
     return _answered(row) if row else None
 
 

@@ -1,16 +1,10 @@
 -- name: named
--- The message of ours that has one of these Message-IDs, the first of them first. In parts, each by its own index: what
--- is sending is not in the one of Message-IDs, and is little.
-select found.* from (
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message
-  where workspace_id = $1 and state <> 'sending' and message_id = any($2::text[])
-  union all
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message
-  where workspace_id = $1 and state = 'sending' and message_id = any($2::text[])
-  union all
-  select enrollment_id, step, campaign_id, lead_id, mailbox_id, state, recipient, message_id, marked_at from message_history
-  where workspace_id = $1 and message_id = any($2::text[])) found
-order by array_position($2::text[], found.message_id)
+-- The message of ours that has one of these Message-IDs, the first of them first.
+select m.enrollment_id, m.step, m.campaign_id, m.lead_id, m.mailbox_id, m.state, m.recipient, m.message_id, m.marked_at
+from unnest($2::bigint[], $3::smallint[], $4::text[]) with ordinality as n(enrollment_id, step, message_id, place)
+join ledger m on m.workspace_id = $1 and m.enrollment_id = n.enrollment_id and m.step = n.step
+  and m.message_id = n.message_id
+order by n.place
 limit 1
 
 -- name: keep
