@@ -176,13 +176,19 @@ async def enrol_list(
         source = {"source": "list", "list": list_id}
         return chunk, await confirm(tx, row, chunk.enrolled, actor, now, source)
 
-    return await in_chunks(database, work)
+    return await in_chunks(database, workspace_id, campaign_id, work)
 
 
-async def in_chunks(database: Database, work: Callable[..., Awaitable[tuple[ListChunk, bool]]]) -> Enrolment:
+async def in_chunks(
+    database: Database,
+    workspace_id: int,
+    campaign_id: int,
+    work: Callable[..., Awaitable[tuple[ListChunk, bool]]],
+) -> Enrolment:
     """Enrols chunk after chunk, each in a transaction of `work(tx, above=...)`: above the last lead of the one before.
 
-    It answers the chunk, of at most `LIST_CHUNK`, and whether the campaign was set running again.
+    It answers the chunk, of at most `LIST_CHUNK`, and whether the campaign was set running again. With the campaign
+    it is kept how many of all may not be written to.
     """
     enrolled = already = suppressed = above = 0
     reopened = False
@@ -195,6 +201,8 @@ async def in_chunks(database: Database, work: Callable[..., Awaitable[tuple[List
         if chunk.members < LIST_CHUNK or chunk.last is None:
             if enrolled >= lead_store.MANY:
                 await database.run(store.analyze)
+            place = partial(campaign_store.turn_away, workspace_id=workspace_id, campaign_id=campaign_id)
+            await database.run(partial(place, count=suppressed))
             return Enrolment(enrolled, already, suppressed, 0, reopened=reopened)
         above = chunk.last
 

@@ -267,6 +267,12 @@ async def find_many(database: Database, workspace_id: int, addresses: Sequence[s
         return await store.by_keys(connection, workspace_id, keys)
 
 
+async def several(database: Database, workspace_id: int, lead_ids: Sequence[int]) -> list[LeadRow]:
+    """Those of these leads that are there, in the order of their ids: one statement."""
+    async with database.connection() as connection:
+        return await store.by_ids(connection, workspace_id, lead_ids)
+
+
 async def find_kept(database: Database, workspace_id: int, kept: Mapping[str, Any]) -> LeadRow | None:
     """The oldest lead of which `kept` is a part of its `extra`, or None."""
     async with database.connection() as connection:

@@ -153,7 +153,7 @@ async def enrol(
         chunk = ListChunk(len(lead_ids), max(lead_ids, default=None), len(lead_ids) - len(suppressed), len(enrolled))
         return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})
 
-    return await enrollments.in_chunks(database, work)
+    return await enrollments.in_chunks(database, workspace_id, campaign_id, work)
 
 
 def _content(definition: SegmentDefinition) -> tuple[str, str, dict[str, Any], Mapping[str, Any]]:

@@ -178,6 +178,12 @@ async def check(database: Database, workspace_id: int, address: str) -> list[Sup
         return await store.matching(connection, workspace_id, deduplication_key(parsed), parsed.domain)
 
 
+async def leads_among(database: Database, workspace_id: int, lead_ids: Sequence[int]) -> set[int]:
+    """Those of these leads that are never written to, by their address or its domain: one statement."""
+    async with database.connection() as connection:
+        return await store.leads_among(connection, workspace_id, lead_ids)
+
+
 async def page(
     database: Database, workspace_id: int, after: tuple[str, str] | None, kind: str | None, limit: int
 ) -> list[SuppressionRow]:

@@ -46,6 +46,7 @@ class CampaignRow:
     overdue_policy: Sequence[str]
     archived: bool
     kind: str
+    turned_away: int
     timing: int
     version: int
     created_at: datetime
@@ -108,6 +109,11 @@ async def get(tx: Connection, workspace_id: int, campaign_id: int, lock: bool = 
     """The campaign, or None; `lock` keeps it for this transaction."""
     row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, campaign_id)
     return _row(row) if row else None
+
+
+async def turn_away(tx: Connection, workspace_id: int, campaign_id: int, count: int) -> None:
+    """How many of those enrolled last may not be written to."""
+    await tx.execute(SQL["turn_away"], workspace_id, campaign_id, count)
 
 
 async def find(tx: Connection, workspace_id: int, name: str) -> list[CampaignRow]:

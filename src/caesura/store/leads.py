@@ -124,6 +124,11 @@ async def by_keys(tx: Connection, workspace_id: int, keys: Sequence[str]) -> lis
     return [LeadRow(*row) for row in await tx.fetch(SQL["by_keys"], workspace_id, list(keys))]
 
 
+async def by_ids(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> list[LeadRow]:
+    """Those of these leads that are there, in the order of their ids."""
+    return [LeadRow(**row) for row in await tx.fetch(SQL["by_ids"], workspace_id, list(lead_ids))]
+
+
 async def existing(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> set[int]:
     """Those of these ids that are leads of this workspace."""
     return {row["id"] for row in await tx.fetch(SQL["existing"], workspace_id, list(lead_ids))}

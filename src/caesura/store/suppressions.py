@@ -75,6 +75,11 @@ async def leads_of_addresses(tx: Connection, workspace_id: int, keys: Sequence[s
     return [row["id"] for row in await tx.fetch(SQL["leads_of_addresses"], workspace_id, list(keys))]
 
 
+async def leads_among(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> set[int]:
+    """Those of these leads that are suppressed, by their address or its domain."""
+    return {row["id"] for row in await tx.fetch(SQL["leads_among"], workspace_id, list(lead_ids))}
+
+
 async def leads_of_domain(tx: Connection, workspace_id: int, domain: str, above: int, limit: int) -> list[int]:
     """The next `limit` leads of a domain with ids above `above`: a look at every lead on the way."""
     return [row["id"] for row in await tx.fetch(SQL["leads_of_domain"], workspace_id, domain, above, limit)]

@@ -475,7 +475,7 @@ async def test_a_big_audience_is_enrolled_in_few_statements(
     await sender.post("/suppression-groups/emails/suppress", {"emails": ["r2@example.com"]})
     body = {**NEWSLETTER, "toLists": [list_id], "excludeLists": [without], "publish": True}
     data = (await sender.post("/campaigns", body))["data"]
-    assert (data["status"], data["metrics"]["totalContacts"]) == ("sending", 6)
+    assert (data["status"], data["metrics"]["totalContacts"], data["metrics"]["suppressed"]) == ("sending", 7, 1)
     told = (await sender.desk.get("/events", params={"limit": 100}))["items"]
     came = [one["data"] for one in told if one["kind"] == "campaign.leads_enrolled"]
     assert sum(one["enrolled"] for one in came) == 6
@@ -490,3 +490,25 @@ async def test_a_campaign_that_is_asked_for_twice_with_one_idempotency_key_is_ma
     first = await sender.post("/campaigns", NEWSLETTER, 201, headers=headers)
     assert await sender.post("/campaigns", NEWSLETTER, 201, headers=headers) == first
     assert len((await sender.get("/campaigns"))["data"]["campaigns"]) == 1
+
+
+async def test_contacts_that_are_suppressed_when_it_is_published_are_counted(sender: Any, mailbox: Any) -> None:
+    list_id = await list_of(sender, "kim@example.com", "lee@example.com", "ann@example.com")
+    await sender.post("/suppression-groups/emails/suppress", {"emails": ["lee@example.com"]})
+    data = (await sender.post("/campaigns", {**NEWSLETTER, "toLists": [list_id], "publish": True}))["data"]
+    numbers = {name: data["metrics"][name] for name in ("totalContacts", "suppressed", "processedCount")}
+    assert numbers == {"totalContacts": 3, "suppressed": 1, "processedCount": 1}
+    status = await sender.desk.get(f"/campaigns/{await native_id(sender)}/status")
+    assert (status["turned_away"], status["counts"]["enrolled"]) == (1, 2)
+
+
+async def test_a_change_of_something_else_leaves_the_start_that_another_door_has_set(sender: Any, mailbox: Any) -> None:
+    made = (await sender.post("/campaigns", NEWSLETTER))["data"]
+    place = f"/campaigns/{await native_id(sender)}"
+    native = await sender.desk.api.client.get(f"/api/v1{place}")
+    definition = {**native.json()["definition"], "starts_at": "2026-07-01T08:00:00Z"}
+    await sender.desk.ask("PUT", place, definition, headers={"If-Match": native.headers["ETag"]})
+    await sender.ask("PATCH", f"/campaigns/{made['id']}", {"subject": "Other news"})
+    assert (await sender.desk.get(place))["starts_at"] == "2026-07-01T08:00:00Z"
+    await sender.ask("PATCH", f"/campaigns/{made['id']}", {"scheduledAt": None})
+    assert (await sender.desk.get(place))["starts_at"] is None

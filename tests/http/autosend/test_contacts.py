@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 
 KIM = {
@@ -72,6 +73,33 @@ async def test_a_property_has_a_type_and_no_reserved_name(sender: Any) -> None:
         error = await sender.refused("POST", "/contact-properties", {"name": name, "type": "string"})
         assert error["details"][0]["field"] == "name"
     assert (await sender.refused("POST", "/contact-properties", {"name": "seats", "type": "string"}))["code"]
+
+
+async def test_contacts_are_put_on_a_list_in_as_many_statements_however_many_they_are(
+    sender: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        plain = getattr(asyncpg.Connection, name)
+
+        async def counted(self: Any, query: str, *given: Any, plain: Any = plain, **more: Any) -> Any:
+            asked.append(query)
+            return await plain(self, query, *given, **more)
+
+        monkeypatch.setattr(asyncpg.Connection, name, counted)
+    await sender.post("/suppression-groups/emails/suppress", {"emails": ["2.0@example.com", "40.0@example.com"]})
+    numbers = []
+    for count in (2, 40):
+        made = (await sender.post("/contact-lists", {"name": f"list {count}"}))["data"]
+        body = {"contactListId": made["id"], "emails": [f"{count}.{one}@example.com" for one in range(count)]}
+        ids = [one["id"] for one in (await sender.post("/contact-lists/contacts/bulk-add", body))["data"]["contacts"]]
+        asked.clear()
+        again = {"contactListId": made["id"], "contactIds": [*ids, "0" * 24, "x"]}
+        added = (await sender.post("/contact-lists/contacts/bulk-add", again))["data"]
+        assert added["validation"] == {"valid": count, "invalid": 2, "suppressed": 1}
+        assert ([one["id"] for one in added["contacts"]], added["alreadyInList"]) == (ids, count)
+        numbers.append(len(asked))
+    assert numbers[0] == numbers[1], numbers
 
 
 async def test_a_list_gives_and_takes_contacts(sender: Any) -> None:
@@ -167,7 +195,7 @@ async def test_a_suppression_group_keeps_its_recipients_out_of_its_campaigns(sen
     await sender.post("/contact-lists/contacts/bulk-add", {"contactListId": made, "emails": addresses})
     campaign = {"name": "n", "subject": "s", "htmlTemplate": "h", "toLists": [made], "publish": True}
     data = (await sender.post("/campaigns", {**campaign, "unsubscribeGroupId": group["id"]}))["data"]
-    assert data["metrics"]["totalContacts"] == 2
+    assert (data["metrics"]["totalContacts"], data["metrics"]["suppressed"]) == (3, 1)
     body = {"emails": ["b@example.com"], "groupId": group["groupId"]}
     await sender.post("/suppression-groups/emails/suppress", body)
     native = (await sender.desk.get("/campaigns"))["items"][0]["id"]

@@ -114,9 +114,13 @@ def gradual(definition: CampaignDefinition) -> dict[str, Any]:
 
 
 def written(
-    body: Body, before: CampaignDefinition | None, pool: str | None, template: Mapping[str, Any] | None
+    body: Body,
+    before: CampaignDefinition | None,
+    pool: str | None,
+    template: Mapping[str, Any] | None,
+    starts_at: datetime | None = None,
 ) -> CampaignDefinition:
-    """The campaign that a body describes: a new one, or `before` with what the body changes.
+    """The campaign that a body describes: a new one, or `before`, which starts at `starts_at`, with what it changes.
 
     `pool` is the sender's, `template` what the body's templateId names. Raises Invalid with the body's field names.
     """
@@ -145,8 +149,11 @@ def written(
         known["sendNow"] = False
     if body.has("from") or body.has("senderId"):  # either names the sender: the other is of the one before
         known = {name: value for name, value in known.items() if name not in ("from", "senderId")}
-    data["starts_at"] = _starts_at({**known, **ours}, data.get("zone"))
-    data["extra"] = {**data.get("extra", {}), DOOR: {**known, **ours}}
+    said = {**known, **ours}
+    is_timed = "sendNow" in given or "scheduledAt" in given or (body.has("timezone") and known.get("scheduledAt"))
+    # What the body says nothing of stays, whichever door has set it.
+    data["starts_at"] = _starts_at(said, data.get("zone")) if before is None or is_timed else starts_at
+    data["extra"] = {**data.get("extra", {}), DOOR: said}
     return read_definition(data)
 
 

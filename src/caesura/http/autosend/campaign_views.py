@@ -91,18 +91,21 @@ def _resumed_at(row: CampaignRow) -> datetime | None:
     return row.status_at if row.status_at - row.started_at > timedelta(0) else None
 
 
-def metrics(counters: Counters, came_back: Numbers) -> dict[str, int]:
-    """The numbers of a campaign. Opens and clicks are not recorded: they are 0."""
+def metrics(row: CampaignRow, counters: Counters, came_back: Numbers) -> dict[str, int]:
+    """The numbers of a campaign, with those who were suppressed when it was published.
+
+    Opens and clicks are not recorded: they are 0.
+    """
     return {
         "sent": counters.sent,
         "delivered": max(0, counters.sent - came_back.bounced),
         "opened": 0,
-        "suppressed": max(0, counters.stopped - came_back.unsubscribed - came_back.complained),
+        "suppressed": row.turned_away + max(0, counters.stopped - came_back.unsubscribed - came_back.complained),
         "clicked": 0,
         "bounced": came_back.bounced,
         "unsubscribed": came_back.unsubscribed,
         "spamReported": came_back.complained,
-        "processedCount": counters.finished + counters.stopped,
-        "totalContacts": counters.enrolled,
+        "processedCount": counters.finished + counters.stopped + row.turned_away,
+        "totalContacts": counters.enrolled + row.turned_away,
         "failedCount": counters.rejected,
     }

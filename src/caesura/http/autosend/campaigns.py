@@ -117,7 +117,7 @@ async def update_campaign(call: Call) -> Response:
         raise Refusal(400, "CAMPAIGN_CANNOT_BE_UPDATED", f"A campaign that is {word} cannot be updated")
     template = await _template(call, body)
     pool = await _pool(call, body, is_new=False)
-    definition = content.written(Body(call.fields()), before.definition, pool, _texts(template))
+    definition = content.written(Body(call.fields()), before.definition, pool, _texts(template), before.row.starts_at)
     contact_lists.named([*body.texts("toLists", 100), *body.texts("excludeLists", 100)])
     is_moved = before.row.status is CampaignState.SCHEDULED and definition.starts_at not in (None, before.row.starts_at)
     if is_moved and definition.starts_at and definition.starts_at <= call.now:  # before anything is changed
@@ -205,7 +205,7 @@ async def _wholes(call: Call, rows: Sequence[CampaignRow]) -> list[dict[str, Any
         {
             **views.short(one.campaign),
             **{name: [known[listed] for listed in _lists(one.campaign, name)] for name in _LISTS},
-            "metrics": views.metrics(one.counters, one.came_back),
+            "metrics": views.metrics(one.campaign.row, one.counters, one.came_back),
         }
         for one in found
     ]

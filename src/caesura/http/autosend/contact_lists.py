@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.errors import Conflict, Invalid, NotFound
+from caesura.domain.errors import Conflict, Invalid
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.scopes import Scope
 from caesura.domain.segments import SegmentDefinition
@@ -139,15 +139,17 @@ async def bulk_add_to_contact_list(call: Call) -> Response:
         if outcome.fate is LeadFate.REJECTED
     ]
     lead_ids = [one.lead_id for one in outcomes if one.lead_id is not None]
-    for one in ids:
-        try:
-            lead_ids.append((await leads.get(*call.key, number_of("contact", one))).id)
-        except NotFound:
-            errors.append({"contactId": one, "message": "Contact not found"})
+    numbers = {one: opaque_ids.number_of_hex("contact", one) for one in ids}
+    asked = [number for number in numbers.values() if number is not None]
+    known = {row.id for row in await leads.several(*call.key, asked)} if asked else set()
+    lead_ids += [number for number in asked if number in known]
+    missing = [one for one in ids if numbers[one] not in known]
+    errors += [{"contactId": one, "message": "Contact not found"} for one in missing]
     unique = list(dict.fromkeys(lead_ids))
     done = await lists.add(*call.key, list_id, unique, call.caller.actor, call.now)
-    rows = [await leads.get(*call.key, one) for one in unique]
-    suppressed = [row for row in rows if await suppressions.check(*call.key, row.address)]
+    found = {row.id: row for row in await leads.several(*call.key, unique)}
+    rows = [found[one] for one in unique if one in found]
+    suppressed = await suppressions.leads_among(*call.key, unique)
     _, total = await lists.get(*call.key, list_id)
     data = {
         "added": done.added,

@@ -79,6 +79,9 @@ class StatusView(BaseModel):
     )
     new_leads: str = Field(description="Whether leads can be added in the pause: hold or reject.", examples=["hold"])
     on_overdue: str = Field(description="What becomes of what fell due: spread, skip or review.", examples=["spread"])
+    turned_away: int = Field(
+        description="Of the list, segment or audience that was enrolled last: who may not be written to.", examples=[2]
+    )
     counts: Counts
 
 
@@ -211,5 +214,6 @@ def _status(found: Status) -> dict[str, Any]:
         "clock": row.clock_mode,
         "new_leads": row.new_leads,
         "on_overdue": row.on_overdue,
+        "turned_away": row.turned_away,
         "counts": Counts(**{name: getattr(counters, name) for name in Counts.model_fields}),
     }

@@ -166,6 +166,7 @@ create table campaign (
     overdue_policy text[] not null default '{}',  -- and what is done with it, as each pause has chosen: skip or review
     archived boolean not null default false,
     kind text not null default 'sequence' check (kind in ('sequence', 'single')),  -- a single mailing is in no list
+    turned_away bigint not null default 0,  -- of the list or audience that was enrolled last: who may not be written to
     timing integer not null default 1,      -- counts edits of windows, zones and fixed dates: what parks leads
     version integer not null default 1,     -- counts edits of content: the ETag; `mark` refuses what was composed before
     created_at timestamptz not null,

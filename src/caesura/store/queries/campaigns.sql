@@ -14,6 +14,10 @@ insert into campaign_pace (workspace_id, campaign_id) values ($1, $2)
 update campaign_pace set ready_at = ready_at + make_interval(secs => $3::double precision)
 where workspace_id = $1 and campaign_id = $2
 
+-- name: turn_away
+-- How many of a list or an audience may not be written to. Not for its version: no content.
+update campaign set turned_away = $3 where workspace_id = $1 and id = $2 and turned_away <> $3
+
 -- name: get
 -- One campaign.
 select * from campaign where workspace_id = $1 and id = $2

@@ -70,6 +70,10 @@ limit $5
 -- The leads of these addresses.
 select * from lead where workspace_id = $1 and address_key = any($2::text[]) order by id
 
+-- name: by_ids
+-- The leads of these ids.
+select * from lead where workspace_id = $1 and id = any($2::bigint[]) order by id
+
 -- name: existing
 -- Which of these ids are leads, which are not deleted before this transaction ends.
 select id from lead where workspace_id = $1 and id = any($2::bigint[]) order by id for key share

@@ -34,6 +34,13 @@ limit $5
 -- The leads of these addresses.
 select id from lead where workspace_id = $1 and address_key = any($2::text[]) order by id
 
+-- name: leads_among
+-- Which of these leads are suppressed, by their address or its domain.
+select l.id from lead l
+where l.workspace_id = $1 and l.id = any($2::bigint[])
+  and (exists (select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = l.address_key)
+    or exists (select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = l.domain))
+
 -- name: leads_of_domain
 -- The next leads of a domain, above a cursor.
 select id from lead where workspace_id = $1 and id > $3 and domain = $2 order by id limit $4
