@@ -9,7 +9,7 @@ from caesura.domain.delivery import Kind
 from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.lifecycle import CampaignState
-from caesura.service import campaigns, enrollments, sending
+from caesura.service import campaigns, enrollments, sending, timers
 from caesura.service.enrollments import EnrolFate, Enrolment
 from caesura.store import sending as gate
 
@@ -481,3 +481,19 @@ async def test_own_fields_count_in_one_campaign_only_and_before_the_leads(world)
         assert fields["offer"] == ("10 %" if campaign_id == special else "nothing") and fields["first_name"] == "Kim"
         [row] = await enrollments.page(*world.key, campaign_id, None, None, None, 10)
         assert row.extra == {"source": "fair"}
+
+
+async def test_who_begins_is_not_written_to_before_a_time_whatever_the_clock_of_the_campaign(world: Any) -> None:
+    campaign_id = await world.running(steps=1)
+    [kim] = await world.enrolled(campaign_id)
+    until = world.now + timedelta(hours=5)
+    given = [LeadInput("late@example.com")]
+    await enrollments.enrol_new(*world.key, campaign_id, given, False, world.actor, world.now, None, False, until)
+    assert await world.send(campaign_id) == 1
+    await world.pause(campaign_id)
+    world.later(hours=4)
+    await world.resume(campaign_id)
+    for minutes, sent in ((59, 0), (2, 1)):
+        world.later(minutes=minutes)
+        await timers.tick(world.database, world.now)
+        assert await world.send(campaign_id) == sent

@@ -83,11 +83,13 @@ async def enrol(
     now: datetime,
     extra: Mapping[str, Any] | None = None,
     readmit: Collection[str] = (),
+    not_before: datetime | None = None,
 ) -> Enrolment:
     """Enrols at most 1,000 leads; each becomes due after the first step's delay, counted from now in campaign time.
 
     A suppressed lead is not enrolled. Leads in a completed campaign set it running again. `extra` is kept with each
-    enrollment. Who was stopped for one of the causes `readmit` begins anew, at a step that was never sent.
+    enrollment. Who was stopped for one of the causes `readmit` begins anew, at a step that was never sent. None of
+    those who begin here is written to before `not_before` (UTC, real time).
 
     Raises NotFound, Invalid `too_many_leads`, and Conflict where the campaign takes no leads (`campaign_stopped`,
     `campaign_archived`, and `campaign_paused` when its pause rejects them).
@@ -99,9 +101,8 @@ async def enrol(
     async def work(tx: Connection) -> Enrolment:
         row = await admit(tx, workspace_id, campaign_id)
         known = await lead_store.existing(tx, workspace_id, lead_ids)
-        outcomes = await _enrol_known(
-            tx, row, [one for one in lead_ids if one in known], actor, now, extra, None, readmit
-        )
+        ids = [one for one in lead_ids if one in known]
+        outcomes = await _enrol_known(tx, row, ids, actor, now, extra, None, readmit, not_before)
         rows = []
         for place, lead_id in enumerate(lead_ids):
             if lead_id in known:
@@ -126,6 +127,7 @@ async def enrol_new(
     now: datetime,
     extra: Mapping[str, Any] | None = None,
     keep_known: bool = False,
+    not_before: datetime | None = None,
 ) -> Enrolment:
     """The same for at most 1,000 leads by address and fields, which are added or changed on the way.
 
@@ -139,7 +141,7 @@ async def enrol_new(
         row = await admit(tx, workspace_id, campaign_id)
         done = await leads.put(tx, workspace_id, entries, replace_fields, actor, now, keep_known)
         own = {one: entry.own_fields for one, entry in zip(done.lead_ids, entries, strict=True) if entry.own_fields}
-        by_lead = await _enrol_known(tx, row, done.lead_ids, actor, now, extra, own)
+        by_lead = await _enrol_known(tx, row, done.lead_ids, actor, now, extra, own, (), not_before)
         outcomes = {
             place: EnrolOutcome(by_lead[lead_id].fate, lead_id, by_lead[lead_id].enrollment_id, lead_fate=fate)
             for place, lead_id, fate in zip(checked.entries, done.lead_ids, done.fates, strict=True)
@@ -267,6 +269,7 @@ async def _enrol_known(
     extra: Mapping[str, Any] | None,
     own: Mapping[int, Mapping[str, Any]] | None = None,
     again: Collection[str] = (),
+    not_before: datetime | None = None,
 ) -> dict[int, EnrolOutcome]:
     """Enrols leads that exist; what became of each, by its id."""
     due_at = await due_at_first(tx, row, now)
@@ -280,13 +283,13 @@ async def _enrol_known(
         barred = await store.suppressed(tx, row.workspace_id, row.id, rest)
         asked = [one for one in there if one not in barred]
         back = await readmission.readmit(tx, row.workspace_id, row.id, asked, again, kept, actor, now)
-    await events.append(
-        tx,
-        row.workspace_id,
-        now,
-        actor,
-        [events.Entry("enrollment.created", row.id, enrolled[one], 1, None, one) for one in ids if one in enrolled],
-    )
+    if not_before is not None and not_before > now:
+        numbers = [*enrolled.values(), *back.values()]
+        await store.park(tx, row.workspace_id, numbers, not_before, Reason.FIXED_DATE, now)
+    entries = [
+        events.Entry("enrollment.created", row.id, enrolled[one], 1, None, one) for one in ids if one in enrolled
+    ]
+    await events.append(tx, row.workspace_id, now, actor, entries)
     outcomes = {}
     for one in ids:
         if (number := enrolled.get(one, back.get(one))) is not None:

@@ -113,6 +113,13 @@ async def insert(
     return {row["lead_id"]: row["id"] for row in rows}
 
 
+async def park(
+    tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], not_before: datetime, reason: str, now: datetime
+) -> None:
+    """Enrollments that wait are not claimed before `not_before` (UTC, real time)."""
+    await tx.execute(SQL["park"], workspace_id, list(enrollment_ids), not_before, reason, now)
+
+
 async def insert_list(
     tx: Connection,
     workspace_id: int,

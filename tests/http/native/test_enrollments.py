@@ -191,6 +191,7 @@ async def test_enrolling_needs_leads_write_and_reading_campaigns_read(desk: Any)
     ("body", "code", "pointer"),
     [
         ({}, "one_source", ""),
+        ({"list_id": "lst_1", "not_before": "2030-01-31T09:00:00Z"}, "not_before_unfit", ""),
         ({"lead_ids": ["led_1"], "list_id": "lst_1"}, "one_source", ""),
         ({"segment_id": "seg_1", "list_id": "lst_1"}, "one_source", ""),
         ({"lead_ids": []}, "too_short", "/lead_ids"),

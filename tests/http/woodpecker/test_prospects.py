@@ -142,11 +142,19 @@ async def test_errors_of_version_1_have_its_envelope(bird: Bird) -> None:
     assert nowhere["status"]["code"] == "E_URL_NOT_FOUND"
 
 
-async def test_a_send_after_in_the_future_is_not_supported_and_one_in_the_past_does_not_matter(bird: Bird) -> None:
-    campaign = await draft(bird)
-    for text, status in (("2026-04-01T00:01:01-0000", 409), ("2025-04-01T00:01:01-0000", 200)):
-        body = {"campaign": {"campaign_id": campaign, "send_after": text}, "prospects": [ERLICH]}
-        await bird.post("/v1/add_prospects_campaign", body, status=status)
+async def test_nobody_is_written_to_before_send_after(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    for address, text in (("late@example.com", "2026-03-02T10:00:01-0000"), ("now@example.com", "2025-04-01T00:01:01")):
+        campaign = {"campaign_id": number(campaign_id), "send_after": text}
+        body = {"campaign": campaign, "prospects": [{"email": address}]}
+        assert (await bird.post("/v1/add_prospects_campaign", body))["prospects"][0]["status"] == "OK"
+    assert await bird.desk.send(campaign_id) == 2
+    [late] = [one for one in await bird.desk.every(f"/campaigns/{campaign_id}/enrollments") if one["step"] == 1]
+    assert (await bird.desk.get(f"/enrollments/{late['id']}/why"))["reason"] == "fixed_date"
+    for wrong in (5, "soon", "2026-13-01"):
+        body = {"campaign": {"campaign_id": number(campaign_id), "send_after": wrong}, "prospects": [ERLICH]}
+        refused = await bird.post("/v1/add_prospects_campaign", body, status=400)
+        assert refused["status"]["msg"] == "Value of send_after is incorrect."
 
 
 async def test_the_list_is_filtered_and_paged(bird: Bird) -> None:

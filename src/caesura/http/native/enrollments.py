@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from caesura.domain.campaign_time import CampaignClock
-from caesura.domain.definition_types import Definition, Extra
+from caesura.domain.definition_types import Definition, Extra, Instant
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.lifecycle import CampaignState, EnrollmentEvent, EnrollmentState, campaign_verbs
@@ -119,12 +119,19 @@ class EnrolRequest(Definition):
         default=False,
         description="With lead_ids: who was taken out by hand begins anew, at a step that was never sent to them.",
     )
+    not_before: Instant | None = Field(
+        default=None,
+        description="With lead_ids or leads: none of those who begin here is written to before; real time.",
+        examples=["2030-01-31T09:00:00Z"],
+    )
     extra: Extra | None = Field(default=None, description="Kept with each new enrollment and returned, never read.")
 
     @model_validator(mode="after")
     def _check_one_source(self) -> Self:
         if sum(one is not None for one in (self.lead_ids, self.list_id, self.segment_id, self.leads)) != 1:
             raise fault("one_source", "Give one of lead_ids, list_id, segment_id and leads.")
+        if self.not_before is not None and self.lead_ids is None and self.leads is None:
+            raise fault("not_before_unfit", "Give not_before with lead_ids or leads.")
         return self
 
 
@@ -236,10 +243,13 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
         return shown_enrolment(await segments.enrol_segment(*place, body.segment_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
-        done = await enrollments.enrol_new(*place, given, body.replace, *by, body.extra, caller.is_restricted)
+        done = await enrollments.enrol_new(
+            *place, given, body.replace, *by, body.extra, caller.is_restricted, body.not_before
+        )
         return shown_enrolment(done)
     again = BY_HAND if body.readmit else ()
-    return shown_enrolment(await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra, again))
+    done = await enrollments.enrol(*place, body.lead_ids or [], *by, body.extra, again, body.not_before)
+    return shown_enrolment(done)
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -79,7 +80,7 @@ async def add_prospects_to_list(call: Call) -> Response:
     "/v1/add_prospects_campaign",
     Scope.LEADS_WRITE,
     support=Support.PART,
-    note="not with a send_after in the future; a status other than ACTIVE is refused for its prospect",
+    note="a status other than ACTIVE is refused for its prospect; send_after moves nobody who is in the campaign",
     body_limit=BODY_LIMIT,
     shared=True,
 )
@@ -91,23 +92,25 @@ async def add_prospects_to_campaign(call: Call) -> Response:
     if not call.visible(call.campaign_id):
         raise NotFound("campaign_not_found", "there is no such campaign")
     await found(call)
-    _check_send_after(call, campaign)
+    not_before = _send_after(campaign)
     keep, force = not reading.flag(body, "update", False), reading.flag(body, "force", False)
     answers: list[dict[str, Any]] = []
     for chunk in _chunks(_given(body)):
-        answers += await _enrol(call, chunk, keep, force)
+        answers += await _enrol(call, chunk, keep, force, not_before)
     return call.answer({"prospects": answers, "status": OK})
 
 
-async def _enrol(call: Call, chunk: Sequence[Any], keep: bool, force: bool) -> list[dict[str, Any]]:
+async def _enrol(
+    call: Call, chunk: Sequence[Any], keep: bool, force: bool, not_before: datetime | None
+) -> list[dict[str, Any]]:
     inputs = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
     barred = await _barred(call, list(inputs.values()), force)
     good = {place: given for place, given in inputs.items() if key_of(given.address) not in barred}
     place = (*call.key, call.campaign_id)
     outcomes: dict[int, EnrolOutcome] = {}
     if good:
-        values = list(good.values())
-        done = await enrollments.enrol_new(*place, values, False, call.caller.actor, call.now, keep_known=keep)
+        values, actor = list(good.values()), call.caller.actor
+        done = await enrollments.enrol_new(*place, values, False, actor, call.now, None, keep, not_before)
         outcomes = dict(zip(good, done.rows, strict=True))
     answers = []
     for number, one in enumerate(chunk):
@@ -205,11 +208,18 @@ def _chunks(given: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (given[start : start + CHUNK] for start in range(0, len(given), CHUNK))
 
 
-def _check_send_after(call: Call, campaign: Mapping[str, Any]) -> None:
-    """Nobody is written to before a time that was asked for: what we cannot keep is refused."""
-    after = campaign.get("send_after")
-    if after is not None and (not isinstance(after, str) or after[:10] >= f"{call.now:%Y-%m-%d}"):
-        raise WOODPECKER.unsupported("send_after in the future")
+def _send_after(campaign: Mapping[str, Any]) -> datetime | None:
+    """Before which none of them is written to; without an offset it is UTC. Raises a Refusal."""
+    text = campaign.get("send_after")
+    if text in (None, ""):
+        return None
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise reading.incorrect("send_after")
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def _input(given: object) -> LeadInput | Problem:

@@ -20,6 +20,11 @@ order by g.place
 on conflict (workspace_id, campaign_id, lead_id) do nothing
 returning id, lead_id
 
+-- name: park
+-- Enrollments that wait are not claimed before a time; no edit of windows or dates frees them.
+update enrollment set not_before = $3, wait_reason = $4, updated_at = $5
+where workspace_id = $1 and id = any($2::bigint[]) and state = 'waiting'
+
 -- name: suppressed
 -- Which of these leads are suppressed, by their address or its domain, or refuse the campaign's group.
 select l.id from lead l
