@@ -20,10 +20,12 @@ create temporary table staged_new (lead_id bigint, address_key text, domain text
 
 -- name: insert_new
 -- Adds the leads whose address is not known, in the order of the file, which is the order in which they were staged; of
--- several rows with one address the first counts.
+-- several rows with one address the first counts. Their workspace is there and stays: see insert_new in leads.sql.
 with new as (
   insert into lead (workspace_id, address, address_key, domain, fields, zone, created_at, updated_at)
-  select $1, s.address, s.address_key, split_part(s.address, '@', 2), s.fields, s.zone, $2, $2 from staged_lead s
+  select (select id from workspace where id = $1 for key share), s.address, s.address_key,
+    split_part(s.address, '@', 2), s.fields, s.zone, $2, $2
+  from staged_lead s
   on conflict (workspace_id, address_key) do nothing
   returning id, address_key, domain
 )

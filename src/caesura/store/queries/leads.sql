@@ -4,9 +4,10 @@
 analyze lead (workspace_id, id, address_key)
 
 -- name: insert_new
--- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order.
+-- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order. Their
+-- workspace is there and stays: lead has no foreign key, which would ask for each row.
 insert into lead (workspace_id, address, address_key, domain, fields, zone, extra, created_at, updated_at)
-select $1, g.address, g.address_key, g.domain, jsonb_strip_nulls(g.fields), g.zone, g.extra, $7, $7
+select (select id from workspace where id = $1 for key share), g.address, g.address_key, g.domain, jsonb_strip_nulls(g.fields), g.zone, g.extra, $7, $7
 from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $8::jsonb[])
   as g(address, address_key, domain, fields, zone, extra)
 order by g.address_key
