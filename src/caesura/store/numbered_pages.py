@@ -61,13 +61,17 @@ class CampaignChoice:
 
 @dataclass(frozen=True, slots=True)
 class LeadChoice:
-    """Which leads: with `part` in address or name, on a list, made from `since` on and before `until` (UTC)."""
+    """Which leads: with `part` in address or name, on a list, made from `since` on and before `until` (UTC).
+
+    `kept`: with this among what is kept of them.
+    """
 
     part: str | None = None
     list_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
     order: LeadOrder = LeadOrder.NEWEST
+    kept: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ async def campaigns(
 
 async def leads(tx: Connection, workspace_id: int, choice: LeadChoice, place: Place) -> NumberedPage[LeadRow]:
     """Leads, in the order asked for."""
-    values = (workspace_id, (_part(choice.part) or "").casefold() or None, choice.list_id, choice.since, choice.until)
+    part = (_part(choice.part) or "").casefold() or None
+    values = (workspace_id, part, choice.list_id, choice.since, choice.until, choice.kept)
     return await _page(tx, _LEADS[choice.order], SQL["count_leads"], values, place, lambda row: LeadRow(*row))
 
 

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 REQUESTS = 400
 PER_WEBHOOK = 4
 SLICE_SECONDS = 5.0
-RESPONSE_BYTES = 2_000
+RESPONSE_BYTES = 2_048
 # With the status, the answer is known: a body that trickles is not waited for.
 BODY_SECONDS = 2.0
 _HEADER_BYTES = 8_190

@@ -27,11 +27,13 @@ async def test_a_webhook_is_created_with_its_secret_once(lexi: Lexi) -> None:
     made = answer.json()["data"]
     assert answer.status_code == 201 and len(made["secret"]) == 64
     assert {name: made["webhook"][name] for name in HOOK} == HOOK
+    assert made["webhook"]["secret"] == made["secret"], "the page can be read either way"
     assert (made["webhook"]["active"], made["webhook"]["colour"]) == (True, "red")
     [shown] = (await lexi.get("/webhooks"))["webhooks"]
     assert shown == {
         "id": made["webhook"]["id"],
         **HOOK,
+        "colour": "red",
         "active": True,
         "last_delivery_status": None,
         "last_delivery_at": None,
@@ -286,6 +288,17 @@ async def test_every_answer_says_where_the_key_stands(lexi: Lexi) -> None:
         key = await lexi.key_with("*", plan=plan)
         answer = await lexi.raw("GET", "/campaigns", key=key)
         assert answer.headers["X-RateLimit-Limit"] == limit
+
+
+async def test_the_eleventh_request_of_a_starter_in_a_minute_is_429_with_the_headers(lexi: Lexi) -> None:
+    key = await lexi.key_with("*", plan="starter")
+    left = [(await lexi.raw("GET", "/campaigns", key=key)).headers["X-RateLimit-Remaining"] for _ in range(10)]
+    assert left == [str(one) for one in range(9, -1, -1)]
+    answer = await lexi.raw("GET", "/campaigns", key=key)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
+    assert answer.headers["X-RateLimit-Limit"] == "10" and answer.headers["X-RateLimit-Remaining"] == "0"
+    assert int(answer.headers["X-RateLimit-Reset"]) == int(NOW.timestamp()) + 60
+    assert answer.headers["X-Request-ID"] and int(answer.headers["Retry-After"]) <= 60
 
 
 async def test_a_key_gives_no_other_more_pace_than_it_has(lexi: Lexi) -> None:

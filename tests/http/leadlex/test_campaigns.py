@@ -243,6 +243,15 @@ async def test_a_step_waits_days_and_hours_and_keeps_its_id_when_changed(lexi: L
     assert ours["delay"] == 2 * 86_400 + 3_600 and ours["variants"][0]["html"] == "<p>Hi</p>"
 
 
+@pytest.mark.parametrize("name", ["subject", "body"])
+async def test_a_change_leaves_no_step_without_words(lexi: Lexi, name: str) -> None:
+    campaign = await draft(lexi)
+    step = (await lexi.post(f"/campaigns/{campaign}/steps", {"subject": "2", "body": "2"}))["step"]
+    place = f"/campaigns/{campaign}/steps/{step['id']}"
+    assert await lexi.code("PATCH", place, {name: " "}) == (400, "missing_required_field")
+    assert (await lexi.get(f"/campaigns/{campaign}/steps"))["steps"][-1] == step
+
+
 async def test_a_step_that_was_changed_elsewhere_shows_what_is_sent(lexi: Lexi) -> None:
     campaign = await draft(lexi)
     place = f"/campaigns/{native(campaign)}"
@@ -426,7 +435,7 @@ async def test_a_fault_is_named_as_the_vendor_names_its_field(lexi: Lexi) -> Non
     bad_tag = {"body": "<p {{company}}>"}
     for method, path, body, field, begins in (
         ("POST", steps, delayed, "delay_hours", "delay_hours must be"),
-        ("PATCH", f"{steps}/{step['id']}", {"subject": ""}, "subject", "The first step needs"),
+        ("PATCH", f"{steps}/{step['id']}", {"subject": "a\nb"}, "subject", ""),
         ("PATCH", f"{steps}/{step['id']}", bad_tag, "body", ""),
         ("POST", "/api-keys", {"name": "k", "permissions": ["fly"]}, "permissions", "Permissions has a word"),
     ):

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.errors import Conflict, NotFound
+from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.leadlex.door import LEADLEX, data, moment, number, page, place, shown, wrong
 from caesura.http.leadlex.values import missing, required_text, text, texts
@@ -84,7 +84,10 @@ async def add_to_list(call: Call) -> Response:
     known = [one for one in numbers if one is not None]
     if len(known) < len(given):
         raise wrong("contact_ids", "has an id that is no contact's")
-    done = await lists.add(*call.key, list_id, known, call.caller.actor, call.now)
+    try:
+        done = await lists.add(*call.key, list_id, known, call.caller.actor, call.now)
+    except Invalid as error:
+        raise wrong("contact_ids", "has an id that is no contact's") from error
     _, count = await lists.get(*call.key, list_id)
     return data(call, {"added": done.added, "list_id": shown("list", list_id), "contact_count": count})
 

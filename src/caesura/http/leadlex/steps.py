@@ -75,6 +75,9 @@ async def change_step(call: Call) -> Response:
     """Only sends to come are affected."""
     body, step_id = call.fields(), _step_id(call)
     given = _checked(body)
+    blank = [name for name in ("subject", "body") if name in given and not given[name].strip()]
+    if blank:
+        raise missing(*blank)
 
     def change(definition: dict[str, Any]) -> None:
         at = _place(definition, step_id)

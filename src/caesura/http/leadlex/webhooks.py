@@ -30,6 +30,7 @@ _PART = "some events never happen here: see the door's page"
 
 def _view(row: WebhookRow) -> dict[str, Any]:
     return {
+        **row.extra,
         "id": shown("webhook", row.id),
         "url": row.url,
         "events": list(row.events),
@@ -68,7 +69,7 @@ async def create_webhook(call: Call) -> Response:
         call.caller.actor,
         call.now,
     )
-    return data(call, {"webhook": {**issued.row.extra, **_view(issued.row)}, "secret": issued.secret}, 201)
+    return data(call, {"webhook": {**_view(issued.row), "secret": issued.secret}, "secret": issued.secret}, 201)
 
 
 @LEADLEX.on("PATCH", "/v1/webhooks/{webhook_id}", "webhooks:write", support=Support.PART, note=_PART)
@@ -84,7 +85,7 @@ async def change_webhook(call: Call) -> Response:
     row = await webhooks.change(
         call.context.database, LEADLEX_WEBHOOKS, destinations, *where, changes, None, call.caller.actor, call.now
     )
-    return data(call, {"webhook": {**row.extra, **_view(row), "updated_at": moment(row.updated_at)}})
+    return data(call, {"webhook": {**_view(row), "updated_at": moment(row.updated_at)}})
 
 
 @LEADLEX.on("DELETE", "/v1/webhooks/{webhook_id}", "webhooks:write")

@@ -66,7 +66,7 @@ class Attempt(BaseModel):
         "tls_failure, address_refused, url_invalid, redirected, http_error, answer_malformed; null for 2xx.",
         examples=["timeout"],
     )
-    response: str | None = Field(description="The first 2,000 bytes of the answer's body.", examples=["ok"])
+    response: str | None = Field(description="The first 2,048 bytes of the answer's body.", examples=["ok"])
 
 
 class AttemptPage(Page[Attempt]):

@@ -22,8 +22,9 @@ where l.workspace_id = $1
     or exists (select from lead_list_member m where m.workspace_id = $1 and m.list_id = $3 and m.lead_id = l.id))
   and ($4::timestamptz is null or l.created_at >= $4)
   and ($5::timestamptz is null or l.created_at < $5)
+  and ($6::jsonb is null or l.extra @> $6)
 order by l.id desc
-limit $6 offset $7
+limit $7 offset $8
 
 -- name: count_leads
 -- How many of these there are.
@@ -35,6 +36,7 @@ where l.workspace_id = $1
     or exists (select from lead_list_member m where m.workspace_id = $1 and m.list_id = $3 and m.lead_id = l.id))
   and ($4::timestamptz is null or l.created_at >= $4)
   and ($5::timestamptz is null or l.created_at < $5)
+  and ($6::jsonb is null or l.extra @> $6)
 
 -- name: lists
 -- Lists with a part of their name, newest first, each with the number of its leads.
