@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from caesura.service import campaigns, halting
-from caesura.service.campaigns import PauseOptions
 
 
 async def halt(world, campaign_id: int, **more) -> str:
@@ -87,7 +86,3 @@ async def test_a_halt_of_a_paused_campaign_keeps_its_cause_unless_another_is_giv
     for cause, found in ((None, "manual"), ("price", "price"), (None, "price")):
         await halt(world, campaign_id, cause=cause)
         assert (await campaigns.status(*world.key, campaign_id, world.now)).campaign.cause == found
-    planned = world.now + timedelta(hours=1)
-    await world.pause(campaign_id, resume_at=planned)
-    await halt(world, campaign_id, options=PauseOptions())
-    assert (await campaigns.status(*world.key, campaign_id, world.now)).campaign.resume_at == planned

@@ -17,7 +17,6 @@ _TAKEN_BACK = {
     CampaignState.PENDING_APPROVAL: (CampaignVerb.DISMISS, "campaign.dismissed"),
 }
 _AT_REST = (CampaignState.DRAFT, CampaignState.STOPPED)
-_CALL_OFF = PauseOptions(stays=True)
 
 
 async def halt(
@@ -27,28 +26,23 @@ async def halt(
     actor: str,
     now: datetime,
     cause: str | None = None,
-    options: PauseOptions = _CALL_OFF,
 ) -> Status:
     """Sees to it that nothing goes out, in one transaction: when this returns, no message enters `sending` any more.
 
     What runs or is edited is paused, and so is what is completed, since new leads would set it going again. A planned
-    start and a wait for approval end: it is a draft again. On a paused one it changes what `options` say, by default
-    that no planned resume ends it, and the cause, if one is given. A draft and a stopped one stay as they are. Raises
-    NotFound, Invalid.
+    start and a wait for approval end: it is a draft again. A paused one has no planned resume any more, and another
+    cause, if one is given. A draft and a stopped one stay as they are. Raises NotFound.
     """
-    options.check(now)
 
     async def work(tx: Connection) -> Status:
         await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
-        return await campaigns.standing(tx, await _halted(tx, before, actor, now, cause, options), now)
+        return await campaigns.standing(tx, await _halted(tx, before, actor, now, cause), now)
 
     return await database.run(work)
 
 
-async def _halted(
-    tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str | None, options: PauseOptions
-) -> CampaignRow:
+async def _halted(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str | None) -> CampaignRow:
     if before.status in _AT_REST:
         return before
     if before.status in _TAKEN_BACK:
@@ -57,4 +51,4 @@ async def _halted(
         return await set_status(tx, before, after, now, kind)
     if before.status is CampaignState.COMPLETED:
         before = await campaigns.edit_within(tx, before, actor, now, "manual")
-    return await campaigns.pause_or_change(tx, before, options, actor, now, cause)
+    return await campaigns.pause_or_change(tx, before, PauseOptions(stays=True), actor, now, cause)

@@ -147,6 +147,14 @@ async def test_emails_in_transit_before_the_pause_was_received_are_delivered(ter
     assert (shown["in_transit"], shown["status"]) == (0, "paused")
 
 
+async def test_to_resume_call_start_so_that_no_clock_does_it(terra: Terra) -> None:
+    campaign = await terra.running("a@example.com")
+    await terra.desk.post(f"/campaigns/{native(campaign)}/pause", {"resume_at": "2026-03-02T10:00:00Z"})
+    answer = await terra.post(f"/campaigns/{campaign}/pause")
+    assert (answer["status"], answer["pausedAt"]) == ("paused", NOW)
+    assert (await terra.status(campaign))["resume_at"] is None
+
+
 async def test_to_resume_call_start_with_the_same_campaign_id(terra: Terra) -> None:
     campaign = await terra.running()
     await terra.post(f"/campaigns/{campaign}/pause")

@@ -11,7 +11,7 @@ from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal
 from caesura.http.leadterra.door import CAMPAIGN, LEADTERRA, bare, moment, shown
 from caesura.service import campaigns, definitions, halting, mailboxes
-from caesura.service.campaigns import PauseOptions, Status
+from caesura.service.campaigns import Status
 from caesura.store.campaigns import CampaignRow
 
 WORDS: Mapping[CampaignState, str] = {
@@ -31,8 +31,8 @@ WORDS: Mapping[CampaignState, str] = {
 async def pause_campaign(call: Call) -> Response:
     """Once this answers, nothing more of the campaign goes out. A draft stays one, and a paused one paused."""
     bare(call)
-    # Nothing may go out after this, and leads who are added later wait: a planned start and an approval end with it.
-    found = await halting.halt(*call.key, call.campaign_id, call.caller.actor, call.now, options=PauseOptions())
+    # Nothing may go out before a start is asked for, and leads who are added later wait.
+    found = await halting.halt(*call.key, call.campaign_id, call.caller.actor, call.now)
     row = found.campaign
     word = WORDS[row.status]
     return call.answer(
