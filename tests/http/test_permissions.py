@@ -165,6 +165,47 @@ async def test_a_campaign_of_another_workspace_looks_like_one_that_does_not_exis
     assert told == {}
 
 
+NAMED_ELSEWHERE = (
+    ("native", "GET", "/api/v1/events?campaign_id={}", None),
+    ("native", "GET", "/api/v1/events/stream?campaign_id={}", None),
+    ("native", "GET", "/api/v1/correspondence?campaign_id={}", None),
+    ("native", "GET", "/api/v1/inbound?campaign_id={}", None),
+    ("native", "POST", "/api/v1/inbound", '{"kind": "reply", "address": "a@example.com", "campaign_id": "{}"}'),
+    ("native", "POST", "/api/v1/keys", '{"scopes": ["leads:read"], "campaign_ids": ["{}"]}'),
+    ("leadterra", "GET", "/leadterra/v1/replies?campaignId={}", None),
+    (
+        "woodpecker",
+        "POST",
+        "/woodpecker/rest/v1/add_prospects_campaign",
+        '{"campaign": {"campaign_id": {}}, "prospects": [{"email": "a@example.com"}]}',
+    ),
+    ("woodpecker", "GET", "/woodpecker/rest/v1/campaign_list?id={}", None),
+    ("woodpecker", "GET", "/woodpecker/rest/v2/inbox/messages?campaign_ids={}", None),
+)
+
+
+@pytest.mark.parametrize(("name", "method", "url", "body"), NAMED_ELSEWHERE)
+async def test_a_campaign_of_another_workspace_that_no_path_names_looks_like_none_either(
+    api: Any, name: str, method: str, url: str, body: str | None
+) -> None:
+    desk = Desk(api, name)
+    theirs = await desk.campaign()
+    key = (await desk.key(workspace="strangers")).text
+    headers = {"x-request-id": "same", "x-api-key": key, "Content-Type": "application/json"}
+    if name != "woodpecker":
+        headers["Authorization"] = f"Bearer {key}"
+    told = []
+    for number in (theirs, 10**12):
+        shown = CAMPAIGN_IDS[name](number)
+        content = None if body is None else body.replace("{}", shown)
+        answer = await desk.client.request(method, url.replace("{}", shown), content=content, headers=headers)
+        told.append((answer.status_code, re.sub(rf"(?<!\d){number}(?!\d)", "", answer.text)))
+    await desk.client.aclose()
+    assert told[0] == told[1]
+    assert told[0][0] in (200, 404, 422), told
+    assert told[0][0] != 200 or told[0][1] in ('{"items":[],"next_cursor":null}', "[]") or '"content":[]' in told[0][1]
+
+
 async def test_a_key_with_the_permission_opens_it(desk: Desk) -> None:
     """Else the tests above would pass on a door that is shut."""
     campaign = await desk.campaign()

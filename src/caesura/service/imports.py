@@ -86,6 +86,7 @@ class _Target:
     file_name: str
     actor: str
     now: datetime
+    keeps_known: bool
 
 
 async def import_leads(
@@ -98,17 +99,19 @@ async def import_leads(
     actor: str,
     now: datetime,
     on_progress: Callable[[int], None] | None = None,
+    keep_known: bool = False,
 ) -> ImportReport:
     """Imports a CSV file, of which `chunks` are the bytes: see LeadReader for its form.
 
-    Known leads get the file's fields beside their own; with a campaign they are enrolled, with a list they join it. A
-    row that is wrong keeps no other back. `on_progress` is called with the number of rows read. One connection is in
-    use until the end. Memory is bounded, whatever the file: some tens of MB, and most for the report's rows.
+    Known leads get the file's fields beside their own, but not with `keep_known`; with a campaign they are enrolled,
+    with a list they join it. A row that is wrong keeps no other back. `on_progress` is called with the number of rows
+    read. One connection is in use until the end. Memory is bounded, whatever the file: some tens of MB, and most for
+    the report's rows.
 
     Raises Invalid with file and line for what spoils the file as a whole, NotFound, Conflict where the campaign takes
     no leads, Unavailable (`file_unreadable`): nothing is changed then.
     """
-    target = _Target(workspace_id, campaign_id, list_id, file_name, actor, now)
+    target = _Target(workspace_id, campaign_id, list_id, file_name, actor, now, keep_known)
     tally = _Tally()
     async with database.connection() as connection:
         await _check(connection, target)
@@ -228,7 +231,7 @@ async def _take(tx: Connection, target: _Target, tally: _Tally) -> tuple[ImportR
     duplicates = await store.find_repeated(tx, created < tally.accepted)
     known = tally.accepted - created - duplicates
     await store.find_known(tx, workspace_id, known)
-    updated = await store.merge_known(tx, workspace_id, now) if known else 0
+    updated = await store.merge_known(tx, workspace_id, now) if known and not target.keeps_known else 0
     listed = await _join_list(tx, target)
     campaign, enrolled, suppressed = await _enrol(tx, target, created, known)
     claimed = await _mend(tx, target) if updated else []

@@ -63,6 +63,22 @@ async def test_there_is_nothing_but_posts(api: Any, mcp_url: str, method: str) -
     assert answer.json()["code"] == "method_not_allowed"
 
 
+async def test_a_key_of_an_account_names_the_workspace_in_which_its_agent_works(
+    api: Any, stranger: Any, mcp_url: str
+) -> None:
+    theirs = (await stranger.campaign())["id"]
+    headers = {"Authorization": f"Bearer {(await api.mint('*', is_account=True)).text}"}
+    unnamed = await post(mcp_url, **headers)
+    assert (unnamed.status_code, unnamed.json()["errors"][0]["code"]) == (422, "workspace_missing")
+    headers["Caesura-Workspace"] = f"wks_{stranger.workspace_id}"
+    async with (
+        httpx2.AsyncClient(headers=headers) as http_client,
+        Client(streamable_http_client(mcp_url, http_client=http_client)) as client,
+    ):
+        listed = await client.call_tool("list_campaigns", {})
+    assert [one["id"] for one in listed.structured_content["items"]] == [theirs]
+
+
 async def test_a_large_body_is_refused(api: Any, mcp_url: str) -> None:
     body = {**LIST, "params": {"_meta": {"a": "x" * (api.context.body_limit + 1)}}}
     assert (await post(mcp_url, body, Authorization=f"Bearer {api.issued.text}")).status_code == 413

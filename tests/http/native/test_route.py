@@ -163,6 +163,18 @@ async def test_a_key_for_single_campaigns_enrols_leads_and_changes_none_that_oth
     assert new[0]["fields"] == {"city": "Rome"}
 
 
+async def test_a_key_for_single_campaigns_imports_a_file_and_changes_no_lead_that_others_have(api: Any) -> None:
+    campaign_id = (await api.client.post("/api/v1/campaigns", json={"name": "c"})).json()["id"]
+    known = (await api.client.post("/api/v1/leads", json={"address": "kim@a.test", "fields": {"city": "Bonn"}})).json()
+    issued = (await api.client.post(KEYS, json={"scopes": ["*"], "campaign_ids": [campaign_id]})).json()
+    headers = {"Authorization": f"Bearer {issued['key']}", "Content-Type": "text/csv"}
+    file = b"email,city\nkim@a.test,Rome\nnew@a.test,Rome\n"
+    path = f"/api/v1/campaigns/{campaign_id}/import"
+    done = (await api.client.post(path, content=file, headers=headers)).json()
+    assert [done[name] for name in ("enrolled", "created", "updated", "unchanged")] == [2, 1, 0, 1]
+    assert (await api.client.get(f"/api/v1/leads/{known['id']}")).json()["fields"] == {"city": "Bonn"}
+
+
 async def test_who_has_no_key_learns_nothing_about_the_body(api: Any) -> None:
     answer = await api.client.post(KEYS, content=b"{", headers={**JSON, "Authorization": ""})
     assert answer.status_code == 401

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from woodpecker_client import Bird, number
+from woodpecker_client import FORM, Bird, number
 
 from caesura.domain.inbound import Classification, InboundKind, InboundReport
 from caesura.service import inbound
@@ -36,6 +36,20 @@ async def added(bird: Bird, *given: Any, **more: Any) -> Any:
 async def enrolled(bird: Bird, campaign: int, *given: Any, **more: Any) -> Any:
     body = {"campaign": {"campaign_id": campaign}, "prospects": list(given), **more}
     return (await bird.post("/v1/add_prospects_campaign", body))["prospects"]
+
+
+async def test_the_key_of_a_single_campaign_changes_no_prospect_that_others_have(bird: Bird) -> None:
+    campaign = await draft(bird)
+    await bird.desk.lead("a@example.com", city="Bonn")
+    issued = await bird.desk.api.mint("*", form=FORM, campaign_ids=[campaign])
+    body = {
+        "campaign": {"campaign_id": campaign},
+        "update": True,
+        "prospects": [{"email": "a@example.com", "city": "Rome"}],
+    }
+    assert (await bird.raw("POST", "/v1/add_prospects_campaign", body, key=issued.text)).status_code == 200
+    [lead] = (await bird.desk.get("/leads"))["items"]
+    assert lead["fields"] == {"city": "Bonn"}
 
 
 async def draft(bird: Bird) -> int:

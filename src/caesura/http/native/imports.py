@@ -142,6 +142,7 @@ async def _import(
             file,
             caller.actor,
             context.clock(),
+            keep_known=caller.is_restricted,
         )
     return _shown(file, report)
 

@@ -93,7 +93,8 @@ async def add_prospects_to_campaign(call: Call) -> Response:
         raise NotFound("campaign_not_found", "there is no such campaign")
     await found(call)
     not_before = _send_after(campaign)
-    keep, force = not reading.flag(body, "update", False), reading.flag(body, "force", False)
+    keep = not reading.flag(body, "update", False) or call.caller.is_restricted
+    force = reading.flag(body, "force", False)
     answers: list[dict[str, Any]] = []
     for chunk in _chunks(_given(body)):
         answers += await _enrol(call, chunk, keep, force, not_before)
