@@ -152,6 +152,13 @@ async def get(database: Database, workspace_id: int, mailbox_id: int) -> Mailbox
         return await _get(connection, workspace_id, mailbox_id)
 
 
+async def several(database: Database, workspace_id: int, mailbox_ids: Sequence[int]) -> list[MailboxRow]:
+    """Those of these mailboxes that are there, by id."""
+    async with database.connection() as connection:
+        rows = await store.several(connection, workspace_id, mailbox_ids)
+    return sorted(rows, key=lambda row: row.id)
+
+
 async def find(database: Database, workspace_id: int, name: str) -> MailboxRow | None:
     """The mailbox of this name, or None."""
     async with database.connection() as connection:

@@ -1,5 +1,6 @@
 """The list of campaigns, mailboxes, inbox, blacklist, and what this door has not."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -183,6 +184,7 @@ async def test_the_blacklist_takes_lists_and_gives_up(bird: Bird, name: str, val
     assert await bird.get(path) == {name: values, "total": 2}
     assert await bird.get(f"{path}?page=1&per_page=1") == {name: values[1:], "total": 2}
     assert await bird.get(f"{path}?{name[:-1]}_filter={values[1][:3]}*") == {name: values[1:], "total": 1}
+    assert (await bird.get(f"{path}?{name[:-1]}_filter=?{values[1][1:]}"))["total"] == 0, "no wildcard but the star"
     gone = await bird.ask("DELETE", path, {name: [values[0], values[0], "nobody@x.example", "x.example", "not one", 5]})
     assert gone == {name: [values[0]]}, "only those that were on it are told, and what is none at all is ignored"
     assert await bird.get(path) == {name: values[1:], "total": 1}
@@ -190,6 +192,17 @@ async def test_the_blacklist_takes_lists_and_gives_up(bird: Bird, name: str, val
         await bird.post(path, wrong, status=400)
     other = ["a.example"] if name == "emails" else ["a@b.example"]
     await bird.post(path, {name: other}, status=400)
+
+
+async def test_the_key_can_be_the_name_of_http_basic_as_older_clients_give_it(bird: Bird) -> None:
+    for word in (f"{bird.key}:x", f"{bird.key}:", bird.key):
+        for header in (f"Basic {b64encode(word.encode()).decode()}", f"basic {b64encode(word.encode()).decode()}:X"):
+            answer = await bird.desk.api.client.get(f"{bird.prefix}/v1/me", headers={"Authorization": header})
+            assert answer.status_code == 200, header
+    for header in ("Basic", "Basic é", "Basic !", f"Bearer {bird.key}", f"Basic {b64encode(b'other:x').decode()}"):
+        headers = {"Authorization": header.encode("latin-1")}
+        answer = await bird.desk.api.client.get(f"{bird.prefix}/v2/users", headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (401, "Invalid api key")
 
 
 async def test_the_key_is_probed(bird: Bird) -> None:

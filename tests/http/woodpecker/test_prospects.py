@@ -327,6 +327,9 @@ async def test_a_prospect_of_the_campaign_that_was_to_be_updated_was(bird: Bird)
     [again] = await enrolled(bird, campaign, {"email": ERLICH["email"], "city": "Berlin"}, update=True)
     assert (again["prospect_campaign"], again["code"]) == ("DUPLICATE", "OK")
     assert (await bird.get("/v1/prospects"))[0]["city"] == "Berlin"
+    body = {"campaign": {"campaign_id": campaign}, "prospects": [{"email": ERLICH["email"], "city": "Ulm"}]}
+    assert (await bird.post("/v1/update_prospects_campaign", body))["prospects"][0]["code"] == "OK"
+    assert (await bird.get("/v1/prospects"))[0]["city"] == "Ulm"
 
 
 @pytest.mark.parametrize(
@@ -344,5 +347,4 @@ async def test_a_prospect_that_is_not_there_keeps_no_other_from_being_deleted(bi
     [first], [second] = await added(bird, {"email": "a@example.com"}), await added(bird, {"email": "b@example.com"})
     await bird.ask("DELETE", f"/v1/prospects?id={first['id']},99999999,{second['id']}")
     assert await bird.get("/v1/prospects") == []
-    body = await bird.ask("DELETE", f"/v1/prospects?id={first['id']},{second['id']}", status=404)
-    assert body["status"]["code"] == "E_RECORD_NOT_FOUND"
+    await bird.ask("DELETE", f"/v1/prospects?id={first['id']},{second['id']}")

@@ -1,8 +1,8 @@
 """The blacklist: our suppressions. They count at once, while the vendor's do when a campaign is processed next."""
 
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from fnmatch import fnmatchcase
 
 from starlette.responses import Response
 
@@ -45,12 +45,13 @@ async def _list(call: Call, name: str) -> Response:
     size = identifier(call.query("per_page") or str(USUAL_PAGE), "per_page")
     if not 1 <= size <= MAXIMUM:
         raise incorrect("per_page")
-    patterns = [one.strip().lower() for one in (call.query(f"{name[:-1]}_filter") or "").split(",") if one.strip()]
+    given = [one.strip().lower() for one in (call.query(f"{name[:-1]}_filter") or "").split(",")]
+    patterns = [re.compile(re.escape(one).replace(r"\*", ".*"), re.DOTALL) for one in given if one]
     found = []
     after: tuple[str, str] | None = None
     while True:
         rows: list[SuppressionRow] = await suppressions.page(*call.key, after, _KINDS[name], _CHUNK)
-        found += [row.value for row in rows if not patterns or any(fnmatchcase(row.value, one) for one in patterns)]
+        found += [row.value for row in rows if not patterns or any(one.fullmatch(row.value) for one in patterns)]
         if len(rows) < _CHUNK:
             break
         after = (rows[-1].kind, rows[-1].value)

@@ -66,7 +66,7 @@ async def _senders(call: Call, rows: Sequence[CampaignRow]) -> Mapping[int, Sequ
     by_pool: dict[int, Sequence[MailboxRow]] = {}
     for pool_id in {row.pool_id for row in rows if row.pool_id is not None}:
         pool = await mailboxes.get_pool(*call.key, pool_id)
-        by_pool[pool_id] = [await mailboxes.get(*call.key, one) for one in pool.mailbox_ids]
+        by_pool[pool_id] = await mailboxes.several(*call.key, pool.mailbox_ids)
     return by_pool
 
 

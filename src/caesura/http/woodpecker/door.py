@@ -1,6 +1,7 @@
 """What the Woodpecker door does for all its operations: its key, its ids, its shapes of errors."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -61,8 +62,8 @@ class WoodpeckerDoor(Door):
     """As `Door` says. Which shape an error has goes by the version in the path, its status and its code."""
 
     def presented(self, request: Request) -> str:
-        """The header x-api-key."""
-        presented = request.headers.get("x-api-key", "").strip(" ")
+        """The header x-api-key; older clients give the key as the name of HTTP Basic."""
+        presented = request.headers.get("x-api-key", "").strip(" ") or _basic(request.headers.get("authorization", ""))
         if not presented:
             raise Unauthenticated("key_missing", "Invalid api key")
         return presented
@@ -121,6 +122,17 @@ class WoodpeckerDoor(Door):
 
 WOODPECKER = WoodpeckerDoor("woodpecker", "/woodpecker/rest", KEY_FORMS["woodpecker"])
 """The door; the modules beside this one put the operations in."""
+
+
+def _basic(header: str) -> str:
+    """The name in `Authorization: Basic`; what stands behind a colon, in it or after it, does not matter."""
+    scheme, _, word = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(word.partition(":")[0], validate=True).decode("ascii").partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def identifier(text: str, name: str) -> int:

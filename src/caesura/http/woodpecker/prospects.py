@@ -75,17 +75,38 @@ async def add_prospects_to_list(call: Call) -> Response:
     return call.answer({"prospects": answers, "status": OK})
 
 
+_TO_CAMPAIGN = "a status other than ACTIVE is refused for its prospect; send_after moves nobody who is in the campaign"
+
+
 @WOODPECKER.on(
     "POST",
     "/v1/add_prospects_campaign",
     Scope.LEADS_WRITE,
     support=Support.PART,
-    note="a status other than ACTIVE is refused for its prospect; send_after moves nobody who is in the campaign",
+    note=_TO_CAMPAIGN,
     body_limit=BODY_LIMIT,
     shared=True,
 )
 async def add_prospects_to_campaign(call: Call) -> Response:
     """Adds prospects to a campaign, in chunks; those whose status is not ACTIVE only with `force`."""
+    return await _to_campaign(call, reading.flag(call.fields(), "update", False))
+
+
+@WOODPECKER.on(
+    "POST",
+    "/v1/update_prospects_campaign",
+    Scope.LEADS_WRITE,
+    support=Support.PART,
+    note=_TO_CAMPAIGN,
+    body_limit=BODY_LIMIT,
+    shared=True,
+)
+async def update_prospects_in_campaign(call: Call) -> Response:
+    """The same with `update`."""
+    return await _to_campaign(call, True)
+
+
+async def _to_campaign(call: Call, update: bool) -> Response:
     body = call.fields()
     campaign = reading.record(body, "campaign", True)
     call.campaign_id = reading.whole(campaign, "campaign_id", 0, 2**63 - 1)
@@ -93,7 +114,8 @@ async def add_prospects_to_campaign(call: Call) -> Response:
         raise NotFound("campaign_not_found", "there is no such campaign")
     await found(call)
     not_before = _send_after(campaign)
-    keep = not reading.flag(body, "update", False) or call.caller.is_restricted
+    # A key of single campaigns changes nothing that others have.
+    keep = not update or call.caller.is_restricted
     force = reading.flag(body, "force", False)
     answers: list[dict[str, Any]] = []
     for chunk in _chunks(_given(body)):
@@ -149,14 +171,9 @@ async def delete_prospects(call: Call) -> Response:
     if ids is None:
         raise Refusal(409, "E_REQUIRED_ELEMENT", "The parameter id is required.")
     campaign_ids = selection.numbers(call, "campaigns_id")
-    missing: list[NotFound] = []
     for lead_id in ids:
-        try:
+        with suppress(NotFound):  # if they were there, they are gone: a request can be sent again
             await _delete(call, lead_id, campaign_ids)
-        except NotFound as error:  # the others go nevertheless, so that a request can be sent again
-            missing.append(error)
-    if len(missing) == len(ids):
-        raise missing[0]
     return call.empty()
 
 
