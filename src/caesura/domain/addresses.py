@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
+from msgspec import Struct
 
 from caesura.domain.errors import Invalid
 
@@ -33,8 +33,7 @@ class AddressError(Invalid):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, gc=False):
     """A mailbox that can be written to (RFC 5321 4.1.2, RFC 6531 3.3).
 
     `address` is the canonical form, `local@domain`. `local` keeps its case, in Unicode form NFC.

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from caesura.domain.addresses import Address, AddressError, deduplication_key, parse_address
 from caesura.domain.csv_records import (
     DELIMITERS,
@@ -28,8 +30,7 @@ _EXCERPT_LENGTH = 200
 _SEPARATORS = re.compile(r"\W+")
 
 
-@dataclass(frozen=True, slots=True)
-class LeadRow:
+class LeadRow(Struct, frozen=True, gc=False):
     """A lead as the file gives it.
 
     `line` is the 1-based line on which its record starts. `key` is what duplicates share. `fields`

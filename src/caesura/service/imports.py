@@ -115,8 +115,8 @@ async def import_leads(
     tally = _Tally()
     async with database.connection() as connection:
         await _check(connection, target)
-        await store.open_staging(connection)
         try:
+            await store.open_staging(connection)
             await _stage(connection, _pieces(chunks, file_name), LeadReader(file_name), tally, on_progress)
             report, claimed = await store.run(connection, lambda tx: _take(tx, target, tally))
         finally:
