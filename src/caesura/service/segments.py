@@ -12,7 +12,7 @@ from caesura.domain.segments import SegmentDefinition
 from caesura.service import enrollments
 from caesura.service.enrollments import Enrolment
 from caesura.store import enrollments as enrollment_store
-from caesura.store import events
+from caesura.store import events, lists
 from caesura.store import segments as store
 from caesura.store.database import Connection, Database
 from caesura.store.enrollments import ListChunk
@@ -111,19 +111,22 @@ async def several(
         return await store.several(connection, workspace_id, segment_ids)
 
 
-async def enrol_segment(
+async def enrol_chosen(
     database: Database,
     workspace_id: int,
     campaign_id: int,
-    segment_id: int,
+    who: Audience,
     actor: str,
     now: datetime,
     extra: Mapping[str, Any] | None = None,
 ) -> Enrolment:
-    """Enrols who is in a segment at this moment, as `enrol` does. Raises NotFound `segment_not_found`, too."""
+    """As `enrol`, with NotFound `list_not_found` or `segment_not_found` for what `who` names and is not there."""
     async with database.connection() as connection:
-        _found(await store.get(connection, workspace_id, segment_id))
-    who = Audience(segment_ids=[segment_id])
+        for list_id in (*who.list_ids, *who.without_list_ids):
+            if await lists.get(connection, workspace_id, list_id) is None:
+                raise NotFound("list_not_found", "there is no such list")
+        for segment_id in (*who.segment_ids, *who.without_segment_ids):
+            _found(await store.get(connection, workspace_id, segment_id))
     return await enrol(database, workspace_id, campaign_id, who, actor, now, extra)
 
 

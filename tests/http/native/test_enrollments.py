@@ -218,6 +218,28 @@ def test_bytes_that_are_no_enrolment_are_refused(served: Any) -> None:
     assert served.client.get(path, params={"state": "asleep"}).json()["errors"][0]["parameter"] == "state"
 
 
+async def test_a_list_or_a_segment_is_enrolled_without_who_is_on_others(desk: Any) -> None:
+    leads = [await desk.lead(f"{name}@example.com", country="DE") for name in "abcd"]
+    everyone, some = [(await desk.post("/lists", {"name": name}))["id"] for name in ("everyone", "some")]
+    await desk.post(f"/lists/{everyone}/members", {"lead_ids": [one["id"] for one in leads]})
+    await desk.post(f"/lists/{some}/members", {"lead_ids": [leads[0]["id"]]})
+    condition = {"field": "email", "operator": "starts_with", "value": "b"}
+    segment = (await desk.post("/segments", {"name": "b", "conditions": [condition]}))["id"]
+    path = f"/campaigns/{(await desk.campaign())['id']}/enrollments"
+    body = {"list_id": everyone, "without_list_ids": [some], "without_segment_ids": [segment]}
+    assert (await desk.post(path, body))["enrolled"] == 2
+    assert sorted(one["address"] for one in await desk.every(path)) == ["c@example.com", "d@example.com"]
+    assert (await desk.post(path, {"segment_id": segment, "without_list_ids": [some]}))["enrolled"] == 1
+    for wrong, code in (
+        ({**body, "without_list_ids": ["lst_99999"]}, "list_not_found"),
+        ({**body, "without_segment_ids": ["seg_99999"]}, "segment_not_found"),
+        ({**body, "list_id": "lst_99999"}, "list_not_found"),
+    ):
+        assert (await desk.post(path, wrong, 404))["code"] == code
+    unfit = await desk.post(path, {"lead_ids": [leads[0]["id"]], "without_list_ids": [some]}, 422)
+    assert unfit["code"] == "without_unfit"
+
+
 async def test_a_segment_is_enrolled_as_it_is_at_that_moment(desk: Any) -> None:
     await desk.lead("a@example.com", country="DE")
     await desk.lead("b@example.com", country="FR")

@@ -32,6 +32,7 @@ from caesura.service.enrollments import EnrolFate, Enrolment, EnrolOutcome
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.service.readmission import BY_HAND
 from caesura.store.enrollments import EnrollmentRow
+from caesura.store.segments import Audience
 
 TAG = {"name": "enrollments", "description": "Leads in campaigns: which step is next, when, and what keeps it back."}
 
@@ -74,6 +75,10 @@ Writer = Annotated[Caller, require(Scope.LEADS_WRITE)]
 EnrollmentId = Annotated[str, ENROLLMENT.path()]
 
 
+# Lists and segments that others can be left out by.
+_OTHERS = 100
+
+
 class LeadEnrolled(LeadGiven):
     """A lead to be added or changed, and enrolled."""
 
@@ -111,6 +116,14 @@ class EnrolRequest(Definition):
         description="Leads by address and fields, at most 1,000; they are added or changed on the way. A key for "
         "single campaigns only adds: what others know of a lead stays as it is.",
     )
+    without_list_ids: list[Annotated[int, *LIST.reference()]] = Field(
+        default=[], max_length=_OTHERS, description="With list_id or segment_id: nobody who is on one of these."
+    )
+    without_segment_ids: list[Annotated[int, *SEGMENT.reference()]] = Field(
+        default=[],
+        max_length=_OTHERS,
+        description="With list_id or segment_id: nobody who is in one of these segments.",
+    )
     replace: bool = Field(
         default=False,
         description="With leads: put fields and zone in the place of those that known leads have, not beside them.",
@@ -132,6 +145,8 @@ class EnrolRequest(Definition):
             raise fault("one_source", "Give one of lead_ids, list_id, segment_id and leads.")
         if self.not_before is not None and self.lead_ids is None and self.leads is None:
             raise fault("not_before_unfit", "Give not_before with lead_ids or leads.")
+        if (self.without_list_ids or self.without_segment_ids) and self.list_id is None and self.segment_id is None:
+            raise fault("without_unfit", "Give without_list_ids and without_segment_ids with list_id or segment_id.")
         return self
 
 
@@ -237,10 +252,16 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
     context = context_of(request)
     place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
     by = caller.actor, context.clock()
+    if body.segment_id is not None or body.without_list_ids or body.without_segment_ids:
+        who = Audience(
+            list_ids=[] if body.list_id is None else [body.list_id],
+            segment_ids=[] if body.segment_id is None else [body.segment_id],
+            without_list_ids=body.without_list_ids,
+            without_segment_ids=body.without_segment_ids,
+        )
+        return shown_enrolment(await segments.enrol_chosen(*place, who, *by, body.extra))
     if body.list_id is not None:
         return shown_enrolment(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
-    if body.segment_id is not None:
-        return shown_enrolment(await segments.enrol_segment(*place, body.segment_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
         done = await enrollments.enrol_new(
