@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from caesura.domain.enclosures import CopyDefinition
 from caesura.domain.errors import Conflict, Invalid, NotFound
 from caesura.domain.inbound import BounceType, InboundKind, InboundReport
 from caesura.service import answers, inbound, suppressions
@@ -56,6 +57,19 @@ async def test_what_named_no_message_of_ours_is_answered_in_the_thread_of_the_la
     ours = await world.value("select message_id from message where enrollment_id = $1", row.enrollment_id)
     written = await letter(world, await answered(world, row, text="Good."))
     assert f"References: {ours} {THEIRS}\r\n" in written.replace("\r\n ", " ")
+
+
+async def test_copies_go_to_those_who_are_named(world: Any) -> None:
+    row = await reported(world)
+    cc, bcc = [CopyDefinition(address="boss@example.com")], [CopyDefinition(address="crm@example.com")]
+    done = await answered(world, row, text="Good.", cc=cc, bcc=bcc)
+    [work] = (await world.claim(done.campaign_id)).work
+    ready = write_letter(await world.plan(done.campaign_id), work, Identity(b"s" * 32), world.now)
+    assert ready.envelope.recipient == ANNA
+    assert [one.address for one in ready.wanted.copies] == ["boss@example.com", "crm@example.com"]
+    content = ready.envelope.content.decode()
+    assert "Cc: boss@example.com\r\n" in content
+    assert "crm@" not in content
 
 
 async def test_what_is_answered_can_stand_below_and_is_text_there(world: Any) -> None:

@@ -4,11 +4,13 @@ Each is a single mailing: suppressions, caps, windows and holds count as for any
 """
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from caesura.domain.addresses import AddressError, parse_address
 from caesura.domain.definition import read_definition
+from caesura.domain.enclosures import CopyDefinition, read_copies
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.headers import is_message_id
 from caesura.domain.html_context import HtmlContext
@@ -17,6 +19,7 @@ from caesura.domain.lead_entry import LeadInput
 from caesura.domain.literals import literal
 from caesura.service import inbound, mailboxes, mailings
 from caesura.service.enrollments import EnrolFate
+from caesura.service.mailings import Enclosures
 from caesura.store import messages
 from caesura.store.database import Database
 from caesura.store.inbound import InboundRow
@@ -31,7 +34,7 @@ _FROM_SERVERS = (InboundKind.BOUNCE, InboundKind.COMPLAINT)
 class Answer:
     """What to answer, word for word; `text`, `html` or both. None for the others: as what is answered says.
 
-    `to` is an address; `quote` sets what is answered below it.
+    `to` is an address; `quote` sets what is answered below it; `cc` and `bcc` get copies.
     """
 
     text: str | None = None
@@ -40,6 +43,8 @@ class Answer:
     to: str | None = None
     mailbox_id: int | None = None
     quote: bool = False
+    cc: Sequence[CopyDefinition] = ()
+    bcc: Sequence[CopyDefinition] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,15 @@ async def send(
     Who it goes to becomes a lead, if they are none.
 
     Raises NotFound (`inbound_not_found`, `mailbox_not_found`), Invalid (`answer_empty`, those of addresses at `/to`,
-    and what keeps a campaign from starting), Conflict `inbound_unanswerable` where nobody is known to answer, or no
-    mailbox that it came to, and `recipient_suppressed`.
+    those of `read_copies`, and what keeps a campaign from starting), Conflict `inbound_unanswerable` where nobody is
+    known to answer, or no mailbox that it came to, and `recipient_suppressed`.
     """
     if not (answer.text or "").strip() and not (answer.html or "").strip():
         raise Invalid.of(Problem("answer_empty", "Give text or html.", "/text"))
     row = await inbound.get(database, workspace_id, inbound_id)
     address = _recipient(row, answer)
+    copies = read_copies(answer.cc, answer.bcc, address)
+    enclosed = Enclosures(copies={0: copies} if copies else {})
     mailbox_id = row.mailbox_id if answer.mailbox_id is None else answer.mailbox_id
     if mailbox_id is None:
         raise Conflict("inbound_unanswerable", "it is not known which mailbox it came to: name one")
@@ -73,7 +80,7 @@ async def send(
     pool = await mailboxes.pool_of(database, workspace_id, [mailbox_id], actor, now)
     step = {**_content(row, answer), "answers": await _thread(database, row)}
     definition = read_definition({"name": f"Answer to {address}"[:200], "pool": pool.name, "steps": [step]})
-    done = await mailings.send(database, workspace_id, definition, [LeadInput(address)], None, actor, now)
+    done = await mailings.send(database, workspace_id, definition, [LeadInput(address)], None, actor, now, enclosed)
     outcome = done.outcomes[0]
     if done.campaign_id is None or outcome.enrollment_id is None:
         if outcome.fate is EnrolFate.SUPPRESSED:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from caesura.domain.definition_types import Body, Definition, EmailAddress, Extra, Instant, Line, Name
+from caesura.domain.enclosures import CopyDefinition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.inbound import MAXIMUM_HTML, MAXIMUM_TEXT, BounceType, Classification, InboundKind, InboundReport
 from caesura.domain.scopes import Scope
@@ -161,6 +162,8 @@ class AnswerGiven(Definition):
         default=None, description="By default the one that it came to."
     )
     quote: bool = Field(default=False, description="Whether what is answered stands below, as text.")
+    cc: list[CopyDefinition] = Field(default=[], max_length=50, description="Who else gets it, as all can see.")
+    bcc: list[CopyDefinition] = Field(default=[], max_length=50, description="Who else gets it, unseen.")
 
     def read(self) -> Answer:
         """For the service."""

@@ -5,9 +5,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from caesura.domain.errors import Conflict
+from caesura.domain.enclosures import CopyDefinition
+from caesura.domain.errors import Conflict, Invalid
 from caesura.domain.inbound import Classification, InboundKind
 from caesura.domain.scopes import Scope
+from caesura.domain.validation import validate
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.woodpecker import reading
 from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
@@ -61,25 +63,31 @@ async def list_inbox_messages(call: Call) -> Response:
     "/v2/inbox/messages/{message_id}/reply",
     Scope.CAMPAIGNS_SEND,
     support=Support.PART,
-    note="to one address, without cc and bcc",
+    note="to one address; without bcc, nobody gets a copy",
 )
 async def reply_to_inbox_message(call: Call) -> Response:
     """In its thread; from the mailbox that it came to, unless another is named."""
     body = call.fields()
-    if body.get("cc") or body.get("bcc"):
-        raise WOODPECKER.unsupported("cc and bcc")
     html = reading.text(reading.record(body, "body", True), "html")
     mailbox_id = None if body.get("mailbox_id") is None else reading.whole(body, "mailbox_id", 1, 2**63 - 1)
     quote = reading.flag(body, "quote_original_message", False)
-    answer = Answer(
-        html=html, subject=reading.text(body, "subject", "") or None, to=_to(body), mailbox_id=mailbox_id, quote=quote
-    )
+    subject = reading.text(body, "subject", "") or None
+    answer = Answer(None, html, subject, _to(body), mailbox_id, quote, _copies(body, "cc"), _copies(body, "bcc"))
     try:
         message_id = identifier(call.path("message_id"), "message_id")
         await answers.send(*call.key, message_id, answer, call.caller.actor, call.now)
     except Conflict as error:
         raise Refusal(409, error.code.upper(), error.detail) from error
     return call.empty()
+
+
+def _copies(body: Mapping[str, Any], name: str) -> list[CopyDefinition]:
+    """Addresses with commas between."""
+    words = [one.strip() for one in reading.text(body, name, "").split(",")]
+    try:
+        return [validate(CopyDefinition, {"address": one}) for one in words if one]
+    except Invalid as error:
+        raise incorrect(name) from error
 
 
 def _to(body: Mapping[str, Any]) -> str | None:
