@@ -6,9 +6,10 @@ that a person should see.
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import AnyStr
 
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.unsendable import HeaderInjection
@@ -69,11 +70,13 @@ def check(header: str, value: str) -> None:
 
 def encoded_words(text: str) -> list[str]:
     """The text as encoded words (RFC 2047), whole characters in each, in the shorter of the two encodings."""
+    raw = text.encode()
     in_q = list(map(_in_q, text))
-    size = sum(map(len, in_q))
-    if size * 3 <= len(text.encode()) * 4:
-        return [f"=?utf-8?q?{word}?=" for word in _chunks(in_q, in_q, _Q_ROOM)]
-    return list(map(_b_word, _chunks(text, [character.encode() for character in text], _B_ROOM)))
+    if len("".join(in_q)) * 3 <= len(raw) * 4:
+        return [f"=?utf-8?q?{word}?=" for word in _words(in_q, _Q_ROOM, "")]
+    if len(raw) <= _B_ROOM:
+        return [_b_word(raw)]
+    return [_b_word(word) for word in _words([character.encode() for character in text], _B_ROOM, b"")]
 
 
 @lru_cache(maxsize=4096)
@@ -81,23 +84,22 @@ def _in_q(character: str) -> str:
     return "".join(map(_Q.__getitem__, character.encode()))
 
 
-def _chunks(pieces: Iterable[str], sized: Iterable[str | bytes], room: int) -> list[str]:
-    """The pieces joined to words in which no more than `room` is taken by what stands in their places in `sized`."""
-    words: list[str] = []
-    word: list[str] = []
-    left = room
-    for piece, size in zip(pieces, map(len, sized), strict=True):
-        if size > left:
-            words.append("".join(word))
-            word = []
-            left = room
-        word.append(piece)
-        left -= size
-    return [*words, "".join(word)]
+def _words(pieces: Sequence[AnyStr], room: int, nothing: AnyStr) -> Iterator[AnyStr]:
+    """The pieces (of one byte or more) joined to words of at most `room`."""
+    start = 0
+    while start < len(pieces):
+        end = start + room
+        word = nothing.join(pieces[start:end])
+        end = min(end, len(pieces))
+        while len(word) > room:
+            end -= 1
+            word = word[: -len(pieces[end])]
+        yield word
+        start = end
 
 
-def _b_word(text: str) -> str:
-    return f"=?utf-8?b?{b2a_base64(text.encode(), newline=False).decode('ascii')}?="
+def _b_word(raw: bytes) -> str:
+    return f"=?utf-8?b?{b2a_base64(raw, newline=False).decode('ascii')}?="
 
 
 def _folded(name: str, words: Sequence[str]) -> str:
