@@ -2,7 +2,9 @@
 
 import os
 import platform
+import socket
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -98,3 +100,10 @@ def peak_memory_mb(process_id: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def connections_to(address: str, port: int) -> int:
+    """Open TCP connections of this machine's programs to this IPv4 address and port."""
+    number = int.from_bytes(socket.inet_aton(address), sys.byteorder)
+    wanted = [f"{number:08X}:{port:04X}", "01"]
+    return sum(line.split()[2:4] == wanted for line in _lines("/proc/net/tcp"))

@@ -144,6 +144,7 @@ class Server:
 
     def start(self, workers: int) -> float:
         """Starts it; answers how many seconds it took until it was ready."""
+        self.workers = workers
         began = time.perf_counter()
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -204,7 +205,7 @@ class Server:
     @property
     def dsn(self) -> str:
         """Its database: to read from, and never to write to."""
-        return Layout.of(self.data).dsn()
+        return self._settings.get("CAESURA_DATABASE_URL") or Layout.of(self.data).dsn()
 
     def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """What the database answers."""

@@ -1,13 +1,15 @@
-"""The same work with 1, 2 and 4 worker processes, and what a message costs the database."""
+"""The same work with 1, 2 and 4 worker processes and on a second address, and what a message costs the database."""
 
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
 import asyncpg
 
 from bench import letter
+from bench.remote import FIRST, SECOND, RemoteDatabase
 from bench.report import Bar, Report
 from bench.scene import Scene
 from bench.stage import PUBLIC_URL, Server, end, wait_for
@@ -17,20 +19,40 @@ STATISTICS_SECONDS = 1.5
 """PostgreSQL's own counts are up to a second late."""
 
 WORKERS = (1, 2, 4)
+ADDRESSES = {
+    "TCP, 1 worker": (FIRST,),
+    "TCP, 2 workers": (FIRST, FIRST),
+    "TCP, 2 workers, one of a second address": (FIRST, SECOND),
+}
+"""By which address of the database each worker comes. The last one's sum may not fall below the first one's."""
+ADDRESS_ROUNDS = 2
+"""Of these at most, for the time that they take."""
+
 INDEXES = "select relname, pg_relation_size(indexrelid) as bytes from pg_stat_user_indexes"
 _DATABASE = (
     "select pg_current_wal_lsn() as wal, xact_commit, tup_inserted, tup_updated, "
     "(select count(*) from pg_stat_activity where backend_type = 'client backend') as connections "
     "from pg_stat_database where datname = current_database()"
 )
+_SENT_BY = (
+    "select count(*) as sent from ledger join worker on worker.id = ledger.worker "
+    "where campaign_id = $1 and process_id = $2"
+)
 
 
 def measure(scene: Scene) -> Report:
-    """In each round, a campaign for each number of workers. The first worker is the server's own.
-
-    The others join as on another machine: by the database's address and the secret key, without the data directory.
-    """
+    """First with the embedded database, then with one on TCP."""
     report = Report("grow")
+    _measure_workers(scene, report)
+    remote = RemoteDatabase(scene.folder / "remote")
+    scene.stack.callback(remote.stop)
+    _measure_addresses(scene, report, remote)
+    remote.stop()
+    return report
+
+
+def _measure_workers(scene: Scene, report: Report) -> None:
+    """In each round, a campaign for each number of workers. The first worker is the server's own."""
     server = scene.server("grow")
     server.add_relay(scene.sink.port)
     leads = scene.sized(LEADS)
@@ -42,7 +64,7 @@ def measure(scene: Scene) -> Report:
         for count in WORKERS:
             campaign = server.add_campaign(f"{number} with {count}")
             server.import_leads(campaign, path)
-            with joined(server, count - 1):
+            with joined(server, [server.dsn] * (count - 1)):
                 before = server.rows(_DATABASE)[0]
                 rates[count].append(_send(scene, report, server, campaign, leads))
                 time.sleep(STATISTICS_SECONDS)
@@ -61,23 +83,66 @@ def measure(scene: Scene) -> Report:
         ratio = median(more / one for more, one in zip(rates[count], rates[1], strict=True))
         report.bars.append(Bar(f"{count} workers over 1", ratio, "x", least=1.0))
     server.stop()
-    return report
+
+
+def _measure_addresses(scene: Scene, report: Report, remote: RemoteDatabase) -> None:
+    """In each round, a campaign for each choice of addresses; then one whose statements are counted and not its time.
+
+    All workers are joined ones, and the server has the API only: so what is counted is what a worker asks.
+    """
+    server = scene.server("addresses", 0, CAESURA_DATABASE_URL=remote.url())
+    server.add_relay(scene.sink.port)
+    leads = scene.sized(LEADS)
+    path = letter.write_leads(scene.folder / "addresses.csv", 0, leads)
+    rates: dict[str, list[float]] = {name: [] for name in ADDRESSES}
+    shares, seen = [], []
+    for number in range(min(scene.rounds, ADDRESS_ROUNDS)):
+        for name, addresses in ADDRESSES.items():
+            campaign = server.add_campaign(f"{number} by {name}")
+            server.import_leads(campaign, path)
+            with joined(server, [remote.url(one) for one in addresses]) as processes:
+                rates[name].append(_send(scene, report, server, campaign, leads))
+                if addresses[-1] == SECOND:
+                    seen.append(remote.connections(SECOND))
+                    [row] = server.rows(_SENT_BY, int(campaign.removeprefix("cmp_")), processes[-1].pid)
+                    shares.append(row["sent"] / leads)
+    for name, samples in rates.items():
+        report.add(name, "/s", *samples)
+    report.add("connections by the second address", "", *seen)
+    report.add("part that its worker sent", "", *shares)
+    report.expect(f"a worker of the second address has {min(seen)} connections by it", min(seen) > 0)
+    alone, _, together = rates.values()
+    ratio = median(more / one for more, one in zip(together, alone, strict=True))
+    report.bars.append(Bar("1 worker more, of a second address, over 1", ratio, "x", least=1.0))
+    campaign = server.add_campaign("counted")
+    server.import_leads(campaign, path)
+    with joined(server, [remote.url(is_counted=True)]):
+        remote.forget_statements()
+        _send(scene, report, server, campaign, leads)
+        every, bounds = remote.statements()
+    report.add("SQL statements", "a message", every / leads)
+    report.add("SQL statements but begin and commit", "a message", (every - bounds) / leads)
+    report.expect("no statement was counted", every > bounds > 0)
+    server.stop()
 
 
 @contextmanager
-def joined(server: Server, count: int) -> Iterator[None]:
-    """So many more workers, there and at work."""
+def joined(server: Server, urls: Sequence[str]) -> Iterator[list["subprocess.Popen[str]"]]:
+    """More workers, there and at work, each by its URL of the database.
+
+    They join as on another machine: by the URL and the secret key, without the data directory.
+    """
     secret = (server.data / "secret.key").read_text().strip()
     settings = {
-        "CAESURA_DATABASE_URL": server.dsn,
         "CAESURA_SECRET_KEY": secret,
         "CAESURA_PUBLIC_URL": PUBLIC_URL,
         "CAESURA_DATA_DIR": str(server.data.with_name("nowhere")),
     }
-    processes = [server.spawn(("worker",), settings) for _ in range(count)]
+    processes = [server.spawn(("worker",), settings | {"CAESURA_DATABASE_URL": url}) for url in urls]
+    count = server.workers + len(urls)
     try:
-        wait_for(lambda: _present(server) == count + 1, "the workers do not come", 180, 0.1)
-        yield
+        wait_for(lambda: _present(server) == count, "the workers do not come", 180, 0.1)
+        yield processes
     finally:
         for process in processes:
             end(process)
