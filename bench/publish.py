@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import paper
 from bench.machine import ROOT
 from bench.report import lines, number
 
 RESULTS = ROOT / "bench" / "results"
-PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scaling.md", ROOT / "README.md")
 
-_BLOCK = re.compile(r"<!-- (figures|bars) of (\S+) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (figures|bars|growth) of (\S+) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 _NONE = "none"
 
 
@@ -48,7 +49,7 @@ def _body(kind: str, content: Mapping[str, Any] | None) -> Iterator[str]:
         f"Postfix {versions['postfix']}."
     )
     yield ""
-    yield from _figures(content["suites"]) if kind == "figures" else _bars(content["suites"])
+    yield from _KINDS[kind](content["suites"])
 
 
 def _figures(suites: Mapping[str, Any]) -> Iterator[str]:
@@ -65,6 +66,15 @@ def _bars(suites: Mapping[str, Any]) -> Iterator[str]:
         for bar in kept["bars"]:
             value = f"{number(bar['value'])}{bar['unit'] if bar['unit'].startswith('/') else ' ' + bar['unit']}".strip()
             yield f"| {name} | {bar['name']} | {value} | {bar['bar']} | {'met' if bar['met'] else 'missed'} |"
+
+
+def _growth(suites: Mapping[str, Any]) -> Iterator[str]:
+    yield from paper.measured(suites)
+    yield ""
+    yield from paper.beyond(suites)
+
+
+_KINDS = {"figures": _figures, "bars": _bars, "growth": _growth}
 
 
 def main() -> int:

@@ -31,7 +31,8 @@ ADDRESS_ROUNDS = 2
 INDEXES = "select relname, pg_relation_size(indexrelid) as bytes from pg_stat_user_indexes"
 _DATABASE = (
     "select pg_current_wal_lsn() as wal, xact_commit, tup_inserted, tup_updated, "
-    "(select count(*) from pg_stat_activity where backend_type = 'client backend') as connections "
+    "(select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()) "
+    "as connections "
     "from pg_stat_database where datname = current_database()"
 )
 _SENT_BY = (

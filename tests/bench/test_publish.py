@@ -37,4 +37,5 @@ def test_a_page_takes_the_results_of_a_run_and_names_it(page) -> None:
     assert "Run at 2030-01-31T09:00:00+00:00, of commit abc, in 10 minutes, on 2 cores of Some CPU, 23 GB" in changed
     assert page_with(changed, "none", None) == page_with(text, "none", None)
     assert ("| send | rate | 4,000/s | at least 5,000/s | missed |" in changed) == (page.name == "README.md")
+    assert ("| Messages a second | 5,000 | 50,000 | 500,000 |" in changed) == (page.name == "scaling.md")
     assert ("caesura      5,000/s" in changed) == (page.name == "benchmarks.md")
