@@ -31,8 +31,9 @@ _WITHDRAWING = frozenset(
 
 # Of each of many campaigns at least so many are claimed in turn: a transaction for one costs nearly as much.
 _SHARE = 20
-# Letters that are composed in one go: about a millisecond.
-_LETTERS = 10
+# Letters that are composed in one go: half a millisecond; and while this worker is behind the gate, where whoever
+# pauses waits for it.
+_LETTERS, _LETTERS_BESIDE_A_MARK = 10, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Worker:
         self._allowances = Allowances(self._settings.slots, most, self._settings.silence, loop.time)
         self._passing: asyncio.Task[None] | None = None
         self._passing_is_paced = False
+        self._is_marking = False
         self._withdrawals = 0
         self._stopping = asyncio.Event()
         self._hint = asyncio.Event()
@@ -216,7 +218,8 @@ class Worker:
             except Exception:
                 log.exception("letter_failed", enrollment=one.claimed.enrollment_id)
                 failed.append((one.claimed, "render_failed"))
-            if number % _LETTERS == 0 or one.mailbox.signing is not None:
+            at_once = _LETTERS_BESIDE_A_MARK if self._is_marking else _LETTERS
+            if number % at_once == 0 or one.mailbox.signing is not None:
                 # Connections, and a mark that whoever pauses waits for, must not wait for a group of them; and a
                 # signature takes as long as ten letters.
                 await asyncio.sleep(0)
@@ -270,12 +273,15 @@ class Worker:
         wanted = [one.wanted for one in ready]
         lease, now = self._settings.lease, self._clock()
         deadline = asyncio.get_running_loop().time() + lease
+        self._is_marking = True
         try:
             answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
         except Exception:
             # The commit may have come through: nothing is written, and the recorder undoes it once it can.
             self._recorder.doubt(plan, [one.claimed.enrollment_id for one in wanted], now)
             raise
+        finally:
+            self._is_marking = False
         by_enrollment = {one.wanted.claimed.enrollment_id: one for one in ready}
         for marked in answer.marked:
             one = by_enrollment[marked.enrollment_id]
