@@ -408,8 +408,9 @@ create table event (
 );
 -- the log in the order in which it can be told
 create index event_in_order on event (workspace_id, transaction_id, id);
--- the log of a span of time, whatever the clock did meanwhile: by parts of the table, since it is written in that order
-create index event_at on event using brin (at) with (autosummarize = on);
+-- the log of a span of time, whatever the clock did meanwhile: by parts of the table, since it is written in that order,
+-- and only those parts in which the workspace may be
+create index event_at on event using brin (workspace_id int4_bloom_ops, at) with (pages_per_range = 32, autosummarize = on);
 -- the history of one campaign
 create index event_campaign on event (workspace_id, campaign_id, id) where campaign_id is not null;
 

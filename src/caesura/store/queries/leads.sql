@@ -61,11 +61,15 @@ select * from kept order by id limit $3
 
 -- name: list_by_extra
 -- The same in pages, below a cursor, newest first; with a part of their address, if that is asked for.
-with kept as materialized (select * from lead where workspace_id = $1 and extra <> '{}' and extra @> $4)
-select * from kept
-where id < coalesce($2::bigint, 9223372036854775807) and ($3::text is null or strpos(address_key, $3) > 0)
-order by id desc
-limit $5
+with kept as materialized (
+  select id from lead
+  where workspace_id = $1 and extra <> '{}' and extra @> $4 and ($3::text is null or strpos(address_key, $3) > 0)
+), page as (
+  select id from kept where id < coalesce($2::bigint, 9223372036854775807) order by id desc limit $5
+)
+select l.* from lead l
+where l.workspace_id = $1 and l.id = any(array(select id from page))
+order by l.id desc
 
 -- name: by_keys
 -- The leads of these addresses.
