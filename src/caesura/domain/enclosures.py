@@ -5,6 +5,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
@@ -95,25 +96,26 @@ class Copy:
     is_hidden: bool
 
 
-def read_copies(cc: Iterable[CopyDefinition], bcc: Iterable[CopyDefinition], recipient: str) -> tuple[Copy, ...]:
-    """The copies of a message to `recipient`, each address once: who is seen before who is hidden.
+def read_copies(cc: Iterable[CopyDefinition], bcc: Iterable[CopyDefinition], *recipients: str) -> tuple[Copy, ...]:
+    """The copies of a message, each address once: who is seen before who is hidden.
 
+    None goes to those of `recipients`, who have the message, or one like it, to themselves.
     Raises Invalid: those of addresses, `copy_not_ascii`, and `too_many_copies`; without pointers.
     """
-    try:
-        seen = {deduplication_key(parse_address(recipient))}
-    except Invalid:
-        seen = set()  # no message goes there at all: that is told of the recipient
+    seen = set()
+    for one in recipients:
+        with suppress(Invalid):  # no message goes there at all: that is told of the recipient
+            seen.add(deduplication_key(parse_address(one)))
     copies = []
     for given, is_hidden in ((cc, False), (bcc, True)):
-        for one in given:
-            address = parse_address(one.address)
+        for copy in given:
+            address = parse_address(copy.address)
             if address.needs_smtputf8:
                 detail = f"a copy goes to ASCII addresses only, and {address.address} is not one"
                 raise Invalid.of(Problem("copy_not_ascii", detail))
             if (key := deduplication_key(address)) not in seen:
                 seen.add(key)
-                copies.append(Copy(address.address, key, address.domain, one.name, is_hidden))
+                copies.append(Copy(address.address, key, address.domain, copy.name, is_hidden))
     if len(copies) >= MAXIMUM_TOGETHER:
         detail = f"a message has at most {MAXIMUM_TOGETHER} recipients, with its copies"
         raise Invalid.of(Problem("too_many_copies", detail))

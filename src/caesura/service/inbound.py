@@ -74,7 +74,10 @@ class InboundChange:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What of ours a report is about. `is_named`: it names our message; else it is known by its address at most."""
+    """What of ours a report is about. `is_named`: it names our message; else it is known by its address at most.
+
+    `proves` is the (enrollment, step) of a message that must have been taken, for a copy of it came back.
+    """
 
     is_named: bool = False
     lead: LeadRow | None = None
@@ -86,6 +89,7 @@ class _Found:
     recipient: Address | None = None
     given: Address | None = None
     marked_at: datetime | None = None
+    proves: tuple[int, int] | None = None
 
 
 async def report(
@@ -115,8 +119,11 @@ async def report(
             assert known is not None  # nothing is ever deleted
             return Received(known, False, 0)
         await _tell(tx, row, "inbound.received", actor, now, bounce_type=row.bounce_type, reason=row.reason)
+        proven = found.proves
         if found.is_named and found.enrollment_id is not None and found.step is not None:
-            await settle(tx, plans, workspace_id, found.enrollment_id, found.step, True, actor, now)
+            proven = found.enrollment_id, found.step
+        if proven is not None:
+            await settle(tx, plans, workspace_id, *proven, True, actor, now)
         stopped = await _end(tx, workspace_id, given, found, actor, now)
         if given.bounce_type is BounceType.HARD:
             await _count_bounce(tx, row, found)
@@ -282,7 +289,10 @@ async def _find(tx: Connection, workspace_id: int, given: InboundReport, address
             named_copy = (answered.campaign_id, answered.enrollment_id, deduplication_key(address))
             if await enclosures.is_copy(tx, workspace_id, *named_copy):
                 # Not the message came back but a copy of it, and its lead has nothing to do with that.
-                return _Found(True, None, answered.campaign_id, message_id=answered.message_id, recipient=address)
+                proves = answered.enrollment_id, answered.step
+                return _Found(
+                    True, None, answered.campaign_id, message_id=answered.message_id, recipient=address, proves=proves
+                )
         return _Found(True, lead, *place, answered.message_id, _parsed(answered.recipient), address, answered.marked_at)
     if address is None:
         return _Found(campaign_id=given.campaign_id)

@@ -21,10 +21,14 @@ KIND = "single"
 
 @dataclass(frozen=True, slots=True)
 class Enclosures:
-    """What a mailing has beside its text: files for all, and copies by the place of their recipient."""
+    """What a mailing has beside its text: files for all, and copies by the place of their recipient.
+
+    `for_first` are copies of one of the messages, whichever: of the first whose recipient may be written to.
+    """
 
     attachments: Sequence[Attachment] = ()
     copies: Mapping[int, Sequence[Copy]] = field(default_factory=dict)
+    for_first: Sequence[Copy] = ()
 
 
 NOTHING = Enclosures()
@@ -85,11 +89,14 @@ async def send(
 async def _enclose(
     database: Database, workspace_id: int, campaign_id: int, outcomes: Sequence[EnrolOutcome], enclosed: Enclosures
 ) -> None:
-    copies = {
-        one.enrollment_id: enclosed.copies[place]
+    enrolled = {
+        place: one.enrollment_id
         for place, one in enumerate(outcomes)
-        if one.fate is EnrolFate.ENROLLED and one.enrollment_id is not None and place in enclosed.copies
+        if one.fate is EnrolFate.ENROLLED and one.enrollment_id is not None
     }
+    copies = {one: [*enclosed.copies[place]] for place, one in enrolled.items() if place in enclosed.copies}
+    if enclosed.for_first and enrolled:
+        copies.setdefault(next(iter(enrolled.values())), []).extend(enclosed.for_first)
 
     async def work(tx: Connection) -> None:
         await enclosures.add_files(tx, workspace_id, campaign_id, enclosed.attachments)

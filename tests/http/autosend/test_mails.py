@@ -184,3 +184,16 @@ async def test_each_recipient_of_a_bulk_mail_has_copies_of_their_own(sender: Any
             join lead l on l.id = e.lead_id where e.workspace_id = $1"""
         copies = [tuple(one) for one in await connection.fetch(query, sender.desk.workspace_id)]
     assert copies == [("kim@example.com", "ann@example.com")]
+
+
+async def test_copies_go_with_the_first_in_to_who_may_be_written_to(sender: Any) -> None:
+    await sender.desk.post("/suppressions", {"value": "ann@example.com"})
+    to = [{"email": "ann@example.com"}, {"email": "ben@example.com"}, {"email": "lee@example.com"}]
+    await sender.post(
+        "/mails/send", {**MAIL, "to": to, "cc": [{"email": "lee@example.com"}, {"email": "eve@example.com"}]}
+    )
+    async with sender.desk.api.database.connection() as connection:
+        query = """select l.address, c.address from message_copy c join enrollment e on e.id = c.enrollment_id
+            join lead l on l.id = e.lead_id where e.workspace_id = $1"""
+        copies = [tuple(one) for one in await connection.fetch(query, sender.desk.workspace_id)]
+    assert copies == [("ben@example.com", "eve@example.com")], "who has a mail of their own needs no copy"

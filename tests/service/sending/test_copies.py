@@ -104,3 +104,29 @@ async def test_a_copy_that_comes_back_is_not_the_leads_fault(engine: Any) -> Non
     await inbound.report(engine.database, engine.plans, engine.workspace, report, "test", engine.now)
     [suppressed] = await engine.rows("select value from suppression")
     assert suppressed["value"] == "ann@two.test"
+
+
+async def test_copies_for_the_first_go_with_the_first_who_is_written_to(engine: Any) -> None:
+    await engine.build(leads=0)
+    await suppressions.suppress(engine.database, engine.workspace, "ann@one.test", "test", engine.now)
+    data = {"name": "a word", "pool": "all", "steps": [{"subject": "Hello", "text": "Hello"}]}
+    copies = read_copies([CopyDefinition(address="eve@two.test")], [], "ann@one.test")
+    recipients = [LeadInput(f"{name}@one.test") for name in ("ann", "ben", "kim")]
+    done = await mailings.send(
+        engine.database, engine.workspace, read_definition(data), recipients, None, "test", engine.now,
+        Enclosures(for_first=copies),
+    )  # fmt: skip
+    rows = await engine.rows("select enrollment_id, address from message_copy where campaign_id = $1", done.campaign_id)
+    assert [[*row.values()] for row in rows] == [[done.outcomes[1].enrollment_id, "eve@two.test"]]
+
+
+async def test_a_copy_that_comes_back_proves_that_an_unknown_message_was_taken(engine: Any) -> None:
+    await send(engine, ["ann@two.test"], [])
+    [marked] = (await engine.mark(await engine.claim())).marked
+    await record(engine, marked, Kind.UNKNOWN)
+    [message] = await engine.rows("select message_id from message")
+    report = InboundReport(
+        kind=InboundKind.BOUNCE, address="ann@two.test", in_reply_to=message["message_id"], bounce_type=BounceType.HARD
+    )
+    await inbound.report(engine.database, engine.plans, engine.workspace, report, "test", engine.now)
+    assert [row["state"] for row in await engine.rows("select state from message")] == ["sent"]

@@ -39,11 +39,14 @@ def people(body: Body, fields: Mapping[str, Any], name: str, prefix: str = "") -
 
 
 def copies_for(
-    body: Body, given: tuple[Iterable[CopyDefinition], Iterable[CopyDefinition]], recipient: str, prefix: str = ""
+    body: Body,
+    given: tuple[Iterable[CopyDefinition], Iterable[CopyDefinition]],
+    recipients: Iterable[str],
+    prefix: str = "",
 ) -> Sequence[Copy]:
-    """The copies of a mail to `recipient`, out of its (cc, bcc). Notes what is wrong."""
+    """The copies of a mail out of its (cc, bcc), but for who is a recipient already. Notes what is wrong."""
     try:
-        return read_copies(*given, recipient)
+        return read_copies(*given, *recipients)
     except Invalid as error:
         body.refuse(f"{prefix}cc", error.problems[0].detail)
         return ()

@@ -1,12 +1,13 @@
 """Single and bulk mails: `/mails`. Each request is a mailing of its own, behind the same gate as any campaign."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from caesura.domain.definition import CampaignDefinition, read_definition
-from caesura.domain.enclosures import MAXIMUM_TOGETHER, Copy
+from caesura.domain.enclosures import MAXIMUM_TOGETHER
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.lead_entry import LeadInput
 from caesura.domain.scopes import Scope
@@ -46,9 +47,14 @@ async def send_mail(call: Call) -> Response:
     shared = body.table("dynamicData")
     leads = _leads(body, recipients, shared) if not body.problems else []
     # Several in `to` get a mail each, and nobody needs the same copy of each of these.
-    done = await _send(call, body, leads, {0: copies_for(body, copies, leads[0].address)} if leads else {})
+    enclosed = mailings.Enclosures(for_first=copies_for(body, copies, [one.address for one in leads]))
+    done = await _send(call, body, leads, enclosed)
     if done.campaign_id is None:
-        raise Refusal(400, "RECIPIENT_SUPPRESSED", "None of the recipients may be written to: they are suppressed")
+        raise Refusal(
+            400,
+            "RECIPIENT_SUPPRESSED",
+            "None of the recipients may be written to: they are suppressed, and no copy is sent either",
+        )
     first = next(one.enrollment_id for one in done.outcomes if one.enrollment_id is not None)
     data = {"emailId": id_of("email", first), "message": QUEUED, "totalRecipients": total}
     return call.answer({"success": True, "data": data})
@@ -69,8 +75,8 @@ async def send_bulk(call: Call) -> Response:
     copies = {}
     for place, (one, lead) in enumerate(zip(recipients, leads if not body.problems else [], strict=False)):
         own = people(body, one, "cc", f"recipients/{place}/"), people(body, one, "bcc", f"recipients/{place}/")
-        copies[place] = copies_for(body, own, lead.address, f"recipients/{place}/")
-    done = await _send(call, body, leads, copies)
+        copies[place] = copies_for(body, own, [lead.address], f"recipients/{place}/")
+    done = await _send(call, body, leads, mailings.Enclosures(copies=copies))
     sent = sum(one.fate is EnrolFate.ENROLLED for one in done.outcomes)
     data = {
         "batchId": id_of("batch", done.campaign_id) if done.campaign_id is not None else None,
@@ -81,9 +87,7 @@ async def send_bulk(call: Call) -> Response:
     return call.answer({"success": True, "data": data})
 
 
-async def _send(
-    call: Call, body: Body, leads: Sequence[LeadInput], copies: Mapping[int, Sequence[Copy]]
-) -> mailings.Mailing:
+async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: mailings.Enclosures) -> mailings.Mailing:
     if body.fields.get("headers"):
         raise AUTOSEND.unsupported("headers")
     if body.flag("bypassSuppressions"):
@@ -106,7 +110,7 @@ async def _send(
     if pool is None:
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
     definition = _definition(body, content, pool)
-    group, enclosed = group_of(body.text("unsubscribeGroupId")), mailings.Enclosures(files, copies)
+    group, enclosed = group_of(body.text("unsubscribeGroupId")), replace(enclosed, attachments=files)
     return await mailings.send(*call.key, definition, leads, group, call.caller.actor, call.now, enclosed)
 
 
