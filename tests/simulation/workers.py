@@ -56,7 +56,7 @@ class Doubt:
     """A mark whose answer was lost."""
 
     plan: CampaignPlan
-    enrollments: Sequence[int]
+    enrollments: Sequence[tuple[int, int]]  # with their steps
     marked_at: datetime
 
 
@@ -342,7 +342,7 @@ class SimulatedWorker:
             )
         except Unavailable:
             self._world.witness.excuse(self.name)
-            self._doubts.append(Doubt(plan, [one.claimed.enrollment_id for one in wanted], now))
+            self._doubts.append(Doubt(plan, [(one.claimed.enrollment_id, one.claimed.step) for one in wanted], now))
             self._schedule_record(self._outage_seconds())
             self._start_round(self._outage_seconds())
             return

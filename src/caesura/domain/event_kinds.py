@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     "enrollment.created": "A lead was enrolled; those of lists are only counted, in `campaign.leads_enrolled`.",
     "enrollment.finished": "Every step is behind it.",
     "enrollment.held": "It is set aside until something is settled; `data` has the cause.",
-    "enrollment.readmitted": "A lead that was taken out was enrolled again; it waits at a step that it had nothing of.",
+    "enrollment.readmitted": "A lead that was taken out was enrolled again; it waits behind all it may have had.",
     "enrollment.released": "It waits again, at its position.",
     "enrollment.stopped": "It was taken out before the end; `data` has the cause.",
     "message.cancelled": "Nothing of it was written; the step is tried again.",

@@ -26,7 +26,7 @@ from caesura.domain.inbound import (
     own_id,
 )
 from caesura.domain.recipients import Recipient
-from caesura.service import enrollments, suppressions
+from caesura.service import enrollments, readmission, suppressions
 from caesura.service.plans import Plans
 from caesura.service.sending.settlement import settle
 from caesura.store import bounces, campaigns, enclosures, events, leads, mailboxes
@@ -349,6 +349,7 @@ async def _end(
         return 0
     if given.kind is InboundKind.REPLY:
         cause, ids = "replied", await _ended_by_reply(tx, workspace_id, given, found)
+        await readmission.stay_out(tx, workspace_id, ids, cause, now)
     else:
         cause, keys = _CAUSES[given.kind], _suppressed(given, found)
         recipients = [Recipient("address", key) for key in keys]

@@ -1,4 +1,4 @@
-"""Leads that were taken out of a campaign, and begin anew in it: each at a step that it has had nothing of (G2)."""
+"""Leads that were taken out of a campaign, and begin anew in it: each behind all that it may have had (G2)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,8 +24,9 @@ async def readmit(
 ) -> dict[int, int]:
     """Those of these leads that were stopped for one of `causes` wait again; their enrollments, by lead.
 
-    A message that is in transit is stepped past, like one that was sent: what comes of it changes nothing here. Who may
-    not be written to stays out. `extra` None leaves what is kept.
+    A message that is in transit is stepped past, like one that was sent, even where its server turns out not to have
+    taken it; only a refusal or a reply to it still takes the lead out. Who may not be written to stays out. `extra`
+    None leaves what is kept.
     """
     stopped = await enrollments.lock_stopped(tx, workspace_id, campaign_id, lead_ids, causes)
     if not stopped:
@@ -35,3 +36,11 @@ async def readmit(
     await events.append(tx, workspace_id, now, actor, entries)
     await campaigns.notify(tx, workspace_id, "enrollment.readmitted", campaign_id)
     return {one.lead_id: one.id for one in moved}
+
+
+async def stay_out(tx: Connection, workspace_id: int, enrollment_ids: Sequence[int], cause: str, now: datetime) -> None:
+    """Who was taken out by hand, and has said no since, is not readmitted: `cause` is in the place of theirs.
+
+    To be called before those that are still in are taken out: one that comes in at this moment is then among them.
+    """
+    await enrollments.stay_out(tx, workspace_id, enrollment_ids, BY_HAND, cause, now)

@@ -68,15 +68,15 @@ async def _lose(
     await store.refund_mailboxes(tx, plan.workspace_id, ends)
     effect = after_unknown(plan.hold_unknown)
     moves: list[tuple[int, int, Next, int | None]] = []
-    aside: dict[str, list[tuple[int, str, str]]] = {}
-    workers_of = {row["enrollment_id"]: row["worker"] for row in rows}
+    aside: dict[str, list[tuple[int, int, str, str]]] = {}
+    workers_of = {(row["enrollment_id"], row["step"]): row["worker"] for row in rows}
     for row in lost:
         if isinstance(effect, Advance):
             after = after_step(row["step"], plan.rules)
             moves.append((row["enrollment_id"], row["step"], after, row["mailbox_id"]))
         else:
-            worker = workers_of[row["enrollment_id"]]
-            aside.setdefault(worker, []).append((row["enrollment_id"], effect.state, effect.cause))
+            key = (row["enrollment_id"], row["step"])
+            aside.setdefault(workers_of[key], []).append((*key, effect.state, effect.cause))
     moved = await store.advance(tx, plan.workspace_id, plan.campaign_id, moves, now)
     await store.bind(tx, plan.workspace_id, [(row["enrollment_id"], row["mailbox_id"]) for row in lost])
     for worker, several in aside.items():

@@ -159,6 +159,19 @@ async def lock_stopped(
     return {row["id"]: row["moved_on"] for row in rows}
 
 
+async def stay_out(
+    tx: Connection,
+    workspace_id: int,
+    enrollment_ids: Sequence[int],
+    causes: Collection[str],
+    cause: str,
+    now: datetime,
+) -> None:
+    """Those of these enrollments that were stopped for one of `causes` are stopped for `cause`."""
+    if enrollment_ids:
+        await tx.execute(SQL["stay_out"], workspace_id, list(enrollment_ids), sorted(causes), cause, now)
+
+
 async def begin_anew(
     tx: Connection,
     workspace_id: int,

@@ -243,29 +243,31 @@ async def give_back(
     workspace_id: int,
     campaign_id: int,
     worker: str,
-    parked: Sequence[tuple[int, datetime | None, str | None]],
+    parked: Sequence[tuple[int, int, datetime | None, str | None]],
     now: datetime,
     timing: int | None = None,
 ) -> int:
-    """Claimed enrollments wait again; each as (id, not before, reason), the last two None when not parked.
+    """Claimed enrollments wait again; each as (id, step, not before, reason), the last two None when not parked.
 
     `timing` is that of the campaign whose windows and dates have parked them; None: something else did.
     """
     if not parked:
         return 0
-    ids, untils, reasons = (list(column) for column in zip(*parked, strict=True))
-    rows = await tx.fetch(SQL["give_back"], workspace_id, campaign_id, ids, worker, now, untils, reasons, timing)
+    ids, steps, untils, reasons = (list(column) for column in zip(*parked, strict=True))
+    of = (workspace_id, campaign_id, ids, worker, now, untils, reasons, timing, steps)
+    rows = await tx.fetch(SQL["give_back"], *of)
     return len(rows)
 
 
 async def set_aside(
-    tx: Connection, workspace_id: int, worker: str, aside: Sequence[tuple[int, str, str]], now: datetime
+    tx: Connection, workspace_id: int, worker: str, aside: Sequence[tuple[int, int, str, str]], now: datetime
 ) -> list[dict[str, Any]]:
-    """Claimed enrollments become held or stopped; each as (id, state, cause). Answers those that did."""
+    """Claimed enrollments become held or stopped; each as (id, step, state, cause). Answers those that did."""
     if not aside:
         return []
-    ids, states, causes = (list(column) for column in zip(*aside, strict=True))
-    return [dict(row) for row in await tx.fetch(SQL["set_aside"], workspace_id, ids, worker, now, states, causes)]
+    ids, steps, states, causes = (list(column) for column in zip(*aside, strict=True))
+    rows = await tx.fetch(SQL["set_aside"], workspace_id, ids, worker, now, states, causes, steps)
+    return [dict(row) for row in rows]
 
 
 async def pass_over(

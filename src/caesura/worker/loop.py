@@ -248,7 +248,7 @@ class Worker:
                 group = ready[first : first + min(self._settings.mark_group, self._settings.slots)]
                 await self._recorder.wait_for_room(self._settings.slots, len(group), is_over)
                 if is_over():
-                    back = [one.wanted.claimed.enrollment_id for one in ready[first:]]
+                    back = [one.wanted.claimed for one in ready[first:]]
                     await sending.give_back(self._database, plan, back, self._name, self._clock())
                     return
                 submitted |= await self._mark(plan, group)
@@ -278,7 +278,7 @@ class Worker:
             answer = await sending.mark(self._database, self._plans, plan, wanted, self._name, lease, now)
         except Exception:
             # The commit may have come through: nothing is written, and the recorder undoes it once it can.
-            self._recorder.doubt(plan, [one.claimed.enrollment_id for one in wanted], now)
+            self._recorder.doubt(plan, [(one.claimed.enrollment_id, one.claimed.step) for one in wanted], now)
             raise
         finally:
             self._is_marking = False

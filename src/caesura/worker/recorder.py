@@ -58,7 +58,7 @@ class Recorder:
         self._outage_seconds = outage_seconds
         self._outcomes: list[tuple[Job, Outcome]] = []
         self._failures: list[tuple[int, MailboxPlan, SessionFailure]] = []
-        self._doubtful: list[tuple[CampaignPlan, Sequence[int], datetime]] = []
+        self._doubtful: list[tuple[CampaignPlan, Sequence[tuple[int, int]], datetime]] = []
         self._failed_in_a_row: dict[tuple[int, int], tuple[int, datetime]] = {}
         self._arrived = asyncio.Event()
         self._more = asyncio.Event()
@@ -76,9 +76,9 @@ class Recorder:
         self._failures.append((workspace_id, mailbox, failure))
         self._arrived.set()
 
-    def doubt(self, plan: CampaignPlan, enrollment_ids: Sequence[int], marked_at: datetime) -> None:
+    def doubt(self, plan: CampaignPlan, claimed: Sequence[tuple[int, int]], marked_at: datetime) -> None:
         """For the worker: a mark whose answer was lost, and of which nothing has been written."""
-        self._doubtful.append((plan, enrollment_ids, marked_at))
+        self._doubtful.append((plan, claimed, marked_at))
         self._arrived.set()
 
     def wake(self) -> None:
@@ -169,10 +169,8 @@ class Recorder:
 
     async def _disown(self) -> None:
         while self._doubtful:
-            plan, enrollment_ids, marked_at = self._doubtful[0]
-            await sending.disown(
-                self._database, self._plans, plan, enrollment_ids, self._worker, marked_at, self._clock()
-            )
+            plan, claimed, marked_at = self._doubtful[0]
+            await sending.disown(self._database, self._plans, plan, claimed, self._worker, marked_at, self._clock())
             self._doubtful.pop(0)
             self._recorded.set()
 

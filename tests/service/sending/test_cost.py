@@ -91,9 +91,7 @@ async def test_a_group_of_messages_costs_no_more_than_its_bounds(engine, monkeyp
         "claim openings", sending.claim(engine.database, engine.plans, plan, WORKER, group, 60, engine.now)
     )
     assert len(claim.work) == group
-    await sending.give_back(
-        engine.database, plan, [one.claimed.enrollment_id for one in claim.work], WORKER, engine.now
-    )
+    await sending.give_back(engine.database, plan, [one.claimed for one in claim.work], WORKER, engine.now)
     ready = await engine.claim(limit=group)
     answer = await run("mark", engine.mark(ready, plan=plan))
     assert len(answer.marked) == group

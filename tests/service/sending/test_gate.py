@@ -103,7 +103,7 @@ async def test_a_lost_mark_that_commits_while_it_is_undone_leaves_nothing_in_tra
     ready = await engine.claim()
     plan = await engine.plan()
     wanted = [one.wanted for one in ready]
-    ids = [one.claimed.enrollment_id for one in wanted]
+    ids = [(one.claimed.enrollment_id, one.claimed.step) for one in wanted]
     async with engine.database.transaction() as tx:
         lease = engine.now + timedelta(minutes=1)
         await store.mark(tx, engine.workspace, engine.campaign, wanted, "w1", engine.now, lease)

@@ -136,7 +136,9 @@ async def test_a_belated_disown_leaves_alone_what_was_marked_since(engine) -> No
     engine.wait(minutes=5)
     await recovery.recover(engine.database, engine.plans, engine.now)
     answer = await engine.mark(await engine.claim())
-    await sending.disown(engine.database, engine.plans, await engine.plan(), [enrollment], "w1", lost_at, engine.now)
+    await sending.disown(
+        engine.database, engine.plans, await engine.plan(), [(enrollment, 1)], "w1", lost_at, engine.now
+    )
     assert await only(engine, "select state from enrollment") == ("claimed",)
     await engine.record(answer.marked, Kind.ACCEPTED)
     assert await only(engine, "select step, state from enrollment") == (2, "waiting")
@@ -222,7 +224,7 @@ async def test_a_mark_whose_answer_was_lost_gives_its_places_of_the_day_back(eng
     ready = await engine.claim()
     await engine.mark(ready)
     assert await only(engine, "select used from mailbox_pace") == (2,)
-    ids = [one.wanted.claimed.enrollment_id for one in ready]
+    ids = [(one.wanted.claimed.enrollment_id, one.wanted.claimed.step) for one in ready]
     for _ in range(2):
         await sending.disown(engine.database, engine.plans, await engine.plan(), ids, "w1", marked_at, engine.now)
         assert await only(engine, "select used, busy_until from mailbox_pace") == (0, None)

@@ -185,10 +185,10 @@ async def _sort_out(
 
 
 async def give_back(
-    database: Database, plan: CampaignPlan, enrollment_ids: Iterable[int], worker: str, now: datetime
+    database: Database, plan: CampaignPlan, claimed: Iterable[Claimed], worker: str, now: datetime
 ) -> int:
     """Claimed enrollments wait again from the same position; answers how many were still this worker's."""
-    back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
+    back = [(one.enrollment_id, one.step, None, None) for one in claimed]
     return await database.run(lambda tx: store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now))
 
 

@@ -41,8 +41,10 @@ async def check(
             held[enrollment_id] = Reason.DOMAIN_HOLD
         elif out:
             left_out[enrollment_id] = out
-    parked: list[tuple[int, datetime | None, str | None]] = [
-        (enrollment_id, now + HELD_WAIT, reason) for enrollment_id, reason in held.items()
+    parked = [
+        (one.claimed.enrollment_id, one.claimed.step, now + HELD_WAIT, held[one.claimed.enrollment_id])
+        for one in copied
+        if one.claimed.enrollment_id in held
     ]
     await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, parked, now)
     return [one for one in wanted if one.claimed.enrollment_id not in held], left_out, held

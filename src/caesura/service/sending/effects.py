@@ -57,21 +57,21 @@ async def apply(
     tx: Connection, plan: CampaignPlan, effects: Sequence[tuple[Claimed, Plan]], worker: str, now: datetime
 ) -> None:
     """Writes what is not sent: every case of Plan but Go."""
-    parked: list[tuple[int, datetime | None, str | None]] = []
+    parked: list[tuple[int, int, datetime | None, str | None]] = []
     passed: list[tuple[int, int, str]] = []
     moves: list[tuple[int, int, Next, int | None]] = []
-    aside: list[tuple[int, str, str]] = []
+    aside: list[tuple[int, int, str, str]] = []
     for one, effect in effects:
         match effect:
             case Park():
-                parked.append((one.enrollment_id, effect.until, effect.reason))
+                parked.append((one.enrollment_id, one.step, effect.until, effect.reason))
             case PassOver():
                 passed.append((one.enrollment_id, one.step, effect.cause))
                 moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), None))
             case Finish():
                 moves.append((one.enrollment_id, one.step, after_step(one.step, plan.rules), None))
             case SetAside():
-                aside.append((one.enrollment_id, effect.state, effect.cause))
+                aside.append((one.enrollment_id, one.step, effect.state, effect.cause))
             case Go():
                 raise AssertionError("what goes is not applied")
     key = (tx, plan.workspace_id, plan.campaign_id)

@@ -117,7 +117,7 @@ def _shut(plan: CampaignPlan, found: BehindGate | None) -> str | None:
 
 
 async def _return(tx: Connection, plan: CampaignPlan, wanted: Sequence[Wanted], worker: str, now: datetime) -> None:
-    back: list[tuple[int, datetime | None, str | None]] = [(one.claimed.enrollment_id, None, None) for one in wanted]
+    back = [(one.claimed.enrollment_id, one.claimed.step, None, None) for one in wanted]
     await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)
 
 

@@ -169,7 +169,7 @@ async def _follow(
     """Moves the enrollments on by what became of their messages; answers entries to append."""
     moves: list[tuple[int, int, Next, int | None]] = []
     parked: list[tuple[int, int, datetime | None, str | None]] = []
-    aside: list[tuple[int, str, str]] = []
+    aside: list[tuple[int, int, str, str]] = []
     for one, judgement in taken:
         match judgement.effect:
             case Advance():
@@ -179,10 +179,10 @@ async def _follow(
             case GiveBack():
                 parked.append((one.enrollment_id, one.step, None, None))
             case SetAside(state, cause):
-                aside.append((one.enrollment_id, state, cause))
+                aside.append((one.enrollment_id, one.step, state, cause))
     key = (tx, plan.workspace_id, plan.campaign_id)
     moved = await store.advance(*key, moves, now)
-    back = await store.give_back(*key, worker, [(one, until, reason) for one, _, until, reason in parked], now)
+    back = await store.give_back(*key, worker, parked, now)
     if back < len(parked):
         await recovery.wait_after_unknown(tx, plan.workspace_id, parked, now)
     set_aside = await store.set_aside(tx, plan.workspace_id, worker, aside, now)
@@ -245,21 +245,23 @@ async def disown(
     database: Database,
     plans: Plans,
     plan: CampaignPlan,
-    enrollment_ids: Sequence[int],
+    claimed: Sequence[tuple[int, int]],
     worker: str,
     marked_at: datetime,
     now: datetime,
 ) -> None:
     """Undoes a mark whose answer never came: nothing of it was written, so it waits again from the same position.
 
-    What it used of the day's counts comes back.
+    `claimed` are the (enrollment, step) of the mark. What it used of the day's counts comes back.
     """
+
+    enrollment_ids = [enrollment_id for enrollment_id, _ in claimed]
 
     async def work(tx: Connection) -> None:
         # The mark may be at its commit: only a statement that begins after it sees its messages.
         await enrollments.lock(tx, plan.workspace_id, enrollment_ids)
         rows = await recovery.disown(tx, plan.workspace_id, enrollment_ids, worker, marked_at, now)
-        back: list[tuple[int, datetime | None, str | None]] = [(one, None, None) for one in enrollment_ids]
+        back = [(enrollment_id, step, None, None) for enrollment_id, step in claimed]
         await store.give_back(tx, plan.workspace_id, plan.campaign_id, worker, back, now)
         taken = []
         for row in rows:

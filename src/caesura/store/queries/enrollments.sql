@@ -217,12 +217,22 @@ select workspace_id, enrollment_id, step, campaign_id, lead_id, variant, mailbox
   message_id, subject, recipient, attempt, refusals, worker, lease_until, marked_at, settled_at, stage, reply_code, reply
 from back
 
+-- name: stay_out
+-- Those of these enrollments that were stopped for one of the causes $3 are so for another one, which is never undone. It
+-- waits for whoever is undoing it.
+update enrollment set cause = $4, updated_at = $5
+where workspace_id = $1 and id = any($2::bigint[]) and state = 'stopped' and cause = any($3::text[])
+
 -- name: begin_anew
 -- These locked enrollments wait again: at their step, or behind the last one that was written or may have been. It is due
--- after its delay, as if they came in now.
+-- after its delay, as if they came in now, and leaves from the mailbox of what is in transit.
 update enrollment e
 set state = 'waiting', cause = null, step = n.step, moved_on = null, not_before = null, wait_reason = null,
     parked_under = null, enrolled_at = $4, updated_at = $4, extra = coalesce($5::jsonb, e.extra),
+    mailbox_id = coalesce(e.mailbox_id, (
+      select m.mailbox_id from message m
+      where m.workspace_id = $1 and m.enrollment_id = e.id and m.state in ('sending', 'sent', 'unknown')
+      order by m.step desc limit 1)),
     due_at = coalesce(c.clock_stopped_at, $4) - c.clock_offset
       + make_interval(secs => coalesce((s.definition->>'delay')::double precision, 0))
 from (

@@ -122,15 +122,16 @@ order by c.due_at, c.id
 
 -- name: give_back
 -- Claimed enrollments wait again, from the same position; some are parked until a time, with the reason. Never one
--- whose message is in transit: a belated call must not loosen what the same worker has marked since.
+-- whose message is in transit, nor one at another step: a belated call must not loosen what the same worker has since.
 update enrollment e
 set state = 'waiting', claimed_by = null, lease_until = null,
     not_before = b.not_before, wait_reason = b.wait_reason, updated_at = $5,
     parked_under = case when b.not_before is not null then $8::integer end
 from (
   select $1::integer as workspace_id, 'claimed' as was, *
-  from unnest($3::bigint[], $6::timestamptz[], $7::text[]) as b(id, not_before, wait_reason) where b.id > 0 offset 0) b
-where e.workspace_id = b.workspace_id and e.id = b.id and e.state = b.was and e.claimed_by = $4
+  from unnest($3::bigint[], $9::smallint[], $6::timestamptz[], $7::text[]) as b(id, step, not_before, wait_reason)
+  where b.id > 0 offset 0) b
+where e.workspace_id = b.workspace_id and e.id = b.id and e.state = b.was and e.step = b.step and e.claimed_by = $4
   and e.campaign_id + 0 = $2  -- an expression: or an index of the campaign might be taken for as good as the key
   and not exists (
     select from message m
@@ -138,13 +139,14 @@ where e.workspace_id = b.workspace_id and e.id = b.id and e.state = b.was and e.
 returning e.id
 
 -- name: set_aside
--- Claimed enrollments that cannot go on as they are: held or stopped, with the cause.
+-- Claimed enrollments that cannot go on as they are, at these steps: held or stopped, with the cause.
 update enrollment e
 set state = a.state, cause = a.cause, claimed_by = null, lease_until = null, updated_at = $4
 from (
   select $1::integer as workspace_id, 'claimed' as was, *
-  from unnest($2::bigint[], $5::text[], $6::text[]) as a(id, state, cause) where a.id > 0 offset 0) a
-where e.workspace_id = a.workspace_id and e.id = a.id and e.state = a.was and e.claimed_by = $3
+  from unnest($2::bigint[], $7::smallint[], $5::text[], $6::text[]) as a(id, step, state, cause)
+  where a.id > 0 offset 0) a
+where e.workspace_id = a.workspace_id and e.id = a.id and e.state = a.was and e.step = a.step and e.claimed_by = $3
 returning e.id, e.campaign_id, e.lead_id, e.step, e.state, e.cause
 
 -- name: pass_over
