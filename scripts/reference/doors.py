@@ -21,7 +21,7 @@ def doors_page() -> str:
             (
                 code(f"{one.method} {door.prefix}{one.path}"),
                 _WORDS[one.support],
-                code(one.permission) if one.support is not Support.NONE else "",
+                " ".join(map(code, (one.permission, *one.also))) if one.support is not Support.NONE else "",
                 one.note,
             )
             for one in door.operations

@@ -58,7 +58,8 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a door offers at a method and path. `permission` is a word of the door's own; `note` says what is missing.
+    """What a door offers at a method and path. `permission` is a word of the door's own, `also` those that are needed
+    besides; `note` says what is missing.
 
     `shared` operations may also be asked by a key that is restricted to campaigns, though the path names none: they
     must look at `Call.visible` themselves. `body_limit` is in bytes, 0 for the usual one.
@@ -73,6 +74,7 @@ class Operation:
     idempotent: bool = False
     shared: bool = False
     body_limit: int = 0
+    also: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -160,11 +162,13 @@ class Door(ABC):
         idempotent: bool = False,
         shared: bool = False,
         body_limit: int = 0,
+        also: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """Puts the decorated function at a method and path (below the prefix; parameters in braces): see Operation."""
 
         def put(handler: Handler) -> Handler:
-            operation = Operation(method, path, permission, handler, support, note, idempotent, shared, body_limit)
+            told = (support, note, idempotent, shared, body_limit, also)
+            operation = Operation(method, path, permission, handler, *told)
             self.operations.append(operation)
             return handler
 
@@ -256,8 +260,9 @@ class Door(ABC):
 
     async def _perform(self, call: Call) -> Response:
         operation = call.operation
-        if not self.allows(call.caller.scopes, operation.permission):
-            raise Forbidden("scope_missing", f"this key lacks the permission {operation.permission}")
+        for needed in (operation.permission, *operation.also):
+            if not self.allows(call.caller.scopes, needed):
+                raise Forbidden("scope_missing", f"this key lacks the permission {needed}")
         if CAMPAIGN in call.request.path_params:
             call.campaign_id = self.campaign(call.path(CAMPAIGN))
             if not call.visible(call.campaign_id):

@@ -204,3 +204,20 @@ async def test_what_came_back_is_answered_in_its_thread(desk: Any) -> None:
     [message] = await desk.get(f"/enrollments/{done['enrollment_id']}/messages")
     assert (message["state"], message["recipient"]) == ("sent", "kim@example.com")
     assert (await desk.post(f"/inbound/{row['id']}/answer", {}, status=422))["code"] == "answer_empty"
+
+
+async def test_an_answer_needs_all_that_a_mailing_and_what_came_back_need(desk: Any) -> None:
+    # It may quote what came back, to any address.
+    scopes = ["campaigns:write", "campaigns:send", "leads:write", "inbound:read", "inbound:write"]
+    await written_to(desk, "kim@example.com")
+    row = await desk.post("/inbound", {"kind": "reply", "from_address": "kim@example.com", "text": "A secret."})
+    body, path = {"text": "So", "to": "eve@example.com", "quote": True}, f"/api/v1/inbound/{row['id']}/answer"
+
+    async def answered(held: list[str]) -> int:
+        key = (await desk.api.mint(*held)).text
+        answer = await desk.api.client.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
+        return int(answer.status_code)
+
+    for missing in scopes:
+        assert await answered([one for one in scopes if one != missing]) == 403, missing
+    assert await answered(scopes) == 202

@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from woodpecker_client import Bird, number
+from woodpecker_client import FORM, Bird, number
 
 from caesura.domain.inbound import BounceType, InboundKind, InboundReport
 from caesura.service import inbound
@@ -169,6 +169,17 @@ async def test_an_inbox_message_is_replied_to_in_its_thread(bird: Bird) -> None:
     await bird.post("/v2/inbox/messages/999/reply", body, status=404)
     await report(bird, InboundKind.UNSUBSCRIBE, "a@example.com")
     assert (await bird.post(path, body, status=409))["code"] == "RECIPIENT_SUPPRESSED"
+
+
+async def test_a_reply_needs_all_that_a_mailing_and_the_inbox_need(bird: Bird) -> None:
+    scopes = ["campaigns:write", "campaigns:send", "leads:read", "leads:write", "inbound:read", "inbound:write"]
+    await bird.desk.running("a@example.com")
+    first = await report(bird, InboundKind.REPLY, "a@example.com", text="A secret")
+    body = {"body": {"html": "<p>So.</p>"}, "to": "eve@example.com", "quote_original_message": True}
+    for missing in (*scopes, None):
+        key = (await bird.desk.api.mint(*(one for one in scopes if one != missing), form=FORM)).text
+        answer = await Bird(bird.desk, key).raw("POST", f"/v2/inbox/messages/{first}/reply", body)
+        assert answer.status_code == (403 if missing else 200), missing
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,12 @@ SUPPRESSED = Conflict("recipient_suppressed", "kim@example.com is suppressed and
 
 Reader = Annotated[Caller, require(Scope.INBOUND_READ)]
 Writer = Annotated[Caller, require(Scope.INBOUND_WRITE)]
+Answerer = Annotated[
+    Caller,
+    require(
+        *(Scope.CAMPAIGNS_WRITE, Scope.CAMPAIGNS_SEND, Scope.LEADS_WRITE), *(Scope.INBOUND_READ, Scope.INBOUND_WRITE)
+    ),
+]
 InboundId = Annotated[str, INBOUND.path()]
 KindWord = Literal["reply", "auto_reply", "bounce", "complaint", "unsubscribe"]
 ClassificationWord = Literal["interested", "maybe_later", "not_interested", "out_of_office"]
@@ -335,11 +341,12 @@ async def change_inbound(request: Request, inbound_id: InboundId, body: InboundP
     responses=answers(NOT_FOUND, NO_MAILBOX, EMPTY, UNANSWERABLE, SUPPRESSED),
 )
 async def answer_inbound(
-    request: Request, inbound_id: InboundId, body: AnswerGiven, caller: Annotated[Caller, require(Scope.CAMPAIGNS_SEND)]
+    request: Request, inbound_id: InboundId, body: AnswerGiven, caller: Answerer
 ) -> AnswerAccepted:
     """A message in the same thread, from the mailbox that it came to, as soon as that mailbox may send.
 
-    It is a mailing of its own: suppressions, caps and holds count as ever.
+    It is a mailing of its own: suppressions, caps and holds count as ever. It may quote what came back, and go to any
+    address, so that a key needs the scopes of a mailing and those of what came back.
     """
     context = context_of(request)
     number = INBOUND.parse(inbound_id)

@@ -64,6 +64,7 @@ async def list_inbox_messages(call: Call) -> Response:
     Scope.CAMPAIGNS_SEND,
     support=Support.PART,
     note="to one address; without bcc, nobody gets a copy",
+    also=(Scope.CAMPAIGNS_WRITE, Scope.LEADS_READ, Scope.LEADS_WRITE, Scope.INBOUND_READ, Scope.INBOUND_WRITE),
 )
 async def reply_to_inbox_message(call: Call) -> Response:
     """In its thread; from the mailbox that it came to, unless another is named."""
