@@ -10,6 +10,7 @@ from caesura.domain.enclosures import (
     Attachment,
     AttachmentDefinition,
     CopyDefinition,
+    bytes_in_message,
     check_attachments,
     mime_part,
     read_copies,
@@ -87,3 +88,10 @@ def test_a_field_of_several_addresses_is_folded_and_reads_back() -> None:
     assert max(map(len, field.split("\r\n"))) <= 78
     read = message_from_bytes(field.encode() + b"\r\n", policy=policy.default)["Cc"].addresses
     assert [(one.display_name or None, one.addr_spec) for one in read] == people
+
+
+@pytest.mark.parametrize("name", ["a", "\U0001f600" * 255])
+@pytest.mark.parametrize("size", [0, 1, 57, 58, 100_000])
+def test_what_a_file_takes_in_a_message_is_known_before_it_is_read(name: str, size: int) -> None:
+    part = len(mime_part(Attachment(name, "application/pdf", bytes(size))))
+    assert part <= bytes_in_message(1, size) <= part + 5_000

@@ -125,6 +125,14 @@ def test_with_copies_content_is_asked_for_once_all_recipients_are_answered(wirin
 
 
 @MODE
+def test_a_server_that_closes_at_a_copy_has_taken_nothing_and_the_message_is_put_off(wiring: Any, mode: str) -> None:
+    wire = wiring.wire({"RCPT": ["250 2.1.5 Ok", "421 closing"]}, **MODES[mode]).run([copied(0)])
+    told = wire.outcomes[name(0)]
+    assert told.kind is Kind.DEFERRED
+    assert wire.server.accepted == []
+
+
+@MODE
 @pytest.mark.parametrize("code", [450, 452, 550, 552, 554])
 def test_a_copy_that_is_refused_is_told_and_keeps_the_message_from_nobody_else(
     wiring: Any, mode: str, code: int

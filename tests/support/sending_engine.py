@@ -14,6 +14,7 @@ from caesura.domain.plan import CampaignPlan
 from caesura.domain.validation import validate
 from caesura.service import campaigns, definitions, mailboxes, sending, workspaces
 from caesura.service.campaigns import PauseOptions, Status
+from caesura.service.files import Files
 from caesura.service.plans import Plans
 from caesura.store.database import Database
 from caesura.store.sending import Marked
@@ -43,6 +44,7 @@ class Engine:
     plans: Plans
     workspace: int
     now: datetime = MONDAY
+    files: Files = field(default_factory=Files)
     campaign: int = 0
     mailboxes: list[int] = field(default_factory=list)
 
@@ -102,7 +104,8 @@ class Engine:
         plan = await self.plan()
         claim = await sending.claim(self.database, self.plans, plan, worker, limit, LEASE, self.now)
         identity = Identity(b"s" * 32)
-        return [write_letter(plan, one, identity, self.now) for one in claim.work]
+        files = await self.files.of(self.database, plan) if claim.work else ()
+        return [write_letter(plan, one, identity, self.now, files) for one in claim.work]
 
     async def mark(
         self, ready: Sequence[Ready], worker: str = "w1", plan: CampaignPlan | None = None

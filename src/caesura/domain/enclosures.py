@@ -21,11 +21,12 @@ MAXIMUM_ATTACHMENTS = 20
 MAXIMUM_ATTACHED_BYTES = 10_000_000
 """Of all files of a message together, as they are, before base64 makes them a third larger."""
 MAXIMUM_BYTES_OF_A_MAILING = 100_000_000
-"""Files times recipients: so much of one mailing may be in a worker's memory at once."""
+"""Files times recipients."""
 MAXIMUM_TOGETHER = 50
 """Recipient and copies of one message: half of what every server must take at once (RFC 5321, section 4.5.3.1.8)."""
 
-_LINE = 76  # of base64
+_LINE = 76  # of base64, for 57 bytes
+_BESIDE_CONTENT = 5_000  # the longest header of a part, and what is begun of base64
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
 _CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}={_TOKEN})?")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._()+-]{1,50}")
@@ -134,6 +135,11 @@ def check_attachments(attachments: Sequence[Attachment], recipients: int) -> Non
             f"times its recipients, {MAXIMUM_BYTES_OF_A_MAILING:,}"
         )
         raise Invalid.of(Problem("attachments_too_large", detail, "/attachments"))
+
+
+def bytes_in_message(count: int, total: int) -> int:
+    """What so many files, of so many bytes together, take in a message at most; 0 for none."""
+    return total * 78 // 57 + count * _BESIDE_CONTENT
 
 
 def mime_part(attachment: Attachment) -> bytes:

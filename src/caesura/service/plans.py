@@ -10,7 +10,7 @@ from caesura.domain.compose import CompiledVariant, compile_variant
 from caesura.domain.definition import CampaignDefinition, StepDefinition, read_definition
 from caesura.domain.definition_types import WindowItem
 from caesura.domain.dkim import Signing, read_key
-from caesura.domain.enclosures import mime_part
+from caesura.domain.enclosures import bytes_in_message
 from caesura.domain.errors import Invalid, NotFound, Unavailable
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.pacing import CampaignLimits, MailboxLimits, Ramp, parse_growth, postponed
@@ -28,8 +28,6 @@ from caesura.store.mailboxes import MailboxRow
 
 # Plans kept at once; the least recently used go first. A plan with its templates is some tens of kB.
 CAMPAIGNS = 500
-# Of these, mailings with files, which can be 14 MB each.
-WITH_FILES = 8
 MAILBOXES = 20_000
 
 
@@ -73,14 +71,11 @@ class Plans:
         _forget(self._campaigns, CAMPAIGNS)
         return plan
 
-    async def _with_enclosures(self, tx: Connection, plan: CampaignPlan) -> CampaignPlan:
+    @staticmethod
+    async def _with_enclosures(tx: Connection, plan: CampaignPlan) -> CampaignPlan:
         key = (plan.workspace_id, plan.campaign_id)
-        files = tuple(mime_part(one) for one in await enclosures.files(tx, *key))
-        if files:
-            heavy = [one for one, other in self._campaigns.items() if other.files]
-            for one in heavy[: len(heavy) + 1 - WITH_FILES]:
-                del self._campaigns[one]
-        return replace(plan, files=files, copies=await enclosures.copies(tx, *key))
+        size = bytes_in_message(*await enclosures.size_of_files(tx, *key))
+        return replace(plan, file_bytes=size, copies=await enclosures.copies(tx, *key))
 
     async def mailboxes(
         self, tx: Connection, workspace_id: int, versions: Iterable[tuple[int, int]]

@@ -31,6 +31,12 @@ async def files(tx: Connection, workspace_id: int, campaign_id: int) -> list[Att
     return [Attachment(*row) for row in await tx.fetch(SQL["files"], workspace_id, campaign_id)]
 
 
+async def size_of_files(tx: Connection, workspace_id: int, campaign_id: int) -> tuple[int, int]:
+    """How many files a mailing has, and their bytes together, before base64."""
+    [(count, total)] = await tx.fetch(SQL["size_of_files"], workspace_id, campaign_id)
+    return count, total
+
+
 async def add_copies(tx: Connection, workspace_id: int, campaign_id: int, copies: Mapping[int, Sequence[Copy]]) -> None:
     """Keeps who else gets messages, by enrollment."""
     rows = [

@@ -1,6 +1,6 @@
 """From a claimed enrollment to a message ready for the gate and the wire. Pure: worker and simulator share it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -40,8 +40,15 @@ class Identity:
     public_url: str | None = None
 
 
-def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: datetime) -> Ready:
-    """Composes the message of a claimed enrollment. Raises a kind of Unsendable, by which the lead is held."""
+def write_letter(
+    plan: CampaignPlan, work: Work, identity: Identity, now: datetime, files: Sequence[bytes] = ()
+) -> Ready:
+    """Composes the message of a claimed enrollment, with the `files` of its mailing, as parts of a message.
+
+    Raises a kind of Unsendable, by which the lead is held; ValueError where the plan has files and none are given.
+    """
+    if plan.file_bytes and not files:
+        raise ValueError("this campaign's messages have files")
     claimed, mailbox = work.claimed, work.mailbox
     step = plan.steps[claimed.step - 1]
     variant = choose_variant(step.rule.weights, plan.campaign_id, claimed.enrollment_id, claimed.step)
@@ -70,7 +77,7 @@ def write_letter(plan: CampaignPlan, work: Work, identity: Identity, now: dateti
     )
     copies = plan.copies.get(claimed.enrollment_id, ()) if plan.copies else ()
     cc = [(one.name, one.address) for one in copies if not one.is_hidden] if copies else ()
-    composed = compose(step.variants[variant], letter, cc, plan.files)
+    composed = compose(step.variants[variant], letter, cc, files)
     closes_at = work.closes_at
     wanted = Wanted(claimed, mailbox.mailbox_id, mailbox.version, variant, own_id, composed.subject, closes_at, copies)
     content = _signed(composed.content, mailbox.signing, now)

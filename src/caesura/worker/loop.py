@@ -13,10 +13,12 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.unsendable import Unsendable
 from caesura.protocol.smtp import Outcome, SessionFailure
 from caesura.service import history, recovery, sending, timers, workers
+from caesura.service.files import Files
 from caesura.service.plans import Plans
 from caesura.store.database import Database
 from caesura.store.sending import Claimed, Runnable
 from caesura.worker.allowances import Allowances
+from caesura.worker.bounds import leading, messages_within
 from caesura.worker.carrier import Carrier, Job
 from caesura.worker.hints import Hint, listen
 from caesura.worker.letters import Identity, Ready, write_letter
@@ -34,6 +36,8 @@ _SHARE = 20
 # Letters that are composed in one go: half a millisecond; and while this worker is behind the gate, where whoever
 # pauses waits for it.
 _LETTERS, _LETTERS_BESIDE_A_MARK = 10, 2
+# Recipients that are marked together where there are copies, each of which is asked for behind the gate.
+_RECIPIENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class WorkerSettings:
     before they are written. A server that has not answered for `silence` gives its slots back. A stopping worker waits
     for messages in transit for `patience`; then those whose content is not written are deferred, the others unknown.
     What is at an end for `history_after` goes to the history: looked for every `history`, and moved in parts with
-    `rest` between them.
+    `rest` between them. `enclosed` bounds the bytes of files in messages that are composed or in transit: each has its
+    own, whatever `slots` would let through.
     """
 
     slots: int = 400
@@ -62,6 +67,7 @@ class WorkerSettings:
     history_after: float = 3 * 86_400.0
     history: float = 60.0
     rest: float = 0.05
+    enclosed: int = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class Worker:
         self._name = identity.name
         self._database = database
         self._plans = plans
+        self._files = Files()
         self._letters = letters
         self._clock = clock
         self._settings = settings or WorkerSettings()
@@ -191,6 +198,10 @@ class Worker:
         except (Invalid, NotFound) as error:
             log.error("campaign_unusable", campaign=campaign.campaign_id, error=error.detail)
             return False
+        if plan.file_bytes:
+            limit = await self._room_for_files(plan, limit)
+            if not limit:
+                return False
         lease, now, withdrawals = self._settings.lease, self._clock(), self._withdrawals
 
         def allowed(mailbox: MailboxPlan, wanted: int) -> int:
@@ -199,20 +210,28 @@ class Worker:
         claim = await sending.claim(self._database, self._plans, plan, self._name, limit, lease, now, allowed)
         if not claim.work:
             return claim.is_stale or claim.settled > 0
-        ready = await self._compose(plan, claim.work)
+        ready = await self._compose(plan, claim.work, await self._files.of(self._database, plan))
         # While these pass the gate, the next ones are claimed and composed.
         await self._passed()
         self._passing_is_paced = plan.is_paced or any(one.mailbox.is_paced for one in ready)
         self._passing = asyncio.create_task(self._pass(plan, ready, withdrawals))
         return True
 
-    async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work]) -> list[Ready]:
+    async def _room_for_files(self, plan: CampaignPlan, limit: int) -> int:
+        # Once what is composed has passed the gate, all that holds files is in transit.
+        await self._passed()
+        held = sum(one.plan.file_bytes for one in self._recorder.in_transit.values())
+        room = messages_within(self._settings.enclosed, held, plan.file_bytes, limit)
+        self._allowances.is_short |= room < limit
+        return room
+
+    async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work], files: Sequence[bytes]) -> list[Ready]:
         ready: list[Ready] = []
         failed: list[tuple[Claimed, str]] = []
         now = self._clock()
         for number, one in enumerate(work, start=1):
             try:
-                ready.append(write_letter(plan, one, self._letters, now))
+                ready.append(write_letter(plan, one, self._letters, now, files))
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
             except Exception:
@@ -246,6 +265,8 @@ class Worker:
             while first < len(ready):
                 # A pause waits for the marks that are behind the gate, so they are kept shorter than claims.
                 group = ready[first : first + min(self._settings.mark_group, self._settings.slots)]
+                if plan.copies:
+                    group = group[: leading([len(one.wanted.copies) for one in group], _RECIPIENTS)]
                 await self._recorder.wait_for_room(self._settings.slots, len(group), is_over)
                 if is_over():
                     back = [one.wanted.claimed for one in ready[first:]]

@@ -12,6 +12,7 @@ from caesura.domain.lead_entry import LeadInput
 from caesura.service import holds, inbound, leads, mailings, sending, suppressions, timers
 from caesura.service.inbound import InboundReport
 from caesura.service.mailings import Enclosures
+from caesura.store import enclosures
 
 FILE = Attachment("offer.pdf", "application/pdf", b"%PDF")
 
@@ -130,3 +131,30 @@ async def test_a_copy_that_comes_back_proves_that_an_unknown_message_was_taken(e
     )
     await inbound.report(engine.database, engine.plans, engine.workspace, report, "test", engine.now)
     assert [row["state"] for row in await engine.rows("select state from message")] == ["sent"]
+
+
+async def test_a_round_without_work_reads_no_files_however_many_mailings_have_some(
+    engine: Any, monkeypatch: Any
+) -> None:
+    await engine.mailbox("anna", daily_cap=1)
+    reads = []
+    real = enclosures.files
+
+    async def counted(tx: Any, workspace_id: int, campaign_id: int) -> Any:
+        reads.append(campaign_id)
+        return await real(tx, workspace_id, campaign_id)
+
+    monkeypatch.setattr(enclosures, "files", counted)
+    await engine.build(leads=0)
+    for _ in range(9):
+        await send(engine, [], [], (FILE,))
+    for _ in range(2):
+        for one in await sending.runnable(engine.database):
+            async with engine.database.connection() as connection:
+                await engine.plans.campaign(connection, one.workspace_id, one.campaign_id, one.version)
+    assert reads == []
+    for _ in range(2):
+        [ready] = await engine.claim()
+        back = [ready.wanted.claimed.enrollment_id]
+        await sending.give_back(engine.database, await engine.plan(), back, "w1", engine.now)
+    assert reads == [engine.campaign], "once for both"

@@ -6,6 +6,10 @@ insert into attachment (workspace_id, campaign_id, place, name, content_type, co
 -- The files of a mailing, in their order.
 select name, content_type, content from attachment where workspace_id = $1 and campaign_id = $2 order by place
 
+-- name: size_of_files
+-- How many there are, and their bytes together.
+select count(*), coalesce(sum(octet_length(content)), 0)::bigint from attachment where workspace_id = $1 and campaign_id = $2
+
 -- name: add_copies
 -- Who else gets the messages of a mailing.
 insert into message_copy (workspace_id, campaign_id, enrollment_id, place, address, address_key, domain, name, is_hidden)
