@@ -173,7 +173,8 @@ async def test_an_inbox_message_is_replied_to_in_its_thread(bird: Bird) -> None:
 
 async def test_a_reply_needs_all_that_a_mailing_and_the_inbox_need(bird: Bird) -> None:
     scopes = ["campaigns:write", "campaigns:send", "leads:read", "leads:write", "inbound:read", "inbound:write"]
-    await bird.desk.running("a@example.com")
+    campaign_id, _ = await bird.desk.running("a@example.com")
+    await bird.desk.send(campaign_id)
     first = await report(bird, InboundKind.REPLY, "a@example.com", text="A secret")
     body = {"body": {"html": "<p>So.</p>"}, "to": "eve@example.com", "quote_original_message": True}
     for missing in (*scopes, None):
