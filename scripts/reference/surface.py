@@ -83,6 +83,7 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("The campaign", definition.CampaignDefinition, "Its fields stand at the top of the file."),
     ("[limits]", definition.CampaignLimits, ""),
     ("[unsubscribe]", definition.UnsubscribeDefinition, ""),
+    ("[[headers]]", definition_types.HeaderItem, ""),
     (
         "[[windows]]",
         definition_types.WindowItem,

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
     "pool": "sales",
     "from_name": " Kim from Example ",
     "reply_to": "Answers@Example.COM",
+    "headers": [{"name": "X-Order", "value": "4711"}],
     "steps": [
         {"name": "opening", "subject": "Hello", "text": "Hi", "html": "<p>Hi</p>"},
         {"delay": "3d", "text": "Still there?", "condition": "company"},
@@ -252,3 +253,21 @@ def test_nonsense_is_refused_with_problems_and_never_with_another_error(data: ob
         assert all(problem.pointer is not None and problem.code.islower() for problem in error.problems)
     else:
         assert read_definition(json.loads(definition.model_dump_json())) == definition
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("Bcc", "x@example.com", "header_forbidden"),
+        ("content-type", "text/html", "header_forbidden"),
+        ("X-Tag", "a\r\nBcc: x@example.com", "header_value_invalid"),
+        ("X Tag", "a", "header_name_invalid"),
+    ],
+)
+def test_a_header_that_may_not_be_set_is_refused_at_its_place(name: str, value: str, code: str) -> None:
+    headers = [{"name": "X-Fine", "value": "x"}, {"name": name, "value": value}]
+    assert problems_with(headers=headers) == [f"{code} /headers/1"]
+
+
+def test_too_many_headers_are_refused_together() -> None:
+    assert problems_with(headers=[{"name": "X-Tag", "value": "x"}] * 51) == ["too_many_headers /headers"]

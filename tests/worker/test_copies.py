@@ -1,4 +1,4 @@
-"""A mailing with copies and files, over real SMTP."""
+"""A mailing with copies, files and headers of its own, over real SMTP."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from caesura.worker import loop
 from caesura.worker.carrier import Carrier, Job
 
 
-async def test_a_message_arrives_once_with_all_its_recipients_and_files(
+async def test_a_message_arrives_once_with_all_its_recipients_files_and_headers(
     engine: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(loop, "_RECIPIENTS", 50)
@@ -31,7 +31,8 @@ async def test_a_message_arrives_once_with_all_its_recipients_and_files(
         await use(engine, sink.port)
         await engine.build(leads=0, steps=ONE_STEP)
         steps = [{"subject": "Hello", "text": "Hello", "html": "<p>Hello</p>"}]
-        definition = read_definition({"name": "a word", "pool": "all", "steps": steps})
+        headers = [{"name": "X-Order", "value": "4711"}]
+        definition = read_definition({"name": "a word", "pool": "all", "steps": steps, "headers": headers})
         hidden = [CopyDefinition(address=f"b{one}@example.com") for one in range(48)]
         copies = read_copies([CopyDefinition(address="ann@example.com", name="Ann")], hidden, "kim@example.com")
         enclosed = Enclosures([Attachment("a.bin", "application/octet-stream", bytes(200_000))], {0: copies})
@@ -47,6 +48,7 @@ async def test_a_message_arrives_once_with_all_its_recipients_and_files(
     assert arrived["kim@example.com"].header("Cc") == "Ann <ann@example.com>"
     assert arrived["lee@example.com"].recipients == ("lee@example.com",)
     assert arrived["lee@example.com"].header("Cc") is None
+    assert [one.header("X-Order") for one in arrived.values()] == ["4711", "4711"]
     assert len(arrived) == 2
     assert groups == [1, 1], "whoever pauses waits for no more recipients at once"
 

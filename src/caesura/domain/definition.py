@@ -14,6 +14,7 @@ from caesura.domain.definition_types import (
     EmailAddress,
     Extra,
     Growth,
+    Headers,
     Instant,
     Line,
     MessageId,
@@ -24,6 +25,7 @@ from caesura.domain.definition_types import (
     Zone,
 )
 from caesura.domain.errors import Problem
+from caesura.domain.headers import MAX_EXTRA as MAXIMUM_HEADERS
 from caesura.domain.validation import as_validation_error, fault, validate
 
 MAXIMUM_STEPS = 50
@@ -212,6 +214,12 @@ class CampaignDefinition(Definition):
         default=None,
         description="Where replies to its messages go; without it, as the mailbox says.",
         examples=["answers@example.com"],
+    )
+    headers: Annotated[Headers, Field(strict=False)] = Field(
+        default=(),
+        description="Header fields of your own in its messages, at most 50; none that Caesura or those who carry a "
+        "message write, or that would change who gets it.",
+        json_schema_extra={"maxItems": MAXIMUM_HEADERS},
     )
     steps: Annotated[tuple[StepDefinition, ...], Field(strict=False)] = Field(
         default=(), max_length=MAXIMUM_STEPS, description="The sequence. A draft may have none."

@@ -18,6 +18,7 @@ from pydantic import (
 from caesura.domain.addresses import AddressError, parse_address
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.extra import extra_problem
+from caesura.domain.headers import check_extra as check_headers
 from caesura.domain.headers import is_message_id
 from caesura.domain.validation import as_validation_error, fault
 from caesura.domain.windows import parse_window, parse_zone
@@ -162,6 +163,14 @@ def _check_extra(value: dict[str, Any]) -> dict[str, Any]:
     raise fault(problem.code, problem.detail)
 
 
+def _check_headers(value: tuple["HeaderItem", ...]) -> tuple["HeaderItem", ...]:
+    try:
+        check_headers([(one.name, one.value) for one in value], "")
+    except Invalid as error:
+        raise as_validation_error(error.problems) from error
+    return value
+
+
 def _check_factor(factor: float) -> float:
     if factor not in GROWTH_FACTORS:
         raise fault("out_of_range", "The factor is 1.25, 1.5, 1.75 or 2.")
@@ -242,3 +251,13 @@ class Growth(Definition):
         if self.ceiling is not None and self.ceiling < self.start:
             raise as_validation_error([Problem("out_of_range", "The ceiling is below the start.", "/ceiling")])
         return self
+
+
+class HeaderItem(Definition):
+    """A header field."""
+
+    name: str = Field(description="1 to 76 ASCII signs.", examples=["X-Order"])
+    value: str = Field(description="One line, as it is: no variables.", examples=["4711"])
+
+
+Headers = Annotated[tuple[HeaderItem, ...], AfterValidator(_check_headers)]

@@ -27,7 +27,8 @@ class CampaignPlan:
     """One version of a campaign's content and limits. `timing` counts those with other windows, zones or dates.
 
     `lead_zone`: the window is read in the lead's own zone. `from_name` and `reply_to` go before the mailbox's.
-    `file_bytes` is what the files of a message take in it, 0 without any; `copies` are those of single enrollments.
+    `headers`, as (name, value), are the campaign's own. `file_bytes` is what the files of a message take in it, 0
+    without any; `copies` are those of single enrollments.
     """
 
     workspace_id: int
@@ -45,6 +46,7 @@ class CampaignPlan:
     unsubscribe_mailto: str | None
     from_name: str | None
     reply_to: str | None
+    headers: tuple[tuple[str, str], ...] = ()
     file_bytes: int = 0
     copies: Mapping[int, tuple[Copy, ...]] = field(default_factory=dict)
 

@@ -139,6 +139,7 @@ def campaign_plan(row: CampaignRow, steps: Sequence[Mapping[str, Any]]) -> Campa
         unsubscribe_mailto=unsubscribe.mailto if unsubscribe else None,
         from_name=definition.from_name,
         reply_to=definition.reply_to,
+        headers=tuple((one.name, one.value) for one in definition.headers),
     )
 
 

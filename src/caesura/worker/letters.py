@@ -74,6 +74,7 @@ def write_letter(
         thread_subject=subjects[0] if subjects else None,
         unsubscribe_url=_unsubscribe_url(plan, identity, claimed.lead_id, fields),
         unsubscribe_mailto=_unsubscribe_mailto(plan),
+        extra_headers=plan.headers,
     )
     copies = plan.copies.get(claimed.enrollment_id, ()) if plan.copies else ()
     cc = [(one.name, one.address) for one in copies if not one.is_hidden] if copies else ()

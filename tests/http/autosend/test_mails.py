@@ -101,7 +101,8 @@ async def test_a_bulk_mail_has_values_for_each_recipient(sender: Any) -> None:
         ({"cc": [{"name": "Ann"}]}, "VALIDATION_FAILED"),
         ({"bcc": [{"email": "nonsense"}]}, "VALIDATION_FAILED"),
         ({"cc": [{"email": f"c{one}@example.com"} for one in range(25)] * 2}, "VALIDATION_FAILED"),
-        ({"headers": {"X-One": "1"}}, "NOT_SUPPORTED"),
+        ({"headers": ["X-One"]}, "VALIDATION_FAILED"),
+        ({"headers": {"X-One": 1}}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a"}]}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a", "content": "no base64!"}]}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a", "content": "AA==", "contentType": "message/rfc822"}]}, "VALIDATION_FAILED"),
@@ -197,3 +198,25 @@ async def test_copies_go_with_the_first_in_to_who_may_be_written_to(sender: Any)
             join lead l on l.id = e.lead_id where e.workspace_id = $1"""
         copies = [tuple(one) for one in await connection.fetch(query, sender.desk.workspace_id)]
     assert copies == [("ben@example.com", "eve@example.com")], "who has a mail of their own needs no copy"
+
+
+async def test_headers_of_a_mail_are_in_its_messages(sender: Any) -> None:
+    shared = {**{name: MAIL[name] for name in ("from", "subject", "html")}, "headers": {"X-Order": "4711"}}
+    await sender.post("/mails/send", {**shared, "to": MAIL["to"]})
+    await sender.post("/mails/bulk", {**shared, "recipients": [{"email": "lee@example.com"}]})
+    for mailing in await mailings(sender):
+        found = (await sender.desk.get(f"/campaigns/cmp_{mailing['id']}"))["definition"]
+        assert found["headers"] == [{"name": "X-Order", "value": "4711"}]
+        assert "headers" not in found["extra"]["autosend"]
+
+
+@pytest.mark.parametrize("path", ["/mails/send", "/mails/bulk"])
+async def test_headers_that_may_not_be_set_are_refused_by_name_and_leave_nothing(sender: Any, path: str) -> None:
+    headers = {"X-Fine": "x", "Bcc": "a@example.com", "Content-Type": "text/html", "X-Tag": "a\r\nBcc: b@example.com"}
+    body = {**MAIL, "recipients": [MAIL["to"]], "headers": headers}
+    error = await sender.refused("POST", path, body)
+    assert (error["code"], [one["field"] for one in error["details"]]) == (
+        "VALIDATION_FAILED",
+        ["headers.Bcc", "headers.Content-Type", "headers.X-Tag"],
+    )
+    assert await mailings(sender) == []

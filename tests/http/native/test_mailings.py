@@ -67,6 +67,8 @@ async def test_who_refuses_the_group_gets_nothing_and_where_nobody_is_left_there
         ({"leads": [{"address": "nonsense"}]}, "address_syntax", "/leads/0/address"),
         ({"steps": [{"subject": "{{ oh", "text": "a"}]}, "template_syntax", "/steps/0/variants/0/subject"),
         ({"steps": []}, "no_steps", "/steps"),
+        ({"headers": [{"name": "Bcc", "value": "a@example.com"}]}, "header_forbidden", "/headers/0"),
+        ({"headers": [{"name": "X-A", "value": "a\r\nBcc: b"}]}, "header_value_invalid", "/headers/0"),
         ({"colour": "red"}, "unknown_field", "/colour"),
     ],
 )

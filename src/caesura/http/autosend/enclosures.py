@@ -1,4 +1,4 @@
-"""Files of mails, and those who get copies of them, as this vendor writes them."""
+"""Files and headers of mails, and those who get copies of them, as this vendor writes them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from caesura.domain.enclosures import (
     read_copies,
 )
 from caesura.domain.errors import Invalid
+from caesura.domain.headers import check_extra
 from caesura.domain.validation import validate
 from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.values import Body
@@ -74,4 +75,20 @@ def attachments(body: Body) -> Sequence[Attachment]:
             problem = error.problems[0]
             field = _FIELDS.get((problem.pointer or "").removeprefix("/"), "content")
             body.refuse(f"attachments/{place}/{field}", f"{field}: {problem.detail}", problem.code)
+    return found
+
+
+def own_headers(body: Body) -> Sequence[tuple[str, str]]:
+    """The headers that a mail brings along, by name and value. Notes what is wrong with each."""
+    found = list(body.table("headers").items())
+    for name, value in found:
+        if not isinstance(value, str):
+            body.refuse(f"headers/{name}", f"headers.{name} must be a string", "wrong_type")
+            return ()
+    try:
+        check_extra(found, "")
+    except Invalid as error:
+        for problem in error.problems:
+            place = (problem.pointer or "").removeprefix("/")
+            body.refuse(f"headers/{found[int(place)][0]}" if place else "headers", problem.detail, problem.code)
     return found

@@ -13,7 +13,7 @@ from caesura.domain.lead_entry import LeadInput
 from caesura.domain.scopes import Scope
 from caesura.http.autosend import templates
 from caesura.http.autosend.door import AUTOSEND
-from caesura.http.autosend.enclosures import attachments, copies_for, people
+from caesura.http.autosend.enclosures import attachments, copies_for, own_headers, people
 from caesura.http.autosend.handlebars import field_name, translate
 from caesura.http.autosend.sender_choice import name_and_reply, pool_of_sender
 from caesura.http.autosend.suppression_groups import group_of
@@ -26,9 +26,9 @@ from caesura.service.enrollments import EnrolFate
 DOOR = "autosend"
 QUEUED = "Email queued successfully."
 MAXIMUM_RECIPIENTS = 100
-_NOTE = "headers, bypassSuppressions and attachments by their fileUrl are refused."
+_NOTE = "bypassSuppressions and attachments by their fileUrl are refused."
 # A value of this name given with a mail would stand in the way of our own.
-_NOT_KEPT = ("html", "text", "recipients", "dynamicData", "cc", "bcc", "attachments")
+_NOT_KEPT = ("html", "text", "recipients", "dynamicData", "cc", "bcc", "attachments", "headers")
 _UNSUBSCRIBE, _GIVEN = "unsubscribe_url", "given_unsubscribe_url"
 
 
@@ -88,8 +88,6 @@ async def send_bulk(call: Call) -> Response:
 
 
 async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: mailings.Enclosures) -> mailings.Mailing:
-    if body.fields.get("headers"):
-        raise AUTOSEND.unsupported("headers")
     if body.flag("bypassSuppressions"):
         raise AUTOSEND.unsupported("writing to who is suppressed")
     body.text("subject", 998, required=not body.has("templateId"))
@@ -100,7 +98,7 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: ma
         body.refuse("from", "from is required", "missing_field")
     body.instant("scheduledAt")
     name_and_reply(body)
-    files = attachments(body)
+    files, headers = attachments(body), own_headers(body)
     body.check()
     content = {"subject": body.fields.get("subject"), "html": html, "text": text}
     if template_id:
@@ -109,12 +107,14 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: ma
     pool = await pool_of_sender(call, body)
     if pool is None:
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
-    definition = _definition(body, content, pool)
+    definition = _definition(body, content, pool, headers)
     group, enclosed = group_of(body.text("unsubscribeGroupId")), replace(enclosed, attachments=files)
     return await mailings.send(*call.key, definition, leads, group, call.caller.actor, call.now, enclosed)
 
 
-def _definition(body: Body, content: Mapping[str, Any], pool: str) -> CampaignDefinition:
+def _definition(
+    body: Body, content: Mapping[str, Any], pool: str, headers: Sequence[tuple[str, str]]
+) -> CampaignDefinition:
     variant = {}
     for name, source in content.items():
         if isinstance(source, str) and source:
@@ -126,6 +126,7 @@ def _definition(body: Body, content: Mapping[str, Any], pool: str) -> CampaignDe
         "name": " ".join(name.split())[:200] or "mail",
         "pool": pool,
         **name_and_reply(body),
+        "headers": [{"name": name, "value": value} for name, value in headers],
         "steps": [{"variants": [variant]}],
         "stop_on_reply": False,
         "starts_at": body.fields.get("scheduledAt"),

@@ -38,6 +38,7 @@ PAST = Invalid.of(Problem("starts_at_past", "starts_at must be in the future", "
 TOO_LARGE = Invalid.of(Problem("attachments_too_large", "the files have too many bytes together", "/attachments"))
 TOO_MANY = Invalid.of(Problem("too_many_copies", "a message has at most 50 recipients", "/leads/0/cc"))
 NOT_ASCII = Invalid.of(Problem("copy_not_ascii", "a copy goes to ASCII addresses only", "/leads/0/cc"))
+FORBIDDEN_HEADER = Invalid.of(Problem("header_forbidden", "the header Bcc cannot be set", "/headers/0"))
 
 Sender = Annotated[Caller, require(Scope.CAMPAIGNS_WRITE, Scope.CAMPAIGNS_SEND, Scope.LEADS_WRITE)]
 
@@ -89,7 +90,7 @@ class Mailing(BaseModel):
     summary="Send to a few recipients",
     status_code=201,
     responses={
-        **answers(BAD_ADDRESS, PAST, TOO_LARGE, TOO_MANY, NOT_ASCII, NO_MAILBOX, NO_GROUP),
+        **answers(BAD_ADDRESS, PAST, TOO_LARGE, TOO_MANY, NOT_ASCII, FORBIDDEN_HEADER, NO_MAILBOX, NO_GROUP),
         200: {"model": Mailing, "description": "Nobody of them may be written to: there is no mailing."},
     },
 )
