@@ -84,7 +84,7 @@ class Databases:
 @contextmanager
 def serve(bin_dir: Path | None) -> Iterator[Databases]:
     with (
-        guarded_directory() as directory,
+        guarded_directory(prefers_memory=True) as directory,
         EmbeddedPostgres.start(directory, bin_dir=bin_dir, settings={"fsync": "off"}) as server,
     ):
         databases = Databases(server)

@@ -35,7 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.leash:
         leash.wear(sys.stdin.fileno())
-    with guarded_directory() as directory, EmbeddedPostgres.start(directory, settings=SERVER_SETTINGS) as server:
+    with (
+        guarded_directory(prefers_memory=True) as directory,
+        EmbeddedPostgres.start(directory, settings=SERVER_SETTINGS) as server,
+    ):
         if options.seed is not None:
             return asyncio.run(_replay(server.dsn, options.seed, options.quiet))
         seeds = range(options.first, options.first + options.seeds)
