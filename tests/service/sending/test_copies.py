@@ -121,15 +121,19 @@ async def test_copies_for_the_first_go_with_the_first_who_is_written_to(engine: 
     assert [[*row.values()] for row in rows] == [[done.outcomes[1].enrollment_id, "eve@two.test"]]
 
 
-async def test_a_copy_that_comes_back_proves_that_an_unknown_message_was_taken(engine: Any) -> None:
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_a_copy_that_comes_back_proves_that_an_unknown_message_was_taken(engine: Any, is_first: bool) -> None:
     await send(engine, ["ann@two.test"], [])
     [marked] = (await engine.mark(await engine.claim())).marked
-    await record(engine, marked, Kind.UNKNOWN)
+    if not is_first:
+        await record(engine, marked, Kind.UNKNOWN)
     [message] = await engine.rows("select message_id from message")
     report = InboundReport(
         kind=InboundKind.BOUNCE, address="ann@two.test", in_reply_to=message["message_id"], bounce_type=BounceType.HARD
     )
     await inbound.report(engine.database, engine.plans, engine.workspace, report, "test", engine.now)
+    if is_first:
+        await record(engine, marked, Kind.UNKNOWN)
     assert [row["state"] for row in await engine.rows("select state from message")] == ["sent"]
 
 

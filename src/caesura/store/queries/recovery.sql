@@ -94,8 +94,15 @@ returning campaign_id, lead_id, mailbox_id
 select m.enrollment_id, m.step
 from unnest($2::bigint[], $3::smallint[]) as u(enrollment_id, step)
 join message m on m.workspace_id = $1 and m.enrollment_id = u.enrollment_id and m.step = u.step
-where m.state = 'unknown' and exists (
-  select from inbound i where i.workspace_id = $1 and i.lead_id = m.lead_id and i.in_reply_to = m.message_id)
+where m.state = 'unknown' and (
+  exists (select from inbound i where i.workspace_id = $1 and i.lead_id = m.lead_id and i.in_reply_to = m.message_id)
+  -- or to a copy of them, which is no lead's
+  or exists (
+    select from message_copy c
+    where c.workspace_id = $1 and c.campaign_id = m.campaign_id and c.enrollment_id = m.enrollment_id)
+  and exists (
+    select from inbound i
+    where i.workspace_id = $1 and i.campaign_id = m.campaign_id and i.lead_id is null and i.in_reply_to = m.message_id))
 
 -- name: go_on_after_unknown
 -- The enrollment that was held for it goes on, or ends.
