@@ -19,7 +19,7 @@ def test_the_address_names_the_socket_whatever_the_path_and_the_socket_fits(name
     options = parse_qs(url.query, strict_parsing=True)
     assert (url.username, url.path) == ("caesura", "/other")
     assert (options["host"], options["port"]) == ([str(layout.socket_directory)], ["5432"])
-    assert all(len(bytes(path)) < 108 for path in layout.socket_files)
+    assert len(bytes(layout.socket_files[0])) < 104  # the lock beside it is a file like any other
 
 
 @pytest.mark.parametrize("name", ["x" * 100, "a,b", "it's", 'a"b', "a\\b"])
