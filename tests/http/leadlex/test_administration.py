@@ -233,6 +233,7 @@ async def test_an_idempotent_replay_answers_the_same_key(lexi: Lexi) -> None:
         {"permissions": ["fly"]},
         {"rate_limit_tier": "x"},
         {"expires_at": "x"},
+        {"expires_at": "9999-12-31T23:59:59-23:59"},
         {"expires_at": "2020-01-01T00:00:00Z"},
     ],
 )

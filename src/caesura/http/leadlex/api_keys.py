@@ -138,6 +138,6 @@ def _expiry(body: Mapping[str, Any]) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(given)
-    except ValueError as error:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise wrong("expires_at", "must be an ISO 8601 time") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

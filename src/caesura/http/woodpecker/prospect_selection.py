@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from caesura.domain.addresses import AddressError, deduplication_key, parse_address
 from caesura.domain.inbound import Classification
@@ -10,7 +10,7 @@ from caesura.http.door import Call, Refusal
 from caesura.http.woodpecker.content import NAME
 from caesura.http.woodpecker.door import identifier
 from caesura.http.woodpecker.prospect_fields import FIELDS, MISSPELT
-from caesura.http.woodpecker.reading import incorrect
+from caesura.http.woodpecker.reading import incorrect, moment
 from caesura.store.correspondence import Choice, LeadOrder, LeadStanding, SortKey
 
 STANDINGS: Mapping[LeadStanding, str] = {
@@ -172,11 +172,7 @@ def _updated(text: str | None, activity: str | None) -> tuple[datetime | None, d
     found = _DIFF.fullmatch(text.strip())
     if found is None or (found[1] != "updated" and activity not in _OF_ACTIVITY[found[1]]):
         raise incorrect("diff")
-    try:
-        at = datetime.fromisoformat(found[3].replace(" ", "+"))
-    except ValueError as error:
-        raise incorrect("diff") from error
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    at = moment(found[3].replace(" ", "+"), "diff")
     if found[1] != "updated":
         return None
     return (at, None) if found[2] == ">" else (None, at)

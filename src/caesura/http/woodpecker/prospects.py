@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -231,13 +231,7 @@ def _send_after(campaign: Mapping[str, Any]) -> datetime | None:
     text = campaign.get("send_after")
     if text in (None, ""):
         return None
-    try:
-        at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        at = None
-    if at is None:
-        raise reading.incorrect("send_after")
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return reading.moment(text, "send_after")
 
 
 def _input(given: object) -> LeadInput | Problem:

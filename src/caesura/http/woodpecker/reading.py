@@ -1,6 +1,7 @@
 """Reads the fields of a body, each of the kind that it must be: else 400, `Value of NAME is incorrect.`"""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from caesura.http.door import Refusal
@@ -63,3 +64,14 @@ def items(body: Body, name: str, most: int, required: bool = False) -> Sequence[
     if not isinstance(value, list) or len(value) > most:
         raise incorrect(name)
     return value
+
+
+def moment(given: object, name: str) -> datetime:
+    """A time of ISO 8601 in UTC; without an offset it is UTC. Raises a Refusal, also for what is no time in UTC."""
+    try:
+        at = datetime.fromisoformat(given) if isinstance(given, str) else None
+        if at is not None:
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise incorrect(name) from error
+    raise incorrect(name)
