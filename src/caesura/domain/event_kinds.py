@@ -36,7 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "message.sent": "A server took it, or it was settled as sent.",
     "message.skipped": "The step was passed over for this lead; `data` has the cause.",
     "message.unknown": "Its fate cannot be known; it is not sent again.",
-    "lead.bulk_created": "One request made these leads, each of which has its own `lead.created`; `data` names them.",
+    "lead.bulk_created": "One request made these leads, each of which has its own `lead.created`; `data` has the ids.",
     "lead.created": "A new lead.",
     "lead.deleted": "A lead is gone.",
     "lead.imported": "A file or table of leads came in; `data` has the numbers.",

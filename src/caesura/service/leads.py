@@ -117,7 +117,7 @@ async def save_many(
     async def work(tx: Connection) -> Put:
         done = await put(tx, workspace_id, entries, replace, actor, now, keep_known, in_bulk=True)
         told = [] if tell is None else [tell([*done.fates, *[LeadFate.REJECTED] * len(checked.rejected)])]
-        await events.append(tx, workspace_id, now, actor, [*_bulk(entries, done), *told])
+        await events.append(tx, workspace_id, now, actor, [*_bulk(done), *told])
         return done
 
     done = await database.run(work)
@@ -184,13 +184,9 @@ async def put(
     return Put(lead_ids, fates, claimed)
 
 
-def _bulk(entries: Sequence[LeadEntry], done: Put) -> list[events.Entry]:
-    """An entry about those that were made, if any."""
-    made = [
-        {"id": lead_id, "address": entry.address.address, "full_name": entry.fields.get("full_name")}
-        for entry, lead_id, fate in zip(entries, done.lead_ids, done.fates, strict=True)
-        if fate is LeadFate.CREATED
-    ]
+def _bulk(done: Put) -> list[events.Entry]:
+    """An entry about those that were made, if any: their ids alone, since the log outlives them."""
+    made = [one for one, fate in zip(done.lead_ids, done.fates, strict=True) if fate is LeadFate.CREATED]
     return [events.Entry("lead.bulk_created", data={"count": len(made), "leads": made})] if made else []
 
 

@@ -8,13 +8,14 @@ from leadlex_client import FORM, PREFIX, Lexi, native, outer
 from webhook_desk import KEYRING, receiving
 
 from caesura.domain.destinations import Destinations
-from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel
+from caesura.domain.webhook_form import Notice, Occurrence, Parcel
 from caesura.http.door import Support
 from caesura.http.leadlex.door import LEADLEX
 from caesura.http.leadlex.webhook_form import LEADLEX_WEBHOOKS, TOLD
 from caesura.http.opaque_ids import uuid_of
 from caesura.http.webhook_forms import FORMS
 from caesura.service import webhook_delivery
+from caesura.store import webhook_delivery as webhook_delivery_store
 from caesura.worker.webhooks import Courier
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -136,9 +137,9 @@ async def notices(lexi: Lexi) -> list[Any]:
             "from event where workspace_id = $1 order by id",
             lexi.desk.workspace_id,
         )
-        campaigns = await connection.fetch("select * from campaign where workspace_id = $1", lexi.desk.workspace_id)
-    facts = Facts(campaigns={row["id"]: dict(row) for row in campaigns})
-    return [told for row in rows for told in LEADLEX_WEBHOOKS.translate(Occurrence(**dict(row)), facts)]
+        happened = [Occurrence(**dict(row)) for row in rows]
+        facts = await webhook_delivery_store.facts(connection, lexi.desk.workspace_id, happened)
+    return [told for one in happened for told in LEADLEX_WEBHOOKS.translate(one, facts)]
 
 
 async def test_contacts_made_together_are_told_together_in_an_array_with_its_count(lexi: Lexi) -> None:
@@ -147,6 +148,12 @@ async def test_contacts_made_together_are_told_together_in_an_array_with_its_cou
     await lexi.post("/contacts/bulk", {"contacts": contacts})
     told = [one for one in await notices(lexi) if one[0] != "contact.updated"]
     assert told == [("contact.bulk_created", {"contacts": made, "count": 2})]
+    await lexi.delete(f"/contacts/{made[0]['id']}")
+    async with lexi.desk.api.database.connection() as connection:
+        log = await connection.fetchval("select string_agg(data::text, ' ') from event where kind like 'lead.%'")
+    assert "example.com" not in log and "Byron" not in log, "the log outlives a lead"
+    [told] = [one for name, one in await notices(lexi) if name == "contact.bulk_created"]
+    assert told == {"contacts": [{"id": made[0]["id"]}, made[1]], "count": 2}
 
 
 async def test_an_import_is_told_once_with_its_counts_when_it_is_through(lexi: Lexi) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from caesura.domain.lifecycle import CampaignState
 from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel, WebhookForm
-from caesura.http.leadlex.contact_views import contact_of, job_id
+from caesura.http.leadlex.contact_views import contact_of, full_name, job_id
 from caesura.http.leadlex.door import moment, shown
 from caesura.http.opaque_ids import uuid_of
 
@@ -58,7 +58,7 @@ class LeadLexForm:
         if event.kind.startswith("campaign."):
             return _of_campaign(event, facts)
         if event.kind in ("lead.bulk_created", "lead.imported"):
-            return [_of_many(event)]
+            return [_of_many(event, facts)]
         if event.kind.startswith("lead."):
             if event.kind == "lead.created" and event.data.get("in_bulk"):
                 return []  # told in contact.bulk_created
@@ -89,22 +89,24 @@ class LeadLexForm:
         }
 
 
-def _of_many(event: Occurrence) -> Told:
-    facts = event.data
+def _of_many(event: Occurrence, facts: Facts) -> Told:
+    data = event.data
     if event.kind == "lead.bulk_created":
-        contacts = [
-            {
-                "id": shown("contact", one["id"]),
-                "full_name": one.get("full_name") or one["address"],
-                "email": one["address"],
-            }
-            for one in facts.get("leads", [])
-        ]
+        contacts = [_contact(one, facts) for one in data.get("leads", [])]
         return "contact.bulk_created", {"contacts": contacts, "count": len(contacts)}
-    skipped = facts.get("unchanged", 0) + facts.get("duplicates", 0)
-    counts = {"created_count": facts.get("created"), "updated_count": facts.get("updated"), "skipped_count": skipped}
-    about = {"job_id": job_id(event.at), "status": "completed", **counts, "error_count": facts.get("rejected")}
+    skipped = data.get("unchanged", 0) + data.get("duplicates", 0)
+    counts = {"created_count": data.get("created"), "updated_count": data.get("updated"), "skipped_count": skipped}
+    about = {"job_id": job_id(event.at), "status": "completed", **counts, "error_count": data.get("rejected")}
     return "import.completed", {"import": about}
+
+
+def _contact(lead_id: int, facts: Facts) -> Mapping[str, Any]:
+    """In short; of one that is deleted by now its id alone."""
+    known = {"id": shown("contact", lead_id)}
+    lead = facts.leads.get(lead_id)
+    if lead is None:
+        return known
+    return {**known, "full_name": full_name(lead["fields"]) or lead["address"], "email": lead["address"]}
 
 
 def _of_campaign(event: Occurrence, facts: Facts) -> Sequence[Told]:
