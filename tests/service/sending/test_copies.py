@@ -159,6 +159,6 @@ async def test_a_round_without_work_reads_no_files_however_many_mailings_have_so
     assert reads == []
     for _ in range(2):
         [ready] = await engine.claim()
-        back = [ready.wanted.claimed.enrollment_id]
+        back = [ready.wanted.claimed]
         await sending.give_back(engine.database, await engine.plan(), back, "w1", engine.now)
     assert reads == [engine.campaign], "once for both"
