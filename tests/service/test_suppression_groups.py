@@ -266,7 +266,7 @@ async def test_members_come_by_address_past_a_cursor(world) -> None:
     await refuse(world, group_id, "c@example.com", "a@example.com", "b@example.com")
 
     async def page(after: str | None) -> list[str]:
-        return [one.value for one in await suppression_groups.members(*world.key, group_id, after, 2)]
+        return [one.value for one in await suppression_groups.members(*world.key, group_id, EntryChoice(), after, 2)]
 
     assert await page(None) == ["a@example.com", "b@example.com"]
     assert await page("b@example.com") == ["c@example.com"]
@@ -281,7 +281,7 @@ async def test_a_stranger_sees_and_changes_nothing(world, stranger) -> None:
         suppression_groups.delete(*stranger.key, group_id, stranger.actor, stranger.now),
         refuse(stranger, group_id, "a@example.com"),
         refusing(stranger, group_id),
-        suppression_groups.members(*stranger.key, group_id, None, 9),
+        suppression_groups.members(*stranger.key, group_id, EntryChoice(), None, 9),
         suppression_groups.readmit(*stranger.key, group_id, "kim@example.com", stranger.actor, stranger.now),
         bind(stranger, theirs, group_id),
         bind(stranger, campaign_id, None),

@@ -182,12 +182,15 @@ async def readmit(
 
 
 async def members(
-    database: Database, workspace_id: int, group_id: int, after: str | None, limit: int
+    database: Database, workspace_id: int, group_id: int, choice: EntryChoice, after: str | None, limit: int
 ) -> list[GroupEntry]:
-    """A page of who refuses a group, by address, past the address key `after`. Raises NotFound."""
+    """A page of who refuses a group, by address, past the address key `after`. Raises NotFound.
+
+    A choice costs a look at each of them.
+    """
     async with database.connection() as connection:
         _found(await store.get(connection, workspace_id, group_id))
-        return await store.members(connection, workspace_id, group_id, after or "", limit)
+        return await store.members(connection, workspace_id, group_id, choice, after or "", limit)
 
 
 async def entries(

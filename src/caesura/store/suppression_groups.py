@@ -147,6 +147,9 @@ async def remove(tx: Connection, workspace_id: int, group_id: int, value: str) -
     return await tx.fetchval(SQL["remove"], workspace_id, group_id, value) is not None
 
 
-async def members(tx: Connection, workspace_id: int, group_id: int, after: str, limit: int) -> list[GroupEntry]:
+async def members(
+    tx: Connection, workspace_id: int, group_id: int, choice: EntryChoice, after: str, limit: int
+) -> list[GroupEntry]:
     """The next `limit` of those who refuse a group, by address key, past `after`."""
-    return [GroupEntry(*row) for row in await tx.fetch(SQL["members"], workspace_id, group_id, after, limit)]
+    chosen = (choice.causes, choice.since, choice.until)
+    return [GroupEntry(*row) for row in await tx.fetch(SQL["members"], workspace_id, group_id, after, *chosen, limit)]

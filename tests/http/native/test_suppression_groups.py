@@ -1,10 +1,13 @@
 """Groups of messages that a recipient can refuse, through the native API."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from desk import only_as_it_was_read
+
+from caesura.service import suppression_groups
 
 
 async def group(desk: Any, name: str = "offers") -> str:
@@ -73,6 +76,24 @@ async def test_refusals_come_in_pages_by_address(desk: Any) -> None:
     found = [one["address"] for one in await desk.every(f"/suppression-groups/{group_id}/refusals")]
     assert found == sorted(addresses)
     assert (await desk.get(f"/suppression-groups/{group_id}"))["refusals"] == 4
+
+
+async def test_refusals_are_chosen_by_cause_and_by_time(desk: Any) -> None:
+    group_id = await group(desk)
+    path, at = f"/suppression-groups/{group_id}/refusals", desk.api.clock()
+    await desk.post(path, {"addresses": ["a@example.com", "c@example.com", "e@example.com"]})
+    place = desk.api.database, desk.workspace_id, int(group_id.removeprefix("sgr_"))
+    later = at + timedelta(minutes=1)
+    await suppression_groups.refuse(*place, ["b@example.com", "d@example.com"], "unsubscribed", "test", later)
+
+    async def chosen(**choice: str) -> str:
+        return "".join([one["address"][0] for one in await desk.every(path, **choice)])
+
+    assert await chosen(cause="manual") == await chosen(until=at.isoformat()) == "ace"
+    assert await chosen(cause="unsubscribed") == await chosen(since=later.isoformat()) == "bd"
+    assert await chosen(since=at.isoformat(), until=later.isoformat()) == "abcde"
+    assert await chosen(cause="manual", since=later.isoformat()) == ""
+    assert (await desk.get(f"{path}?since=yesterday", 422))["code"] == "invalid_time"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from caesura.domain.definition_types import Definition, Extra, Line, Name
+from caesura.domain.definition_types import Definition, Extra, Instant, Line, Name
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.scopes import Scope
 from caesura.http import etags
@@ -22,7 +22,7 @@ from caesura.http.pagination import DEFAULT_LIMIT, Limit, Page, decode_texts, en
 from caesura.http.problems import answers, misplaced
 from caesura.service import suppression_groups
 from caesura.service.suppressions import MAXIMUM_AT_ONCE
-from caesura.store.suppression_groups import GroupEntry, GroupRow
+from caesura.store.suppression_groups import EntryChoice, GroupEntry, GroupRow
 
 TAG = {
     "name": "suppression groups",
@@ -235,11 +235,17 @@ async def list_refusals(
     group_id: GroupId,
     caller: Reader,
     after: Annotated[str | None, Depends(_position)],
+    cause: Annotated[
+        str | None, Query(max_length=100, description="Only those for this cause.", examples=["unsubscribed"])
+    ] = None,
+    since: Annotated[Instant | None, Query(description="Only those from then on.")] = None,
+    until: Annotated[Instant | None, Query(description="Only those up to then.")] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> RefusalPage:
-    """Who refuses a group, by address."""
+    """Who refuses a group, by address. `cause`, `since` and `until` cost a look at each of them."""
     place = context_of(request).database, caller.workspace_id, SUPPRESSION_GROUP.parse(group_id)
-    rows = await suppression_groups.members(*place, after, limit + 1)
+    choice = EntryChoice(None if cause is None else [cause], since, until)
+    rows = await suppression_groups.members(*place, choice, after, limit + 1)
     shown = rows[:limit]
     cursor = encode(_LISTING, "address", shown[-1].value) if len(rows) > limit else None
     return RefusalPage(items=[_refusal(row) for row in shown], next_cursor=cursor)

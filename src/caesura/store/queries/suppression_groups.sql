@@ -105,8 +105,9 @@ where b.workspace_id = $1 and b.campaign_id = $2
 delete from suppression_group_member where workspace_id = $1 and group_id = $2 and value = $3 returning value
 
 -- name: members
--- A page of who refuses a group, in the order of the key.
+-- A page of who refuses a group, in a span of time and for one of these causes, in the order of the key.
 select value, cause, actor, created_at from suppression_group_member
-where workspace_id = $1 and group_id = $2 and value > $3
+where workspace_id = $1 and group_id = $2 and value > $3 and ($4::text[] is null or cause = any($4))
+  and created_at >= coalesce($5::timestamptz, '-infinity') and created_at <= coalesce($6::timestamptz, 'infinity')
 order by value
-limit $4
+limit $7
