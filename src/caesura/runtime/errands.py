@@ -1,8 +1,11 @@
 """What a server does beside answering: it turns events into webhooks' deliveries, sends them, and hears hints."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from importlib import import_module
+
+import structlog
 
 from caesura.domain.destinations import Destinations
 from caesura.http.webhook_forms import FORMS
@@ -11,6 +14,8 @@ from caesura.runtime.local import Engine
 from caesura.runtime.settings import Settings
 from caesura.store.database import Database
 from caesura.worker.hints import Hint, listen
+
+log = structlog.get_logger()
 
 # Its own, so that no receiver of webhooks ever takes a connection from the API.
 _CONNECTIONS = 4
@@ -32,7 +37,16 @@ class Errands:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Does all of it."""
+        """Does all of it, until stopped: what fails is told at once and begun again."""
+        while not self._stopping.is_set():
+            try:
+                await self._run()
+            except Exception:
+                log.exception("errands_failed")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _OUTAGE_SECONDS)
+
+    async def _run(self) -> None:
         # What jobs and webhooks are made with takes long to import: whoever waits for a server to start does not wait
         # for that, and the loop goes on answering meanwhile.
         await asyncio.to_thread(import_module, "caesura.worker.jobs")
@@ -53,13 +67,16 @@ class Errands:
                     asyncio.create_task(listen(self._dsn, heard, _OUTAGE_SECONDS)),
                 ]
                 jobs = asyncio.create_task(runner.run())
+                stop = asyncio.create_task(self._stopping.wait())
                 try:
-                    await self._stopping.wait()
+                    ended, _ = await asyncio.wait([*helpers, jobs, stop], return_when=asyncio.FIRST_COMPLETED)
+                    for task in ended:
+                        task.result()
                     runner.stop()
                     await jobs
                 finally:
-                    for task in (*helpers, jobs):
+                    for task in (*helpers, jobs, stop):
                         task.cancel()
-                    await asyncio.gather(*helpers, jobs, return_exceptions=True)
+                    await asyncio.gather(*helpers, jobs, stop, return_exceptions=True)
         finally:
             database.terminate()
