@@ -67,3 +67,15 @@ async def test_a_fault_in_a_statement_is_no_outage(database: Database) -> None:
     with pytest.raises(asyncpg.UndefinedTableError):
         async with database.connection() as connection:
             await connection.execute("select * from nothing_of_the_kind")
+
+
+async def test_a_connection_on_which_the_line_fell_is_given_to_nobody_else(dsn: str) -> None:
+    database = await Database.open(dsn, size=1)
+    async with database.connection() as connection:
+        before = connection.get_server_pid()
+    with pytest.raises(Unavailable):
+        async with database.connection():
+            raise ConnectionResetError("in the midst of something")
+    async with database.connection() as connection:
+        assert connection.get_server_pid() != before
+    await database.close()

@@ -128,7 +128,12 @@ class Database:
         try:
             async with self._pool.acquire() as connection:
                 is_open = True
-                yield cast("Connection", connection)
+                try:
+                    yield cast("Connection", connection)
+                except _GONE:
+                    # It may be in the midst of something, which nobody asks of it when it goes back to the pool.
+                    connection.terminate()
+                    raise
         except _CANNOT_WRITE as error:
             raise cannot_write(error) from error
         except OUTAGES as error:
