@@ -218,6 +218,9 @@ class _Connection:
     def transaction(self) -> "_Transaction":
         return _Transaction(self._lane, self._committed)
 
+    def terminate(self) -> None:
+        """What fell is the lane's own line, which stays as it is: only a transaction was lost with it."""
+
     async def _do(self, statement: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
         await self._lane.before_statement()
         try:
