@@ -1,11 +1,14 @@
 """Files and copies of single mailings: what is taken, and what they look like in a message."""
 
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caesura.domain.compose import Letter, compile_variant, compose
 from caesura.domain.enclosures import (
     Attachment,
     AttachmentDefinition,
@@ -26,12 +29,72 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=12
 @given(st.binary(max_size=300), NAMES)
 def test_a_file_comes_out_of_a_message_as_it_went_in(content: bytes, name: str) -> None:
     text = b"Content-Type: text/plain\r\n\r\nHello\r\n"
-    written = mixed(text, [mime_part(Attachment(name, "application/pdf", content))], "<1@example.com>")
+    written = mixed(text, [mime_part(Attachment(name, "application/pdf", content)).data], "<1@example.com>")
     assert max(map(len, written.split(b"\r\n"))) <= 78
     message = message_from_bytes(b"MIME-Version: 1.0\r\n" + written, policy=policy.default)
     [file] = message.iter_attachments()
     assert (file.get_content_type(), file.get_filename(), file.get_content()) == ("application/pdf", name, content)
     assert message.get_body().get_content().strip() == "Hello"
+
+
+LOGO = Attachment("logo.png", "image/png", b"the logo", "logo@sender.test")
+OFFER = Attachment("offer.pdf", "application/pdf", b"the offer")
+
+
+def composed(html: str | None, text: str | None, *files: Attachment) -> EmailMessage:
+    letter = Letter(
+        sender_name=None,
+        sender_address="team@sender.test",
+        recipient_name=None,
+        recipient_address="kim@example.com",
+        message_id="<1.1.x@sender.test>",
+        date=datetime(2026, 3, 2, tzinfo=UTC),
+        fields={},
+    )
+    content = compose(compile_variant("Hi", html, text, ""), letter, (), [mime_part(one) for one in files]).content
+    message = message_from_bytes(content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def shape(message: EmailMessage) -> object:
+    """The types of the parts, nested as they are."""
+    if message.is_multipart():
+        return [message.get_content_subtype(), *(shape(one) for one in message.iter_parts())]
+    return message.get_content_type()
+
+
+def test_a_file_with_a_content_id_stands_beside_the_html_that_shows_it() -> None:
+    message = composed('<p>Hello</p><img src="cid:logo@sender.test">', None, OFFER, LOGO)
+    related = ["related", "text/html", "image/png"]
+    assert shape(message) == ["mixed", ["alternative", "text/plain", related], "application/pdf"]
+    beside = message.get_body(("related",))
+    assert beside is not None and beside["Content-Type"].params["type"] == "text/html"
+    html, logo = beside.iter_parts()
+    assert "cid:logo@sender.test" in html.get_content()
+    assert (logo["Content-ID"], logo.get_content_disposition()) == ("<logo@sender.test>", "inline")
+    assert (logo.get_filename(), logo.get_content()) == ("logo.png", b"the logo")
+
+
+@pytest.mark.parametrize(
+    ("html", "text", "files", "expected"),
+    [
+        ("<img>", None, [LOGO], ["related", "text/html", "image/png"]),
+        (None, "Hello", [LOGO], ["mixed", "text/plain", "image/png"]),
+        ("<p>Hello</p>", "Hello", [OFFER], ["mixed", ["alternative", "text/plain", "text/html"], "application/pdf"]),
+    ],
+)
+def test_no_part_is_made_around_others_without_need(
+    html: str | None, text: str | None, files: list[Attachment], expected: object
+) -> None:
+    assert shape(composed(html, text, *files)) == expected
+
+
+def test_a_content_id_is_there_once_in_a_message() -> None:
+    with pytest.raises(Invalid) as error:
+        check_attachments([LOGO, OFFER, LOGO], 1)
+    [problem] = error.value.problems
+    assert (problem.code, problem.pointer) == ("content_id_taken", "/attachments/2/content_id")
 
 
 def test_each_address_gets_one_copy_and_who_is_seen_is_not_hidden() -> None:
@@ -56,6 +119,12 @@ def test_what_no_message_can_go_to_is_refused(bcc: list[str], code: str) -> None
     [
         ({"content": "SGVsbG8"}, "invalid_base64"),
         ({"content": "SGVs\r\nbG8="}, "invalid_base64"),
+        ({"content_id": "a b"}, "invalid_content_id"),
+        ({"content_id": "a\r\nBcc: b@c"}, "invalid_content_id"),
+        ({"content_id": "<a@b>"}, "invalid_content_id"),
+        ({"content_id": "a@b@c"}, "invalid_content_id"),
+        ({"content_id": "é"}, "invalid_content_id"),
+        ({"content_id": "a" * 201}, "invalid_content_id"),
         ({"content_type": "text"}, "invalid_content_type"),
         ({"content_type": "text/plain\r\nBcc: a@b"}, "invalid_content_type"),
         ({"content_type": "Multipart/mixed"}, "invalid_content_type"),

@@ -205,7 +205,7 @@ def compose(
     variant: CompiledVariant,
     letter: Letter,
     cc: Sequence[tuple[str | None, str]] = (),
-    files: Sequence[bytes] = (),
+    files: Sequence[mime.FilePart] = (),
 ) -> Composed:
     """The message for one lead: the same bytes whenever it is asked for the same.
 
@@ -222,13 +222,25 @@ def compose(
         _check_size(variant, values)
     subject = _subject_of(variant, letter, values)
     head = _head(letter, subject)
-    body = mime.multipart(variant._parts, values, letter.message_id)
+    if files:
+        body = _with_files(variant, values, files, letter.message_id)
+    else:
+        body = mime.multipart(variant._parts, values, letter.message_id)
     if cc:
         head += headers.addresses("Cc", cc)
-    if files:
-        body = mime.mixed(body, files, letter.message_id)
     content = head.encode() + body
     return Composed(content, not head.isascii(), subject)
+
+
+def _with_files(variant: CompiledVariant, values: list[str], files: Sequence[mime.FilePart], message_id: str) -> bytes:
+    """Files that the HTML shows stand beside it; where there is none, they are attached like all others."""
+    shown = [one.data for one in files if one.is_shown and variant.html]
+    attached = [one.data for one in files if not (one.is_shown and variant.html)]
+    if shown:
+        body = mime.multipart_showing(variant._parts, values, shown, message_id)
+    else:
+        body = mime.multipart(variant._parts, values, message_id)
+    return mime.mixed(body, attached, message_id) if attached else body
 
 
 def _check_size(variant: CompiledVariant, values: list[str]) -> None:

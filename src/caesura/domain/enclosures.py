@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from caesura.domain.addresses import deduplication_key, parse_address
 from caesura.domain.definition_types import Definition, EmailAddress, Line, Name
 from caesura.domain.errors import Invalid, Problem
+from caesura.domain.mime import FilePart
 from caesura.domain.validation import fault
 
 MAXIMUM_ATTACHMENTS = 20
@@ -29,6 +30,9 @@ _LINE = 76  # of base64, for 57 bytes
 _BESIDE_CONTENT = 5_000  # the longest header of a part, and what is begun of base64
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
 _CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}={_TOKEN})?")
+# What RFC 5322 lets stand in an identifier without quoting it (3.6.4); many have no host, and are shown all the same.
+_DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_CONTENT_ID = re.compile(rf"(?=.{{1,200}}\Z){_DOT_ATOM}(?:@{_DOT_ATOM})?")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._()+-]{1,50}")
 _PIECE = 54  # of a long name, with a whole %XX at its end
 
@@ -38,6 +42,12 @@ def _check_content_type(value: str) -> str:
         raise fault("invalid_content_type", "A content type is written as application/pdf.")
     if value.lower().startswith(("multipart/", "message/")):
         raise fault("invalid_content_type", "What holds other parts or messages cannot be attached: give it as a file.")
+    return value
+
+
+def _check_content_id(value: str) -> str:
+    if not _CONTENT_ID.fullmatch(value):
+        raise fault("invalid_content_id", "A content id is written as logo@example.com, in at most 200 characters.")
     return value
 
 
@@ -61,19 +71,25 @@ class AttachmentDefinition(Definition):
     content: Annotated[str, AfterValidator(_check_base64)] = Field(
         description="The file in base64; all together at most 10,000,000 bytes before.", examples=["SGVsbG8="]
     )
+    content_id: Annotated[str, AfterValidator(_check_content_id)] | None = Field(
+        default=None,
+        description="With it, the file stands within the HTML, which shows it as `cid:` and this id (RFC 2392).",
+        examples=["logo@example.com"],
+    )
 
     def read(self) -> "Attachment":
         """For the services."""
-        return Attachment(self.name, self.content_type, b64decode(self.content))
+        return Attachment(self.name, self.content_type, b64decode(self.content), self.content_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file: its name, its type as `application/pdf`, and its bytes."""
+    """A file: its name, its type as `application/pdf`, its bytes, and the id by which the HTML shows it, if it does."""
 
     name: str
     content_type: str
     content: bytes
+    content_id: str | None = None
 
 
 class CopyDefinition(Definition):
@@ -124,7 +140,7 @@ def read_copies(cc: Iterable[CopyDefinition], bcc: Iterable[CopyDefinition], *re
 
 
 def check_attachments(attachments: Sequence[Attachment], recipients: int) -> None:
-    """Raises Invalid `too_many_attachments` and `attachments_too_large`, for so many recipients of the mailing."""
+    """Raises Invalid `too_many_attachments`, `attachments_too_large` (for all recipients), `content_id_taken`."""
     total = sum(len(one.content) for one in attachments)
     if len(attachments) > MAXIMUM_ATTACHMENTS:
         detail = f"a message has at most {MAXIMUM_ATTACHMENTS} files"
@@ -135,6 +151,11 @@ def check_attachments(attachments: Sequence[Attachment], recipients: int) -> Non
             f"times its recipients, {MAXIMUM_BYTES_OF_A_MAILING:,}"
         )
         raise Invalid.of(Problem("attachments_too_large", detail, "/attachments"))
+    ids = [one.content_id for one in attachments]
+    for place, one in enumerate(ids):
+        if one is not None and one in ids[:place]:
+            detail = "another file of this message has the same id"
+            raise Invalid.of(Problem("content_id_taken", detail, f"/attachments/{place}/content_id"))
 
 
 def bytes_in_message(count: int, total: int) -> int:
@@ -142,15 +163,18 @@ def bytes_in_message(count: int, total: int) -> int:
     return total * 78 // 57 + count * _BESIDE_CONTENT
 
 
-def mime_part(attachment: Attachment) -> bytes:
-    """The file as a part of a multipart/mixed message (RFC 2045, 2183): headers, an empty line, base64."""
+def mime_part(attachment: Attachment) -> FilePart:
+    """The file as a part of a message (RFC 2045, 2183, 2392): headers, an empty line, base64."""
     encoded = b2a_base64(attachment.content, newline=False)
     lines = (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
+    is_shown = attachment.content_id is not None
     head = (
         f"Content-Type: {attachment.content_type}\r\nContent-Transfer-Encoding: base64\r\n"
-        f"Content-Disposition: attachment;\r\n {_file_name(attachment.name)}\r\n\r\n"
+        f"Content-Disposition: {'inline' if is_shown else 'attachment'};\r\n {_file_name(attachment.name)}\r\n"
     )
-    return head.encode("ascii") + b"\r\n".join(lines) + b"\r\n"
+    if is_shown:
+        head += f"Content-ID: <{attachment.content_id}>\r\n"
+    return FilePart(head.encode("ascii") + b"\r\n" + b"\r\n".join(lines) + b"\r\n", is_shown)
 
 
 def _file_name(name: str) -> str:

@@ -8,7 +8,7 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 Segment: TypeAlias = str | int  # literal text, or which value goes here
@@ -117,6 +117,13 @@ class Part:
     body: QuotedBody | Base64Body
 
 
+class FilePart(NamedTuple):
+    """A file with its headers; `is_shown` where the HTML shows it by its Content-ID."""
+
+    data: bytes
+    is_shown: bool
+
+
 def part(subtype: str, segments: Sequence[Segment]) -> Part:
     """A text/`subtype` part in UTF-8, in the encoding that makes its literal text shorter."""
     literal = "".join(segment for segment in segments if isinstance(segment, str))
@@ -133,9 +140,21 @@ def boundary(message_id: str) -> bytes:
 
 def mixed(body: bytes, files: Sequence[bytes], message_id: str) -> bytes:
     """`body`, as `multipart` makes it, and files behind it, each with its own headers (RFC 2046, section 5.1.3)."""
-    line = boundary(f"files of {message_id}")
-    written = [b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n' % line]
-    for one in (body, *files):
+    return _around(b"mixed", (body, *files), f"files of {message_id}")
+
+
+def multipart_showing(parts: Sequence[Part], values: Sequence[str], shown: Sequence[bytes], message_id: str) -> bytes:
+    """As `multipart`, with files beside the last of the parts, which is the HTML that shows them (RFC 2387)."""
+    *others, html = (one.headers + one.body.fill(values) for one in parts)
+    related = _around(b'related; type="text/html"', (html, *shown), f"shown in {message_id}")
+    return _around(b"alternative", (*others, related), message_id) if others else related
+
+
+def _around(kind: bytes, parts: Sequence[bytes], seed: str) -> bytes:
+    """Parts with their headers as one multipart entity; its boundary comes of `seed`."""
+    line = boundary(seed)
+    written = [b'Content-Type: multipart/%b; boundary="%b"\r\n\r\n' % (kind, line)]
+    for one in parts:
         written += (b"--", line, b"\r\n", one, b"\r\n")
     written += (b"--", line, b"--\r\n")
     return b"".join(written)

@@ -1,6 +1,7 @@
 """Files of mailings, as parts of a message: read when there is something to send, and kept within a bound."""
 
 from caesura.domain.enclosures import mime_part
+from caesura.domain.mime import FilePart
 from caesura.domain.plan import CampaignPlan
 from caesura.store import enclosures
 from caesura.store.database import Database
@@ -14,9 +15,9 @@ class Files:
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._most = kept_bytes
-        self._parts: dict[tuple[int, int], tuple[bytes, ...]] = {}
+        self._parts: dict[tuple[int, int], tuple[FilePart, ...]] = {}
 
-    async def of(self, database: Database, plan: CampaignPlan) -> tuple[bytes, ...]:
+    async def of(self, database: Database, plan: CampaignPlan) -> tuple[FilePart, ...]:
         """The files that go with each message of a campaign; nothing is asked without any. Raises Unavailable."""
         if not plan.file_bytes:
             return ()
@@ -26,6 +27,6 @@ class Files:
             async with database.connection() as connection:
                 parts = tuple(mime_part(one) for one in await enclosures.files(connection, *key))
         self._parts[key] = parts
-        while sum(len(part) for several in self._parts.values() for part in several) > self._most:
+        while sum(len(part.data) for several in self._parts.values() for part in several) > self._most:
             del self._parts[next(iter(self._parts))]
         return parts

@@ -23,7 +23,8 @@ class Barred:
 async def add_files(tx: Connection, workspace_id: int, campaign_id: int, files: Sequence[Attachment]) -> None:
     """Keeps the files of a mailing."""
     for place, one in enumerate(files):
-        await tx.execute(SQL["add_file"], workspace_id, campaign_id, place, one.name, one.content_type, one.content)
+        about = one.name, one.content_type, one.content, one.content_id
+        await tx.execute(SQL["add_file"], workspace_id, campaign_id, place, *about)
 
 
 async def files(tx: Connection, workspace_id: int, campaign_id: int) -> list[Attachment]:

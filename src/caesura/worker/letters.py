@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from caesura.domain.compose import Letter, compose, message_id
 from caesura.domain.delivery import Delivery, Kind
 from caesura.domain.dkim import Signing
+from caesura.domain.mime import FilePart
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.sequence import choose_variant
 from caesura.domain.tokens import unsubscribe_token
@@ -41,7 +42,7 @@ class Identity:
 
 
 def write_letter(
-    plan: CampaignPlan, work: Work, identity: Identity, now: datetime, files: Sequence[bytes] = ()
+    plan: CampaignPlan, work: Work, identity: Identity, now: datetime, files: Sequence[FilePart] = ()
 ) -> Ready:
     """Composes the message of a claimed enrollment, with the `files` of its mailing, as parts of a message.
 

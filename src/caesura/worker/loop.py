@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from caesura.domain.errors import CaesuraError, Invalid, NotFound, Unavailable
+from caesura.domain.mime import FilePart
 from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.unsendable import Unsendable
 from caesura.protocol.smtp import Outcome, SessionFailure
@@ -225,7 +226,9 @@ class Worker:
         self._allowances.is_short |= room < limit
         return room
 
-    async def _compose(self, plan: CampaignPlan, work: Sequence[sending.Work], files: Sequence[bytes]) -> list[Ready]:
+    async def _compose(
+        self, plan: CampaignPlan, work: Sequence[sending.Work], files: Sequence[FilePart]
+    ) -> list[Ready]:
         ready: list[Ready] = []
         failed: list[tuple[Claimed, str]] = []
         now = self._clock()

@@ -159,7 +159,10 @@ async def test_who_is_in_cc_and_bcc_gets_the_same_mail_with_its_files(sender: An
         **MAIL,
         "cc": [{"email": "ann@example.com", "name": "Ann"}],
         "bcc": {"email": "ben@example.com"},
-        "attachments": [{"fileName": "offer.pdf", "contentType": "application/pdf", "content": "SGVsbG8="}],
+        "attachments": [
+            {"fileName": "offer.pdf", "contentType": "application/pdf", "content": "SGVsbG8="},
+            {"fileName": "logo.png", "contentType": "image/png", "content": "SGVsbG8=", "contentId": "logo"},
+        ],
     }
     answer = await sender.post("/mails/send", body, 200)
     assert answer["data"]["totalRecipients"] == 3
@@ -167,12 +170,28 @@ async def test_who_is_in_cc_and_bcc_gets_the_same_mail_with_its_files(sender: An
     async with sender.desk.api.database.connection() as connection:
         query = "select address, is_hidden from message_copy where campaign_id = $1 order by place"
         copies = [tuple(one) for one in await connection.fetch(query, mailing["id"])]
-        query = "select name, content_type, content from attachment where campaign_id = $1"
+        query = "select name, content_type, content, content_id from attachment where campaign_id = $1 order by place"
         files = [tuple(one) for one in await connection.fetch(query, mailing["id"])]
     assert copies == [("ann@example.com", False), ("ben@example.com", True)]
-    assert files == [("offer.pdf", "application/pdf", b"Hello")]
+    assert files == [("offer.pdf", "application/pdf", b"Hello", None), ("logo.png", "image/png", b"Hello", "logo")]
     kept = (await sender.desk.get(f"/campaigns/cmp_{mailing['id']}"))["definition"]["extra"]["autosend"]
     assert not {"cc", "bcc", "attachments"} & kept.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"fileName": ""}, "attachments.1.fileName"),
+        ({"content": "no base64!"}, "attachments.1.content"),
+        ({"contentId": "a\r\nBcc: b@example.com"}, "attachments.1.contentId"),
+        ({"contentId": "logo"}, "attachments.1.contentId"),
+    ],
+)
+async def test_what_is_wrong_with_a_file_is_told_by_its_place(sender: Any, change: Any, field: str) -> None:
+    file = {"fileName": "a.png", "content": "AAAA"}
+    body = {**MAIL, "attachments": [{**file, "contentId": "logo"}, {**file, **change}]}
+    error = await sender.refused("POST", "/mails/send", body)
+    assert [one["field"] for one in error["details"]] == [field]
 
 
 async def test_each_recipient_of_a_bulk_mail_has_copies_of_their_own(sender: Any) -> None:

@@ -9,15 +9,16 @@ from caesura.domain.enclosures import (
     AttachmentDefinition,
     Copy,
     CopyDefinition,
+    check_attachments,
     read_copies,
 )
-from caesura.domain.errors import Invalid
+from caesura.domain.errors import Invalid, Problem
 from caesura.domain.headers import check_extra
 from caesura.domain.validation import validate
 from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.values import Body
 
-_FIELDS = {"name": "fileName", "content_type": "contentType", "content": "content"}
+_FIELDS = {"name": "fileName", "content_type": "contentType", "content": "content", "content_id": "contentId"}
 
 
 def people(body: Body, fields: Mapping[str, Any], name: str, prefix: str = "") -> list[CopyDefinition]:
@@ -72,10 +73,19 @@ def attachments(body: Body) -> Sequence[Attachment]:
         try:
             found.append(validate(AttachmentDefinition, about).read())
         except Invalid as error:
-            problem = error.problems[0]
-            field = _FIELDS.get((problem.pointer or "").removeprefix("/"), "content")
-            body.refuse(f"attachments/{place}/{field}", f"{field}: {problem.detail}", problem.code)
+            _refuse_file(body, f"/attachments/{place}", error.problems[0])
+    try:
+        check_attachments(found, 1)
+    except Invalid as error:
+        _refuse_file(body, "", error.problems[0])
     return found
+
+
+def _refuse_file(body: Body, before: str, problem: Problem) -> None:
+    """Notes what is wrong with a file, in the vendor's words; `before` leads to where the problem's pointer begins."""
+    *place, ours = f"{before}{problem.pointer or ''}".strip("/").split("/")
+    theirs = _FIELDS.get(ours, ours)
+    body.refuse("/".join([*place, theirs]), f"{theirs}: {problem.detail}", problem.code)
 
 
 def own_headers(body: Body) -> Sequence[tuple[str, str]]:

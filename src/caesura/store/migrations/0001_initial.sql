@@ -846,6 +846,7 @@ create table attachment (
     name text not null,
     content_type text not null,
     content bytea not null,
+    content_id text,
     primary key (workspace_id, campaign_id, place),
     foreign key (workspace_id, campaign_id) references campaign on delete cascade
 );

@@ -1,10 +1,11 @@
 -- name: add_file
 -- A file that goes with each message of a mailing.
-insert into attachment (workspace_id, campaign_id, place, name, content_type, content) values ($1, $2, $3, $4, $5, $6)
+insert into attachment (workspace_id, campaign_id, place, name, content_type, content, content_id)
+values ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: files
 -- The files of a mailing, in their order.
-select name, content_type, content from attachment where workspace_id = $1 and campaign_id = $2 order by place
+select name, content_type, content, content_id from attachment where workspace_id = $1 and campaign_id = $2 order by place
 
 -- name: size_of_files
 -- How many there are, and their bytes together.
