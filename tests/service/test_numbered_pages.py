@@ -9,7 +9,8 @@ from caesura.domain.numbered_page import Place
 from caesura.http.key_forms import KEY_FORMS
 from caesura.service import keys, numbered_pages
 from caesura.service.keys import NewKey
-from caesura.store.numbered_pages import CampaignChoice, EnrollmentChoice, LeadChoice, LeadOrder
+from caesura.store.lead_order import LeadOrder
+from caesura.store.numbered_pages import CampaignChoice, EnrollmentChoice, LeadChoice
 
 
 async def leads(world: Any, choice: LeadChoice = LeadChoice(), number: int = 1, size: int = 10) -> Any:

@@ -109,6 +109,8 @@ WALKS: Mapping[str, str] = {
     "explain.held_causes": "up to a limit",
     "leads.by_extra": "before there are statistics; then by the index of what is kept",
     "leads.list_by_extra": "the same",
+    "leads.list_by_address_backwards": _BY_ID,
+    "leads.list_by_change": "each page looks at all leads: an index would cost every import and every change",
     "numbered_pages.count_leads": _PAGES,
     "numbered_pages.enrollments": _PAGES,
     "numbered_pages.count_inbound": _PAGES,

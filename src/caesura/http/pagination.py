@@ -89,7 +89,7 @@ def decode(listing: str, cursor: str) -> int:
     match _read(listing, cursor):
         case [int(position)] if 0 <= position <= _MAXIMUM_POSITION:
             return position
-    raise _invalid()
+    raise invalid_cursor()
 
 
 def decode_texts(listing: str, cursor: str) -> tuple[str, str]:
@@ -97,7 +97,22 @@ def decode_texts(listing: str, cursor: str) -> tuple[str, str]:
     match _read(listing, cursor):
         case [str(first), str(second)] if (first + second).isprintable():
             return first, second
-    raise _invalid()
+    raise invalid_cursor()
+
+
+def decode_text_and_number(listing: str, cursor: str) -> tuple[str, int]:
+    """The same for a listing in the order of a text and an id."""
+    match _read(listing, cursor):
+        case [str(text), int(number)] if 0 <= number <= _MAXIMUM_POSITION and _is_storable(text):
+            return text, number
+    raise invalid_cursor()
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        return "\0" not in text and text.encode() is not None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 def _read(listing: str, cursor: str) -> list[object] | None:
@@ -110,5 +125,7 @@ def _read(listing: str, cursor: str) -> list[object] | None:
     return found[1:] if isinstance(found, list) and found[:1] == [listing] else None
 
 
-def _invalid() -> RequestValidationError:
+def invalid_cursor() -> RequestValidationError:
+    """What is answered to a cursor that cannot be."""
+    """What is answered to a cursor that cannot be."""
     return misplaced("query", "cursor", "cursor_invalid", "This is not a cursor that this list has given out.")

@@ -19,6 +19,7 @@ from caesura.store import campaigns, enrollments, events
 from caesura.store import leads as store
 from caesura.store import sending as gate
 from caesura.store.database import Connection, Database
+from caesura.store.lead_order import LeadOrder, LeadPosition
 from caesura.store.leads import LeadRow, Upserted
 
 MAXIMUM_AT_ONCE = 1_000
@@ -299,6 +300,34 @@ async def page(
             row = await store.by_key(connection, workspace_id, deduplication_key(parse_address(part)))
             return [row] if row and (below is None or row.id < below) else []
         return await store.page(connection, workspace_id, below, part or None, limit)
+
+
+async def page_in_order(
+    database: Database,
+    workspace_id: int,
+    order: LeadOrder,
+    after: LeadPosition | None,
+    search: str | None,
+    limit: int,
+    kept: Mapping[str, Any] | None = None,
+) -> list[tuple[LeadRow, LeadPosition]]:
+    """The same in any order, after a position; each lead comes with its own. What has changed meanwhile may move.
+
+    By change or by name, each page looks at every lead of the workspace.
+    """
+    if order is LeadOrder.NEWEST:
+        rows = await page(database, workspace_id, after.lead_id if after else None, search, limit, kept)
+        return [(row, LeadPosition("", row.id)) for row in rows]
+    part = search.strip().casefold() if search else ""
+    if not part.isprintable():
+        return []
+    wanted = check_extra(kept, "/extra") if kept else None
+    async with database.connection() as connection:
+        with suppress(AddressError):
+            if part and not kept:
+                row = await store.by_key(connection, workspace_id, deduplication_key(parse_address(part)))
+                return [(row, LeadPosition("", row.id))] if row and after is None else []
+        return await store.page_in_order(connection, workspace_id, order, after, part or None, wanted, limit)
 
 
 async def change(

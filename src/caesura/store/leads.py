@@ -9,9 +9,34 @@ from caesura.domain.addresses import Address
 from caesura.domain.extra import merged_extra
 from caesura.domain.lead_entry import GivenFields, LeadEntry
 from caesura.store.database import Connection
+from caesura.store.lead_order import NAME, LeadOrder, LeadPosition
 from caesura.store.queries import load
 
 SQL = load("leads")
+
+
+def _backwards(query: str) -> str:
+    condition, order = query.split("\norder by ")
+    by, limit = order.split("\n", 1)
+    key, last = by.rsplit(", ", 1)
+    return f"{condition.replace(', l.id) > (', ', l.id) < (')}\norder by {key} desc, {last} desc\n{limit}"
+
+
+_BY_CHANGE = SQL["list_by_change"]
+_BY_NAME = (
+    _BY_CHANGE.replace("l.*, '' as", f"l.*, {NAME} as")
+    .replace("$4::text::timestamptz", "$4::text")
+    .replace("l.updated_at", NAME)
+)
+_IN_ORDER: Mapping[LeadOrder, str] = {
+    LeadOrder.OLDEST: SQL["list_oldest"],
+    LeadOrder.ADDRESS: SQL["list_by_address"],
+    LeadOrder.ADDRESS_BACKWARDS: SQL["list_by_address_backwards"],
+    LeadOrder.CHANGED_FIRST: _BY_CHANGE,
+    LeadOrder.CHANGED_LAST: _backwards(_BY_CHANGE),
+    LeadOrder.NAME: _BY_NAME,
+    LeadOrder.NAME_BACKWARDS: _backwards(_BY_NAME),
+}
 
 # From so many new rows on, the planner is told of them at once: see `analyze`.
 MANY = 1_000
@@ -147,6 +172,31 @@ async def page_by_extra(
 ) -> list[LeadRow]:
     """The same of those leads of which `kept` is a part of what is kept of them."""
     return [LeadRow(*row) for row in await tx.fetch(SQL["list_by_extra"], workspace_id, below, part, kept, limit)]
+
+
+async def page_in_order(
+    tx: Connection,
+    workspace_id: int,
+    order: LeadOrder,
+    after: LeadPosition | None,
+    part: str | None,
+    kept: Mapping[str, Any] | None,
+    limit: int,
+) -> list[tuple[LeadRow, LeadPosition]]:
+    """A page of leads after a position, in any order but the usual one, each with its own position.
+
+    By change or by name, each page looks at every lead.
+    """
+    position = (None, None) if after is None else (after.text, after.lead_id)
+    given = position[1:] if order is LeadOrder.OLDEST else position
+    answer = []
+    for row in await tx.fetch(_IN_ORDER[order], workspace_id, part, kept, *given, limit):
+        *columns, text = row
+        lead = LeadRow(*columns)
+        if order in (LeadOrder.CHANGED_FIRST, LeadOrder.CHANGED_LAST):
+            text = lead.updated_at.isoformat()
+        answer.append((lead, LeadPosition(text, lead.id)))
+    return answer
 
 
 async def update(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
@@ -13,6 +12,7 @@ from caesura.store.database import Connection
 from caesura.store.enrollments import EnrollmentRow
 from caesura.store.inbound import InboundRow, inbound_row
 from caesura.store.keys import KeyRow
+from caesura.store.lead_order import NAME, LeadOrder
 from caesura.store.leads import LeadRow
 from caesura.store.lists import ListRow
 from caesura.store.queries import load
@@ -23,26 +23,16 @@ SQL = load("numbered_pages")
 Row = TypeVar("Row")
 
 
-class LeadOrder(StrEnum):
-    """How leads are sorted."""
-
-    NEWEST = "newest"
-    OLDEST = "oldest"
-    CHANGED_LAST = "changed_last"
-    CHANGED_FIRST = "changed_first"
-    NAME = "name"
-    NAME_BACKWARDS = "name_backwards"
-
-
-_NAME = "lower(coalesce(l.fields ->> 'full_name', concat_ws(' ', l.fields ->> 'first_name', l.fields ->> 'last_name')))"
 _USUAL = "l.id desc"
 _ORDERS: Mapping[LeadOrder, str] = {
     LeadOrder.NEWEST: _USUAL,
     LeadOrder.OLDEST: "l.id",
     LeadOrder.CHANGED_LAST: "l.updated_at desc, l.id desc",
     LeadOrder.CHANGED_FIRST: "l.updated_at, l.id",
-    LeadOrder.NAME: f"{_NAME}, l.id",
-    LeadOrder.NAME_BACKWARDS: f"{_NAME} desc, l.id desc",
+    LeadOrder.NAME: f"{NAME}, l.id",
+    LeadOrder.NAME_BACKWARDS: f"{NAME} desc, l.id desc",
+    LeadOrder.ADDRESS: "l.address_key",
+    LeadOrder.ADDRESS_BACKWARDS: "l.address_key desc",
 }
 _LEADS: Mapping[LeadOrder, str] = {
     order: SQL["leads"].replace(f"order by {_USUAL}", f"order by {by}") for order, by in _ORDERS.items()

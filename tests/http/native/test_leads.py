@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from caesura.http.pagination import encode
+
 LEADS = "/api/v1/leads"
 JSON = {"Content-Type": "application/json"}
 
@@ -165,3 +167,36 @@ async def test_leads_are_found_by_what_is_kept_of_them(desk: Any) -> None:
     for wrong in ("{}", "[]", "7", "{", '{"a": "\\u0000"}', '{"a": 1, "a": 2}', '{"a": 1e999}', ""):
         refused = await desk.get("/leads", 422, params={"extra": wrong})
         assert (refused["errors"][0]["code"], refused["errors"][0]["parameter"]) == ("invalid_json", "extra")
+
+
+async def test_leads_are_told_in_any_order_and_in_pages_that_fit(desk: Any) -> None:
+    names = [{"first_name": "Zoe"}, {"full_name": "ada\u00a0" + "x" * 200}, {}, {"first_name": "Ada"}]
+    given = zip(["b", "d", "a", "c"], names, strict=True)
+    b, d, a, c = [(await desk.lead(f"{part}@example.com", **fields))["id"] for part, fields in given]
+    desk.api.clock.advance(1)
+    await desk.ask("PATCH", f"/leads/{d}", {"fields": {"company": "Acme"}})
+    orders = {"newest": [c, a, d, b], "address": [a, b, c, d], "name": [a, c, d, b], "changed_first": [b, a, c, d]}
+    opposites = {"newest": "oldest", "changed_first": "changed_last"}
+    for order, ids in orders.items():
+        backwards = opposites.get(order, f"{order}_backwards")
+        assert [one["id"] for one in await desk.every("/leads", order=order)] == ids, order
+        assert [one["id"] for one in await desk.every("/leads", order=backwards)] == ids[::-1], backwards
+        assert len((await desk.get(f"/leads?order={backwards}&address=exam"))["items"]) == 4
+    found = await desk.get("/leads?order=name&address=b@example.com")
+    assert [one["id"] for one in found["items"]] == [b]
+
+
+async def test_a_cursor_is_for_its_own_order_only(desk: Any) -> None:
+    for part in "ab":
+        await desk.lead(f"{part}@example.com")
+    made = {
+        order: (await desk.get(f"/leads?limit=1&order={order}"))["next_cursor"]
+        for order in ("newest", "name", "address")
+    }
+    forged = [encode("leads.changed_last", text, 1) for text in ("", "x", "0001-01-01T00:00:00+23:59")]
+    forged += [encode("leads.name", "a\0", 1), encode("leads.name", "a", 2**70)]
+    wrong = [("name", made["address"]), ("newest", made["name"]), ("changed_last", made["newest"])]
+    wrong += [("changed_last", one) for one in forged[:3]] + [("name", one) for one in forged[3:]]
+    for order, cursor in wrong:
+        refused = await desk.get(f"/leads?order={order}&cursor={cursor}", status=422)
+        assert refused["code"] == "cursor_invalid", (order, cursor)

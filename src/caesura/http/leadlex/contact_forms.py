@@ -12,7 +12,8 @@ from caesura.http.leadlex.contact_views import NAMES, full_name
 from caesura.http.leadlex.door import moment, number, wrong
 from caesura.http.leadlex.values import text, texts
 from caesura.http.merge_fields import field_name
-from caesura.store.numbered_pages import LeadChoice, LeadOrder
+from caesura.store.lead_order import LeadOrder
+from caesura.store.numbered_pages import LeadChoice
 
 NEEDS_EMAIL = "an email address is needed for every contact here"
 _AHEAD, _BACK = timedelta(hours=24), timedelta(days=5 * 365 + 1)

@@ -14,7 +14,7 @@ from caesura.http.leadlex.door import LEADLEX, data, number, page, place, shown,
 from caesura.http.leadlex.values import text
 from caesura.service import leads, numbered_pages
 from caesura.service.leads import LeadChange, LeadFate
-from caesura.store.numbered_pages import LeadOrder
+from caesura.store.lead_order import LeadOrder
 
 MOST_AT_ONCE = 500
 _ORDERS: Mapping[str, tuple[LeadOrder, LeadOrder]] = {

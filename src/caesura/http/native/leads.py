@@ -1,7 +1,7 @@
 """Leads: `/api/v1/leads`. People with an address and fields."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -18,10 +18,19 @@ from caesura.http.context import context_of
 from caesura.http.native.faults import faults
 from caesura.http.native.identifiers import LEAD
 from caesura.http.native.route import NativeRoute
-from caesura.http.pagination import Page, Window, pages
+from caesura.http.pagination import (
+    DEFAULT_LIMIT,
+    Limit,
+    Page,
+    decode,
+    decode_text_and_number,
+    encode,
+    invalid_cursor,
+)
 from caesura.http.problems import Fault, answers, misplaced
 from caesura.service import leads
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadChange, LeadFate, LeadOutcome
+from caesura.store.lead_order import LeadOrder, LeadPosition
 from caesura.store.leads import LeadRow
 
 TAG = {"name": "leads", "description": "People with an address and fields, whom campaigns write to."}
@@ -33,6 +42,9 @@ BAD_ADDRESS = Invalid.of(Problem("address_syntax", "There is no @ in the address
 BAD_FIELD = Invalid.of(Problem("invalid_name", "A field's name is at most 64 of a-z, 0-9 and _.", "/fields/First"))
 ADDRESS_TAKEN = Conflict("address_taken", "another lead has this address")
 ENROLLED = Conflict("lead_enrolled", "the lead is in a campaign, or was; stop it there instead", allowed=("stop",))
+
+_BY_AGE = (LeadOrder.NEWEST, LeadOrder.OLDEST)
+_BY_CHANGE = (LeadOrder.CHANGED_LAST, LeadOrder.CHANGED_FIRST)
 
 Reader = Annotated[Caller, require(Scope.LEADS_READ)]
 Writer = Annotated[Caller, require(Scope.LEADS_WRITE)]
@@ -214,11 +226,42 @@ async def _kept(
     raise misplaced("query", "extra", "invalid_json", detail)
 
 
+async def _position(
+    order: Annotated[
+        LeadOrder,
+        Query(
+            description="By age or address; or by the last change or the name, where each page costs a look at every "
+            "lead. A cursor is for its own order.",
+        ),
+    ] = LeadOrder.NEWEST,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before.", json_schema_extra={"type": "string"})
+    ] = None,
+) -> tuple[LeadOrder, LeadPosition | None]:
+    """From where on, in which order. Raises RequestValidationError `cursor_invalid`."""
+    if cursor is None:
+        return order, None
+    if order in _BY_AGE:
+        return order, LeadPosition("", decode(_listing(order), cursor))
+    text, lead_id = decode_text_and_number(_listing(order), cursor)
+    if order in _BY_CHANGE:
+        try:
+            text = datetime.fromisoformat(text).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError) as error:
+            raise invalid_cursor() from error
+    return order, LeadPosition(text, lead_id)
+
+
+def _listing(order: LeadOrder) -> str:
+    return "leads" if order is LeadOrder.NEWEST else f"leads.{order}"
+
+
 @router.get("", operation_id="list_leads", summary="List leads")
 async def list_leads(
     request: Request,
     caller: Reader,
-    window: Annotated[Window, pages("leads")],
+    past: Annotated[tuple[LeadOrder, LeadPosition | None], Depends(_position)],
+    limit: Limit = DEFAULT_LIMIT,
     address: Annotated[
         str | None,
         Query(
@@ -229,11 +272,19 @@ async def list_leads(
     ] = None,
     kept: Annotated[dict[str, Any] | None, Depends(_kept)] = None,
 ) -> LeadPage:
-    """Leads, newest first."""
+    """Leads, newest first, unless `order` says else.
+
+    Of those who are changed meanwhile, `changed_first` tells later, perhaps once more; no other lead is told twice, or
+    left out.
+    """
     place = context_of(request).database, caller.workspace_id
-    rows = await leads.page(*place, window.position, address, window.fetch, kept)
-    shown, cursor = window.shown(rows, lambda row: row.id)
-    return LeadPage(items=[show(row) for row in shown], next_cursor=cursor)
+    order, position = past
+    rows = await leads.page_in_order(*place, order, position, address, limit + 1, kept)
+    cursor = None
+    if len(rows) > limit:
+        _, last = rows[limit - 1]
+        cursor = encode(_listing(order), *([] if order in _BY_AGE else [last.text]), last.lead_id)
+    return LeadPage(items=[show(row) for row, _ in rows[:limit]], next_cursor=cursor)
 
 
 @router.get("/{lead_id}", operation_id="get_lead", summary="Read a lead", responses=answers(NOT_FOUND))

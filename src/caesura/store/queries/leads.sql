@@ -91,6 +91,41 @@ where workspace_id = $1 and id < coalesce($2::bigint, 9223372036854775807)
 order by id desc
 limit $4
 
+-- name: list_oldest
+-- A page of leads past a position, the oldest first; with a part of their address, or with this kept, if that is asked for.
+select l.*, '' as sorted_by from lead l
+where l.workspace_id = $1 and l.id > coalesce($4::bigint, 0)
+  and ($2::text is null or strpos(l.address_key, $2) > 0) and ($3::jsonb is null or l.extra @> $3)
+order by l.id
+limit $5
+
+-- name: list_by_address
+-- The same by address.
+select l.*, l.address_key as sorted_by from lead l
+where l.workspace_id = $1 and (l.address_key, l.id) > (coalesce($4::text, ''), coalesce($5::bigint, 0))
+  and ($2::text is null or strpos(l.address_key, $2) > 0) and ($3::jsonb is null or l.extra @> $3)
+order by l.address_key
+limit $6
+
+-- name: list_by_address_backwards
+-- The same, backwards.
+select l.*, l.address_key as sorted_by from lead l
+where l.workspace_id = $1
+  and (l.address_key, l.id) < (
+    coalesce($4::text, (select max(m.address_key) from lead m where m.workspace_id = $1)),
+    coalesce($5::bigint, 9223372036854775807))
+  and ($2::text is null or strpos(l.address_key, $2) > 0) and ($3::jsonb is null or l.extra @> $3)
+order by l.address_key desc
+limit $6
+
+-- name: list_by_change
+-- The same by their last change, or by what the store puts in its place. No index helps: each page looks at all leads.
+select l.*, '' as sorted_by from lead l
+where l.workspace_id = $1 and ($4::text is null or (l.updated_at, l.id) > ($4::text::timestamptz, $5::bigint))
+  and ($2::text is null or strpos(l.address_key, $2) > 0) and ($3::jsonb is null or l.extra @> $3)
+order by l.updated_at, l.id
+limit $6
+
 -- name: update
 -- An edited lead.
 update lead
