@@ -90,11 +90,11 @@ async def test_what_is_composed_and_waits_for_a_slot_is_given_back_at_a_pause(en
     async with Sink(tmp_path / "sink", port=0) as sink:
         await use(engine, sink.port)
         await engine.build(leads=2_000, steps=ONE_STEP)
-        async with Running(engine, replace(FAST, slots=4)) as running:
+        async with Running(engine, replace(FAST, slots=4, patience=0.1)) as running:
             await running.until(lambda status: status.counters.sent >= 50)
-            sink.accept_delay_seconds = 4.0
-            await asyncio.sleep(0.5)  # until what was answered before that is recorded
-            ahead = await running.until(lambda status: status.counters.claimed > status.counters.sending == 4)
+            received, sink.accept_delay_seconds = sink.received, 30.0
+            await running.until(lambda _: sink.received > received)  # and is not answered: it stays in transit
+            ahead = await running.until(lambda status: status.counters.claimed > max(4, status.counters.sending))
             await engine.pause()
             quiet = await running.until(lambda status: status.counters.claimed == status.counters.sending)
             assert 0 < quiet.counters.sending <= 4 < ahead.counters.claimed
