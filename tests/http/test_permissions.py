@@ -77,9 +77,9 @@ class Desk:
     async def key(self, *scopes: str, form: KeyForm | None = None, workspace: str = "") -> Any:
         return await self.api.mint(*(scopes or ("*",)), form=form or self.form, plan="unmetered", workspace=workspace)
 
-    async def campaign(self) -> int:
+    async def campaign(self, name: str = "one") -> int:
         workspace_id = await named(self.api.database, self.api.workspace, self.api.clock())
-        definition = definitions.CampaignDefinition(name="one")
+        definition = definitions.CampaignDefinition(name=name)
         return await definitions.create(self.api.database, workspace_id, definition, "test", self.api.clock())
 
     async def ask(self, one: Asked, key: str | None, campaign: int) -> httpx.Response:
@@ -204,6 +204,33 @@ async def test_a_campaign_of_another_workspace_that_no_path_names_looks_like_non
     assert told[0] == told[1]
     assert told[0][0] in (200, 404, 422), told
     assert told[0][0] != 200 or told[0][1] in ('{"items":[],"next_cursor":null}', "[]") or '"content":[]' in told[0][1]
+
+
+SHARED = {
+    "GET /api/v1/campaigns",
+    "GET /leadterra/v1/replies",
+    "GET /leadlex/functions/v1/api-gateway/v1/campaigns",
+    "GET /woodpecker/rest/v1/campaign_list",
+    "POST /woodpecker/rest/v1/add_prospects_campaign",
+    "POST /woodpecker/rest/v1/update_prospects_campaign",
+}
+"""What a key for single campaigns may ask though the path names none: it is told of its own ones."""
+
+
+async def test_a_key_for_single_campaigns_opens_what_names_one_of_them_and_nothing_else(desk: Desk) -> None:
+    mine, other = await desk.campaign(), await desk.campaign("other")
+    issued = await desk.api.mint("*", form=desk.form, plan="unmetered", campaign_ids=[mine])
+    opened = {}
+    for one in desk.asked:
+        name, names_one = f"{one.method} {one.path}", "{campaign_id}" in one.path
+        if one.is_supported and name not in SHARED:
+            status = (await desk.ask(one, issued.text, other)).status_code
+            if status != (404 if names_one else 403):
+                opened[name] = status
+    assert opened == {}
+    for one in desk.asked:
+        if one.method == "GET" and one.path.endswith("/{campaign_id}"):
+            assert (await desk.ask(one, issued.text, mine)).is_success
 
 
 async def test_a_key_with_the_permission_opens_it(desk: Desk) -> None:

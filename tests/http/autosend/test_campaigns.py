@@ -261,6 +261,17 @@ async def test_a_template_fills_a_campaign_and_is_overwritten_by_html_that_comes
     await sender.refused("POST", "/campaigns", {**body, "templateId": "A-280fa451a7ca5cc17513"}, 404)
 
 
+async def test_a_key_for_single_campaigns_overwrites_no_template_that_others_use(sender: Any, mailbox: Any) -> None:
+    template = {"templateName": "t", "subject": "s", "emailTemplate": "<p>one</p>"}
+    template_id = (await sender.post("/templates", template))["data"]["templateId"]
+    made = (await sender.post("/campaigns", {"name": "News", "subject": "s", "templateId": template_id}))["data"]
+    number = int((await native_id(sender)).removeprefix("cmp_"))
+    key = await sender.desk.api.mint("*", form=FORM, campaign_ids=[number])
+    change = {"templateId": template_id, "htmlTemplate": "<p>two</p>"}
+    await Sender(sender.desk, key.text).refused("PATCH", f"/campaigns/{made['id']}", change, 403)
+    assert (await sender.get(f"/templates/{template_id}"))["data"]["emailTemplate"] == "<p>one</p>"
+
+
 async def test_a_list_of_another_kind_of_id_is_not_found(sender: Any) -> None:
     await sender.refused("POST", "/campaigns", {**NEWSLETTER, "toLists": [hex_of("campaign", 1)]}, 404)
 

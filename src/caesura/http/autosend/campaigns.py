@@ -228,6 +228,8 @@ async def _template(call: Call, body: Body) -> TemplateRow | None:
     row = await message_templates.get(*call.key, number)
     if not body.has("htmlTemplate"):
         return row
+    if call.caller.is_restricted:
+        raise Forbidden("key_restricted", "a key for single campaigns changes no template: leave htmlTemplate out")
     definition = templates.definition_of(Body({"emailTemplate": body.fields["htmlTemplate"]}), row)
     return await message_templates.replace(*call.key, number, definition, None, call.caller.actor, call.now)
 

@@ -54,7 +54,7 @@ class KeyCreate(Definition):
         min_length=1,
         max_length=1_000,
         description="The only campaigns that it may touch: it opens the operations that name one of them, and no "
-        "others. Null: all.",
+        "others. It can enrol any lead or list that it knows the id of, and send from any pool. Null: all.",
         examples=[["cmp_12"]],
     )
     plan: Annotated[str, Field(max_length=50)] | None = Field(
