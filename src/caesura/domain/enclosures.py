@@ -7,10 +7,10 @@ from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from caesura.domain.addresses import deduplication_key, parse_address
 from caesura.domain.definition_types import Definition, EmailAddress, Line, Name
@@ -68,8 +68,16 @@ class AttachmentDefinition(Definition):
     content_type: Annotated[str, AfterValidator(_check_content_type)] = Field(
         default="application/octet-stream", description="What it is.", examples=["application/pdf"]
     )
-    content: Annotated[str, AfterValidator(_check_base64)] = Field(
-        description="The file in base64; all together at most 10,000,000 bytes before.", examples=["SGVsbG8="]
+    content: Annotated[str, AfterValidator(_check_base64)] | None = Field(
+        default=None,
+        description="The file in base64; all together at most 10,000,000 bytes before.",
+        examples=["SGVsbG8="],
+    )
+    url: str | None = Field(
+        default=None,
+        description="In the place of `content`: where the file is. It is fetched once, when the mailing is accepted, "
+        "over https from the open internet, within 10 seconds for all files; redirects are not followed.",
+        examples=["https://example.com/offer.pdf"],
     )
     content_id: Annotated[str, AfterValidator(_check_content_id)] | None = Field(
         default=None,
@@ -77,9 +85,16 @@ class AttachmentDefinition(Definition):
         examples=["logo@example.com"],
     )
 
-    def read(self) -> "Attachment":
-        """For the services."""
-        return Attachment(self.name, self.content_type, b64decode(self.content), self.content_id)
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.content is None) == (self.url is None):
+            raise fault("file_source", "A file is given by its content or by its url: by one of them.")
+        return self
+
+    def read(self, fetched: bytes | None = None) -> "Attachment":
+        """For the services; `fetched` is what was found at the URL, if there is one."""
+        content = b64decode(self.content) if self.content is not None else fetched or b""
+        return Attachment(self.name, self.content_type, content, self.content_id)
 
 
 @dataclass(frozen=True, slots=True)

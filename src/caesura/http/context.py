@@ -1,14 +1,16 @@
 """What every door is given: the database, the clock, entropy and secrets of the process, and its limits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from fastapi import Request
 from prometheus_client import CollectorRegistry, Metric
 
 from caesura.domain.destinations import Destinations
+from caesura.domain.errors import Problem
 from caesura.domain.secrets import Secrets
 from caesura.http.live import News
 from caesura.service.keyring import Keyring
@@ -21,6 +23,13 @@ BODY_WITH_FILES = 15_000_000
 # Each keeps a connection to the database until its file is there.
 MAXIMUM_IMPORTS = 2
 
+Fetch: TypeAlias = Callable[[Collection[str], int], Awaitable[Mapping[str, bytes | Problem]]]
+"""Answers what is at each of these URLs, of so many bytes in all, or why that cannot be had."""
+
+
+async def _fetch_nothing(urls: Collection[str], most: int) -> Mapping[str, bytes | Problem]:
+    return {one: Problem("file_unreachable", "nothing is fetched here") for one in urls}
+
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
@@ -28,7 +37,7 @@ class ApiContext:
 
     `keyring` seals mailboxes' passwords, `plans` keeps compiled campaigns. `gauges` answers what /metrics shows of the
     engine beside the counters in `registry`. `news` feeds the streams of events; `destinations` says where webhooks may
-    go. `import_slots` are those for files at a time.
+    go. `fetch` gets files that are given by a URL. `import_slots` are those for files at a time.
     """
 
     database: Database
@@ -39,6 +48,7 @@ class ApiContext:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     gauges: Callable[[], Awaitable[Iterable[Metric]]] | None = None
     destinations: Destinations = field(default_factory=Destinations)
+    fetch: Fetch = _fetch_nothing
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAXIMUM_IMPORTS))
     keyring: Keyring = field(init=False)
     plans: Plans = field(init=False)

@@ -22,6 +22,7 @@ from caesura.http.context import ApiContext
 from caesura.http.door_hosts import parse_door_hosts
 from caesura.runtime.crew import Crew
 from caesura.runtime.errands import Errands
+from caesura.runtime.fetching import Fetching
 from caesura.runtime.instance import address_told, entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.outgoing import check_outgoing
@@ -84,11 +85,12 @@ async def _until_stopped(settings: Settings, reached: Reached, listener: socket.
 
 
 async def _serve(settings: Settings, reached: Reached, listener: socket.socket, stopping: asyncio.Event) -> None:
-    async with open_engine(reached.dsn, settings) as engine:
+    files = Fetching(Destinations.of(settings.file_hosts))
+    async with open_engine(reached.dsn, settings) as engine, files:
         await installation.join(engine.database, engine.keyring)
         crew = Crew(engine, settings.workers, machine(), _environment(settings, reached.dsn))
         await crew.bury()
-        context = _context(settings, engine)
+        context = _context(settings, engine, files)
         server = _web_server(settings, context)
         web = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not web.done():
@@ -126,7 +128,7 @@ async def _ended(running: "asyncio.Task[None]", seconds: float) -> None:
         log.error("errands_failed", error=str(outcome))
 
 
-def _context(settings: Settings, engine: Engine) -> ApiContext:
+def _context(settings: Settings, engine: Engine, files: Fetching) -> ApiContext:
     async def gauges() -> Iterable[Metric]:
         rows = await workers.listed(engine.database)
         gauge = GaugeMetricFamily("caesura_workers", "Worker processes known to the database.")
@@ -140,6 +142,7 @@ def _context(settings: Settings, engine: Engine) -> ApiContext:
         engine.keyring.secrets,
         gauges=gauges,
         destinations=Destinations.of(settings.webhook_hosts),
+        fetch=files.fetch,
     )
 
 

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         description="Host names and addresses with commas between, which webhooks may reach though they are not of the "
         "open internet, over http too: for tests and intranets. Default: none.",
     )
+    file_hosts: str | None = Field(
+        default=None,
+        description="Host names and addresses with commas between, from which files of mailings may be fetched though "
+        "they are not of the open internet, over http too. Default: none.",
+    )
     secret_key: str | None = Field(
         default=None,
         description="64 hex digits that seal the mailboxes' passwords; the same on every machine. "

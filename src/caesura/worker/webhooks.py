@@ -120,10 +120,7 @@ class Courier:
 
     async def __aenter__(self) -> "Courier":
         """Opens the sessions; no connection yet."""
-        self._guarded = _session(
-            aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=Resolver(), socket_factory=guarded_socket)
-        )
-        self._named = _session(aiohttp.TCPConnector(limit=0, use_dns_cache=False))
+        self._guarded, self._named = guarded_session(), plain_session()
         return self
 
     async def __aexit__(
@@ -207,11 +204,23 @@ class Courier:
                 answer.close()
             error = None if 200 <= status < 300 else "redirected" if 300 <= status < 400 else "http_error"
         except Exception as failure:
-            error = _word(failure)
+            error = failure_word(failure)
             if error == "internal_error":
                 log.exception("webhook_attempt_failed", webhook=work.webhook_id, delivery=parcel.delivery_id)
         duration = loop.time() - began
         return Result(parcel.delivery_id, parcel.attempt, at, duration, status, error, response, asked)
+
+
+def guarded_session() -> aiohttp.ClientSession:
+    """A session that reaches addresses of the open internet only: any other raises AddressRefused."""
+    return _session(
+        aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=Resolver(), socket_factory=guarded_socket)
+    )
+
+
+def plain_session() -> aiohttp.ClientSession:
+    """A session that reaches any address, for hosts that whoever runs this server has named."""
+    return _session(aiohttp.TCPConnector(limit=0, use_dns_cache=False))
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -245,8 +254,8 @@ def _seconds(retry_after: str | None) -> float | None:
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
 
 
-def _word(failure: Exception) -> str:
-    """A failed attempt in one stable word."""
+def failure_word(failure: Exception) -> str:
+    """A failed request in one stable word."""
     causes = list(_causes(failure))
     words: Iterable[tuple[type[BaseException] | tuple[type[BaseException], ...], str]] = (
         (AddressRefused, "address_refused"),

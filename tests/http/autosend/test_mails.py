@@ -1,8 +1,14 @@
 """Single and bulk mails: mailings of their own behind the same gate."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from autosend_client import FORM, Sender
+from desk import Desk
+from webhook_desk import HERE, Receiver, receiving
+
+from caesura.worker.fetching import Fetcher
 
 MAIL = {
     "from": {"email": "team@sender.test", "name": "Team"},
@@ -16,6 +22,22 @@ MAIL = {
 @pytest.fixture(autouse=True)
 async def mailbox(sender: Any) -> Any:
     return await sender.desk.mailbox(address="team@sender.test", name="team")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Receiver]:
+    """Has a file for who asks."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def fetching_sender(make_api: Any) -> AsyncIterator[Sender]:
+    """A sender whose server fetches files."""
+    async with Fetcher(HERE) as fetcher:
+        desk = Desk(await make_api(fetch=fetcher.fetch))
+        await desk.mailbox(address="team@sender.test", name="team")
+        yield Sender(desk, (await desk.api.mint("*", form=FORM)).text)
 
 
 async def mailings(sender: Any) -> list[Any]:
@@ -106,7 +128,7 @@ async def test_a_bulk_mail_has_values_for_each_recipient(sender: Any) -> None:
         ({"attachments": [{"fileName": "a"}]}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a", "content": "no base64!"}]}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a", "content": "AA==", "contentType": "message/rfc822"}]}, "VALIDATION_FAILED"),
-        ({"attachments": [{"fileName": "a", "fileUrl": "https://a.test/a.pdf"}]}, "NOT_SUPPORTED"),
+        ({"attachments": [{"fileName": "a", "fileUrl": "https://127.0.0.1/a.pdf"}]}, "VALIDATION_FAILED"),
         ({"attachments": [{"fileName": "a", "content": "AAAA" * 3_400_000}]}, "VALIDATION_FAILED"),
         ({"scheduledAt": "2020-01-01T00:00:00Z"}, "VALIDATION_FAILED"),
     ],
@@ -178,9 +200,37 @@ async def test_who_is_in_cc_and_bcc_gets_the_same_mail_with_its_files(sender: An
     assert not {"cc", "bcc", "attachments"} & kept.keys()
 
 
+async def test_files_by_their_url_are_fetched_once_for_each_request(fetching_sender: Any, server: Receiver) -> None:
+    sender = fetching_sender
+    file = {"fileName": "a.pdf", "fileUrl": server.url}
+    body = {**MAIL, "attachments": [file, {**file, "fileName": "b.pdf"}]}
+    await sender.post("/mails/send", body, 200)
+    await sender.post("/mails/bulk", {**body, "recipients": [MAIL["to"], {"email": "lee@example.com"}]}, 200)
+    assert len(server.got) == 2
+    async with sender.desk.api.database.connection() as connection:
+        query = "select name, content from attachment where workspace_id = $1 order by campaign_id, place"
+        files = [tuple(one) for one in await connection.fetch(query, sender.desk.workspace_id)]
+    assert files == [("a.pdf", b"thank you"), ("b.pdf", b"thank you")] * 2
+
+
+@pytest.mark.parametrize("path", ["/mails/send", "/mails/bulk"])
+async def test_a_file_that_cannot_be_fetched_is_named_and_nothing_is_sent(
+    fetching_sender: Any, server: Receiver, path: str
+) -> None:
+    server.status = 503
+    files = [{"fileName": "a.txt", "content": "AAAA"}, {"fileName": "b.pdf", "fileUrl": server.url}]
+    body = {**MAIL, "recipients": [MAIL["to"]], "attachments": files}
+    error = await fetching_sender.refused("POST", path, body)
+    assert (error["code"], error["status"]) == ("VALIDATION_FAILED", 400)
+    [told] = error["details"]
+    assert told == {"field": "attachments.1.fileUrl", "message": "fileUrl: its server answers 503"}
+    assert await mailings(fetching_sender) == []
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
+        ({"fileUrl": 7, "content": ""}, "attachments.1.fileUrl"),
         ({"fileName": ""}, "attachments.1.fileName"),
         ({"content": "no base64!"}, "attachments.1.content"),
         ({"contentId": "a\r\nBcc: b@example.com"}, "attachments.1.contentId"),

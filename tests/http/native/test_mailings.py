@@ -4,6 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from desk import Desk
+from webhook_desk import HERE, receiving
+
+from caesura.worker.fetching import Fetcher
 
 
 async def mailing(desk: Any, *addresses: str, **more: Any) -> dict[str, Any]:
@@ -95,3 +99,16 @@ async def test_a_mailing_asked_for_twice_with_one_key_is_sent_once(desk: Any) ->
     first = await desk.post("/mailings", body, 201, headers=again)
     assert await desk.post("/mailings", body, 201, headers=again) == first
     assert await count(desk) == 1
+
+
+async def test_files_are_taken_from_where_their_url_says(make_api: Any) -> None:
+    async with receiving() as server, Fetcher(HERE) as fetcher:
+        desk = Desk(await make_api(fetch=fetcher.fetch))
+        file = {"name": "a.pdf", "url": server.url}
+        await desk.post("/mailings", await mailing(desk, "kim@example.com", attachments=[file]), 201)
+        server.status = 404
+        refused = await desk.post("/mailings", await mailing(desk, "kim@example.com", attachments=[file]), 422)
+    assert [(one["code"], one["pointer"]) for one in refused["errors"]] == [("file_refused", "/attachments/0/url")]
+    async with desk.api.database.connection() as connection:
+        query = "select name, content from attachment where workspace_id = $1"
+        assert [tuple(one) for one in await connection.fetch(query, desk.workspace_id)] == [("a.pdf", b"thank you")]

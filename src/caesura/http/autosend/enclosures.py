@@ -15,10 +15,17 @@ from caesura.domain.enclosures import (
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.headers import check_extra
 from caesura.domain.validation import validate
-from caesura.http.autosend.door import AUTOSEND
+from caesura.http.attachments import read_attachments
 from caesura.http.autosend.values import Body
+from caesura.http.context import Fetch
 
-_FIELDS = {"name": "fileName", "content_type": "contentType", "content": "content", "content_id": "contentId"}
+_FIELDS = {
+    "name": "fileName",
+    "content_type": "contentType",
+    "content": "content",
+    "url": "fileUrl",
+    "content_id": "contentId",
+}
 
 
 def people(body: Body, fields: Mapping[str, Any], name: str, prefix: str = "") -> list[CopyDefinition]:
@@ -54,8 +61,22 @@ def copies_for(
         return ()
 
 
-def attachments(body: Body) -> Sequence[Attachment]:
-    """The files of a mail. Notes what is wrong; raises a refusal for files that would have to be fetched."""
+async def attachments(body: Body, fetch: Fetch) -> Sequence[Attachment]:
+    """The files of a mail. Notes what is wrong; those with a fileUrl are fetched unless something is wrong already."""
+    given = _attachment_definitions(body)
+    if body.problems:
+        return ()
+    try:
+        files = await read_attachments(given, fetch)
+        check_attachments(files, 1)
+    except Invalid as error:
+        for problem in error.problems:
+            _refuse_file(body, "", problem)
+        return ()
+    return files
+
+
+def _attachment_definitions(body: Body) -> Sequence[AttachmentDefinition]:
     given = body.fields.get("attachments")
     if given is None:
         return ()
@@ -67,17 +88,13 @@ def attachments(body: Body) -> Sequence[Attachment]:
         return ()
     found = []
     for place, one in enumerate(given):
-        if one.get("fileUrl") and not one.get("content"):
-            raise AUTOSEND.unsupported("fetching an attachment from its fileUrl")
         about = {ours: one[theirs] for ours, theirs in _FIELDS.items() if one.get(theirs) is not None}
+        if "url" in about:  # what is there need not be fetched
+            about.pop("url" if about.get("content") else "content", None)
         try:
-            found.append(validate(AttachmentDefinition, about).read())
+            found.append(validate(AttachmentDefinition, about))
         except Invalid as error:
             _refuse_file(body, f"/attachments/{place}", error.problems[0])
-    try:
-        check_attachments(found, 1)
-    except Invalid as error:
-        _refuse_file(body, "", error.problems[0])
     return found
 
 
@@ -85,7 +102,8 @@ def _refuse_file(body: Body, before: str, problem: Problem) -> None:
     """Notes what is wrong with a file, in the vendor's words; `before` leads to where the problem's pointer begins."""
     *place, ours = f"{before}{problem.pointer or ''}".strip("/").split("/")
     theirs = _FIELDS.get(ours, ours)
-    body.refuse("/".join([*place, theirs]), f"{theirs}: {problem.detail}", problem.code)
+    said = f"{theirs}: {problem.detail}" if ours in _FIELDS else problem.detail
+    body.refuse("/".join([*place, theirs]), said, problem.code)
 
 
 def own_headers(body: Body) -> Sequence[tuple[str, str]]:

@@ -26,7 +26,7 @@ from caesura.service.enrollments import EnrolFate
 DOOR = "autosend"
 QUEUED = "Email queued successfully."
 MAXIMUM_RECIPIENTS = 100
-_NOTE = "bypassSuppressions and attachments by their fileUrl are refused."
+_NOTE = "bypassSuppressions is refused."
 # A value of this name given with a mail would stand in the way of our own.
 _NOT_KEPT = ("html", "text", "recipients", "dynamicData", "cc", "bcc", "attachments", "headers")
 _UNSUBSCRIBE, _GIVEN = "unsubscribe_url", "given_unsubscribe_url"
@@ -98,7 +98,8 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: ma
         body.refuse("from", "from is required", "missing_field")
     body.instant("scheduledAt")
     name_and_reply(body)
-    files, headers = attachments(body), own_headers(body)
+    headers = own_headers(body)
+    files = await attachments(body, call.context.fetch)
     body.check()
     content = {"subject": body.fields.get("subject"), "html": html, "text": text}
     if template_id:

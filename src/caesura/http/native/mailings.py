@@ -18,6 +18,7 @@ from caesura.domain.enclosures import (
 )
 from caesura.domain.errors import Invalid, Problem
 from caesura.domain.scopes import Scope
+from caesura.http.attachments import read_attachments
 from caesura.http.authentication import Caller, require
 from caesura.http.context import context_of
 from caesura.http.native.campaigns import NO_MAILBOX
@@ -102,16 +103,17 @@ async def send_mailing(request: Request, response: Response, body: MailingReques
     """
     context = context_of(request)
     own = {"leads", "attachments", "suppression_group_id"}
-    content = body.model_dump(mode="json", exclude=own, exclude_unset=True)
+    definition = read_definition(body.model_dump(mode="json", exclude=own, exclude_unset=True))
+    copies, files = _copies(body.leads), await read_attachments(body.attachments, context.fetch)
     done = await mailings.send(
         context.database,
         caller.workspace_id,
-        read_definition(content),
+        definition,
         [one.read() for one in body.leads],
         body.suppression_group_id,
         caller.actor,
         context.clock(),
-        mailings.Enclosures([one.read() for one in body.attachments], _copies(body.leads)),
+        mailings.Enclosures(files, copies),
     )
     campaign_id = None if done.campaign_id is None else CAMPAIGN.show(done.campaign_id)
     if campaign_id is None:
