@@ -211,11 +211,11 @@ class World:
         async with self.database.connection() as connection:
             return await connection.fetchval(query, *values)
 
-    async def until_waiting(self, task: "asyncio.Task[Any]") -> None:
-        """Returns once a statement of this database waits for a lock; `task`, whose it is, must not end before."""
-        waiting = """
-            select exists (
-                select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')
+    async def until_waiting(self, task: "asyncio.Task[Any]", count: int = 1) -> None:
+        """Returns when `count` statements here wait for locks; `task`, whose one is, must not end before."""
+        waiting = f"""
+            select count(*) >= {count}
+            from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
         """
         while not await self.value(waiting):
             assert not task.done(), "it has not waited"

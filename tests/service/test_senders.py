@@ -125,6 +125,27 @@ async def test_a_mailbox_is_looked_at_and_retired_behind_the_gate_in_one_go(worl
     assert not (await mailboxes.get(*world.key, row.id)).archived
 
 
+@pytest.mark.parametrize("first", ["start", "retire"])
+async def test_a_campaign_that_starts_while_its_only_mailbox_is_retired_gets_it_or_is_refused(
+    world, first: str
+) -> None:
+    row = await mailbox(world)
+    campaign_id = await world.campaign(pool=await world.pool(row.id))
+    started = {"start": lambda: world.start(campaign_id), "retire": lambda: retire(world, row.id)}
+    async with world.database.transaction() as other:
+        await other.execute("lock table event in exclusive mode")  # both stand still before they commit
+        tasks = {first: asyncio.ensure_future(started.pop(first)())}
+        await world.until_waiting(tasks[first])
+        [(second, ask)] = started.items()
+        tasks[second] = asyncio.ensure_future(ask())
+        await world.until_waiting(tasks[second], 2)
+    await tasks[first]
+    with pytest.raises(Conflict if first == "start" else Invalid) as refused:
+        await tasks[second]
+    codes = [one.code for one in getattr(refused.value, "problems", ())] or [refused.value.code]
+    assert codes == ["mailbox_in_use" if first == "start" else "no_usable_mailbox"]
+
+
 async def test_a_mailbox_of_another_workspace_is_not_there(world, stranger) -> None:
     row = await mailbox(world)
     with pytest.raises(NotFound):

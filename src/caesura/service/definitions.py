@@ -271,6 +271,8 @@ async def start(
             )
         if before.pool_id is None and pool_id is not None:
             before = await _give_pool(tx, before, pool_id, actor, now)
+        if before.pool_id is not None:
+            await mailboxes.keep_usable(tx, workspace_id, before.pool_id)
         found = await _findings(tx, await _campaign(tx, before), START_SAMPLE)
         blocking = [Problem(one.code, one.detail, one.pointer) for one in found if one.blocks]
         if blocking:

@@ -55,7 +55,8 @@ async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: 
 
     async def work(tx: Connection) -> MailboxRow:
         await gate.close_gate(tx, workspace_id)
-        row = await store.get(tx, workspace_id, mailbox_id)
+        # Kept before it is looked at: a campaign may be about to start with it.
+        row = await store.get(tx, workspace_id, mailbox_id, lock=True)
         if row is None or row.archived:
             raise NotFound("mailbox_not_found", "there is no such mailbox")
         if await store.is_used(tx, workspace_id, mailbox_id):

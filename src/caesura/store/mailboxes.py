@@ -80,9 +80,9 @@ async def insert(
     return mailbox_id
 
 
-async def get(tx: Connection, workspace_id: int, mailbox_id: int) -> MailboxRow | None:
-    """One mailbox, or None."""
-    row = await tx.fetchrow(SQL["get"], workspace_id, mailbox_id)
+async def get(tx: Connection, workspace_id: int, mailbox_id: int, lock: bool = False) -> MailboxRow | None:
+    """One mailbox, or None; `lock` keeps it for this transaction."""
+    row = await tx.fetchrow(SQL["lock" if lock else "get"], workspace_id, mailbox_id)
     return MailboxRow(*row) if row else None
 
 
@@ -248,3 +248,8 @@ async def usable(tx: Connection, workspace_id: int, pool_id: int) -> int:
     """How many mailboxes of the pool are neither archived nor held."""
     count: int = await tx.fetchval(SQL["usable"], workspace_id, pool_id)
     return count
+
+
+async def keep_usable(tx: Connection, workspace_id: int, pool_id: int) -> None:
+    """Sees to it that one of these, if there is any, is not archived before the transaction ends."""
+    await tx.execute(SQL["keep_usable"], workspace_id, pool_id)

@@ -13,6 +13,10 @@ insert into mailbox_pace (workspace_id, mailbox_id) values ($1, $2)
 -- One mailbox.
 select * from mailbox where workspace_id = $1 and id = $2
 
+-- name: lock
+-- One mailbox, kept for this transaction.
+select * from mailbox where workspace_id = $1 and id = $2 for no key update
+
 -- name: several
 -- These mailboxes.
 select * from mailbox where workspace_id = $1 and id = any($2::bigint[])
@@ -156,6 +160,16 @@ join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
 where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
   and not exists (
     select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
+
+-- name: keep_usable
+-- One of them, which stays so until this transaction ends.
+select m.id from pool_mailbox pm
+join mailbox m on m.workspace_id = pm.workspace_id and m.id = pm.mailbox_id
+where pm.workspace_id = $1 and pm.pool_id = $2 and not m.archived
+  and not exists (
+    select from hold h where h.workspace_id = $1 and h.released_at is null and h.level = 'mailbox' and h.subject = m.id::text)
+limit 1
+for share of m
 
 -- name: usable_versions
 -- The same: which ones, with their present versions.
