@@ -1,6 +1,6 @@
 """`apply`: makes or changes mailboxes, pools and a campaign as a file says, and says what it did."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from caesura.store.mailboxes import MailboxRow
 
 _LISTED_POOLS = 20
+# New mailboxes that are made in one transaction.
+_MAILBOXES_AT_ONCE = 1_000
 
 
 class Change(NamedTuple):
@@ -83,13 +85,10 @@ async def _publications(session: "Session", changes: list[Change]) -> list["Publ
     """What the domains of the mailboxes that were changed have to publish, each once."""
     from caesura.service import mailboxes
 
-    found: dict[str, Publication] = {}
-    for change in changes:
-        if change.kind == "mailbox" and change.done in ("created", "updated"):
-            row = await mailboxes.find(session.database, session.workspace_id, change.name)
-            if row is not None and (one := mailboxes.published(row)) is not None:
-                found[one.name] = one
-    return list(found.values())
+    names = [one.name for one in changes if one.kind == "mailbox" and one.done in ("created", "updated")]
+    rows = await mailboxes.find_many(session.database, session.workspace_id, names)
+    found = (mailboxes.published(rows[name]) for name in names)
+    return list({one.name: one for one in found if one is not None}.values())
 
 
 async def _check(session: "Session", definitions: "ApplyFile") -> None:
@@ -100,9 +99,13 @@ async def _check(session: "Session", definitions: "ApplyFile") -> None:
     key = session.database, session.workspace_id
     problems: list[Problem] = []
     named = {mailbox.name for mailbox in definitions.mailboxes}
+    others = {name for pool in definitions.pools for name in pool.mailboxes} - named
+    usable = named | {
+        name for name, row in (await mailboxes.find_many(*key, sorted(others))).items() if not row.archived
+    }
     for place, pool in enumerate(definitions.pools):
         for number, name in enumerate(pool.mailboxes):
-            if name not in named and not await _is_usable(session, name):
+            if name not in usable:
                 pointer = f"/pools/{place}/mailboxes/{number}"
                 problems.append(Problem("unknown_mailbox", f"there is no mailbox named {name!r}", pointer))
     campaign = definitions.campaign
@@ -120,17 +123,11 @@ async def _check(session: "Session", definitions: "ApplyFile") -> None:
         raise Invalid.of(*problems)
 
 
-async def _is_usable(session: "Session", mailbox: str) -> bool:
-    from caesura.service import mailboxes
-
-    row = await mailboxes.find(session.database, session.workspace_id, mailbox)
-    return row is not None and not row.archived
-
-
 async def _changes(session: "Session", definitions: "ApplyFile") -> AsyncIterator[Change]:
     """Mailboxes, then the pools of them, then the campaign that uses one."""
-    for mailbox in definitions.mailboxes:
-        yield await _apply_mailbox(session, mailbox)
+    for start in range(0, len(definitions.mailboxes), _MAILBOXES_AT_ONCE):
+        for change in await _apply_mailboxes(session, definitions.mailboxes[start : start + _MAILBOXES_AT_ONCE]):
+            yield change
     for pool in definitions.pools:
         yield await _apply_pool(session, pool)
     if definitions.campaign is not None:
@@ -138,15 +135,22 @@ async def _changes(session: "Session", definitions: "ApplyFile") -> AsyncIterato
             yield change
 
 
-async def _apply_mailbox(session: "Session", definition: "MailboxDefinition") -> Change:
+async def _apply_mailboxes(session: "Session", definitions: Sequence["MailboxDefinition"]) -> list[Change]:
+    from caesura.service import mailboxes
+
+    key = session.database, session.workspace_id
+    known = await mailboxes.find_many(*key, [one.name for one in definitions])
+    new = [one for one in definitions if one.name not in known]
+    created = await mailboxes.create_many(*key, new, session.engine.keyring.seal, session.actor, session.now())
+    done = {row.name: Change("mailbox", f"mbx_{row.id}", row.name, "created") for row in created}
+    return [done.get(one.name) or await _change_mailbox(session, known[one.name], one) for one in definitions]
+
+
+async def _change_mailbox(session: "Session", row: "MailboxRow", definition: "MailboxDefinition") -> Change:
     from caesura.service import mailboxes
 
     key = session.database, session.workspace_id
     seal = session.engine.keyring.seal
-    row = await mailboxes.find(*key, definition.name)
-    if row is None:
-        row = await mailboxes.create(*key, definition, seal, session.actor, session.now())
-        return Change("mailbox", f"mbx_{row.id}", row.name, "created")
     done = "unchanged"
     if row.archived:
         await mailboxes.archive(*key, row.id, False, session.actor, session.now())
@@ -191,7 +195,7 @@ async def _apply_pool(session: "Session", definition: "PoolDefinition") -> Chang
     if row is None:
         row = await mailboxes.create_pool(*key, definition, session.actor, session.now())
         return Change("pool", f"pol_{row.id}", row.name, "created")
-    wanted = {member.id for name in definition.mailboxes if (member := await mailboxes.find(*key, name))}
+    wanted = {member.id for member in (await mailboxes.find_many(*key, definition.mailboxes)).values()}
     if set(row.mailbox_ids) == wanted:
         return Change("pool", f"pol_{row.id}", row.name, "unchanged")
     await mailboxes.edit_pool(*key, row.id, definition, session.actor, session.now())

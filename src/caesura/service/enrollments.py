@@ -201,8 +201,7 @@ async def in_chunks(
         suppressed += chunk.members - chunk.open
         reopened |= did_reopen
         if chunk.members < LIST_CHUNK or chunk.last is None:
-            if enrolled >= lead_store.MANY:
-                await database.run(store.analyze)
+            await database.run(partial(store.analyze, added=enrolled))
             place = partial(campaign_store.turn_away, workspace_id=workspace_id, campaign_id=campaign_id)
             await database.run(partial(place, count=suppressed))
             return Enrolment(enrolled, already, suppressed, 0, reopened=reopened)

@@ -226,8 +226,7 @@ async def _take(tx: Connection, target: _Target, tally: _Tally) -> tuple[ImportR
     workspace_id, now = target.workspace_id, target.now
     await store.take_turns(tx, workspace_id)
     created = await store.insert_new(tx, workspace_id, now)
-    if tally.accepted >= lead_store.MANY:
-        await lead_store.analyze(tx)
+    await lead_store.analyze(tx, created)
     duplicates = await store.find_repeated(tx, created < tally.accepted)
     known = tally.accepted - created - duplicates
     await store.find_known(tx, workspace_id, known)
@@ -266,8 +265,7 @@ async def _enrol(tx: Connection, target: _Target, created: int, known: int) -> t
     campaign = await admit(tx, target.workspace_id, target.campaign_id)
     due_at = await due_at_first(tx, campaign, target.now)
     enrolled = await store.enrol(tx, target.workspace_id, campaign.id, due_at, target.now, with_known=known > 0)
-    if enrolled >= lead_store.MANY:
-        await enrollments.analyze(tx)
+    await enrollments.analyze(tx, enrolled)
     suppressed = await store.find_suppressed(tx, target.workspace_id, campaign.id) if enrolled < created + known else 0
     return campaign, enrolled, suppressed
 

@@ -17,7 +17,9 @@ from caesura.store import mailboxes as store
 from caesura.store import sending as gate
 from caesura.store.campaigns import notify
 from caesura.store.database import Connection, Database
-from caesura.store.mailboxes import MailboxRow, MailboxSecrets, PoolRow
+from caesura.store.mailboxes import MailboxRow, MailboxSecrets, NewMailbox, PoolRow
+
+_NO_MAILBOX = NotFound("mailbox_not_found", "there is no such mailbox")
 
 
 class Sealer(Protocol):
@@ -64,21 +66,33 @@ async def create(
     database: Database, workspace_id: int, definition: MailboxDefinition, seal: Sealer, actor: str, now: datetime
 ) -> MailboxRow:
     """A new mailbox; its secrets are kept sealed. Raises Conflict `name_taken`."""
+    [row] = await create_many(database, workspace_id, [definition], seal, actor, now)
+    return row
 
-    async def work(tx: Connection) -> MailboxRow:
-        mailbox_id = await store.insert(
-            tx,
-            workspace_id,
-            definition.name,
-            definition.address,
-            _stored(definition, now, None),
-            _sealed(workspace_id, definition, seal),
-            now,
-        )
-        if mailbox_id is None:
-            raise Conflict("name_taken", f"there is a mailbox named {definition.name!r} already")
-        await events.append(tx, workspace_id, now, actor, [events.Entry("mailbox.created", mailbox_id=mailbox_id)])
-        return await _get(tx, workspace_id, mailbox_id)
+
+async def create_many(
+    database: Database,
+    workspace_id: int,
+    definitions: Sequence[MailboxDefinition],
+    seal: Sealer,
+    actor: str,
+    now: datetime,
+) -> list[MailboxRow]:
+    """New mailboxes with different names, in their order: all, or none. Raises Conflict `name_taken`."""
+    given = [
+        NewMailbox(one.name, one.address, _stored(one, now, None), _sealed(workspace_id, one, seal))
+        for one in definitions
+    ]
+
+    async def work(tx: Connection) -> list[MailboxRow]:
+        made = await store.insert(tx, workspace_id, given, now)
+        for one in given:
+            if one.name not in made:
+                raise Conflict("name_taken", f"there is a mailbox named {one.name!r} already")
+        rows = [made[one.name] for one in given]
+        log = [events.Entry("mailbox.created", mailbox_id=row.id) for row in rows]
+        await events.append(tx, workspace_id, now, actor, log)
+        return rows
 
     return await database.run(work)
 
@@ -161,8 +175,13 @@ async def several(database: Database, workspace_id: int, mailbox_ids: Sequence[i
 
 async def find(database: Database, workspace_id: int, name: str) -> MailboxRow | None:
     """The mailbox of this name, or None."""
+    return (await find_many(database, workspace_id, [name])).get(name)
+
+
+async def find_many(database: Database, workspace_id: int, names: Sequence[str]) -> dict[str, MailboxRow]:
+    """Those of these names that are there, by name."""
     async with database.connection() as connection:
-        return await store.by_name(connection, workspace_id, name)
+        return await store.by_name(connection, workspace_id, names)
 
 
 async def page(
@@ -244,7 +263,9 @@ async def pool_of(
     ids = sorted(set(mailbox_ids))
 
     async def work(tx: Connection) -> PoolRow:
-        rows = [await _get(tx, workspace_id, mailbox_id) for mailbox_id in ids]
+        rows = sorted(await store.several(tx, workspace_id, ids), key=lambda row: row.id)
+        if len(rows) < len(ids):
+            raise _NO_MAILBOX
         known = await store.pool_of(tx, workspace_id, ids)
         if known is not None:
             return known
@@ -277,13 +298,11 @@ async def page_of_pools(database: Database, workspace_id: int, below: int | None
 async def _fill(
     tx: Connection, workspace_id: int, pool_id: int, names: Sequence[str], kind: str, actor: str, now: datetime
 ) -> PoolRow:
-    ids = []
+    known = await store.by_name(tx, workspace_id, names)
     for place, name in enumerate(names):
-        row = await store.by_name(tx, workspace_id, name)
-        if row is None or row.archived:
+        if name not in known or known[name].archived:
             raise Invalid.of(Problem("unknown_mailbox", f"there is no mailbox named {name!r}", f"/mailboxes/{place}"))
-        ids.append(row.id)
-    await store.fill_pool(tx, workspace_id, pool_id, ids)
+    await store.fill_pool(tx, workspace_id, pool_id, [known[name].id for name in names])
     await events.append(tx, workspace_id, now, actor, [events.Entry(kind, data={"pool": pool_id})])
     await notify(tx, workspace_id, kind)
     return await _get_pool(tx, workspace_id, pool_id)
@@ -292,7 +311,7 @@ async def _fill(
 async def _get(tx: Connection, workspace_id: int, mailbox_id: int) -> MailboxRow:
     row = await store.get(tx, workspace_id, mailbox_id)
     if row is None:
-        raise NotFound("mailbox_not_found", "there is no such mailbox")
+        raise _NO_MAILBOX
     return row
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from caesura.domain.campaign_time import CampaignClock, campaign_now, to_real
 from caesura.domain.lifecycle import EnrollmentEvent, EnrollmentState, enrollment_sources
+from caesura.store import leads
 from caesura.store.database import Connection
 from caesura.store.queries import load
 
@@ -89,9 +90,10 @@ def _row(row: Any) -> EnrollmentRow:
     return EnrollmentRow(**{**row, "state": EnrollmentState(row["state"])})
 
 
-async def analyze(tx: Connection) -> None:
-    """Tells the planner of many new enrollments: some 0.1 s, however many there are."""
-    await tx.execute(SQL["analyze"])
+async def analyze(tx: Connection, added: int) -> None:
+    """Tells the planner of so many new enrollments, if they are news to it: as for leads."""
+    if added >= leads.MANY and added > leads.NEWS * await tx.fetchval(SQL["known_to_planner"]):
+        await tx.execute(SQL["analyze"])
 
 
 async def insert(

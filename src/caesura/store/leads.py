@@ -38,8 +38,8 @@ _IN_ORDER: Mapping[LeadOrder, str] = {
     LeadOrder.NAME_BACKWARDS: _backwards(_BY_NAME),
 }
 
-# From so many new rows on, the planner is told of them at once: see `analyze`.
-MANY = 1_000
+# From so many new rows on, the planner is told of them at once, if they are such a share of what it knows.
+MANY, NEWS = 1_000, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,13 @@ async def upsert(
     return Upserted(ids, created, frozenset(row["id"] for row in changed))
 
 
-async def analyze(tx: Connection) -> None:
-    """Tells the planner of many new leads: some 0.1 s, however many there are."""
-    await tx.execute(SQL["analyze"])
+async def analyze(tx: Connection, added: int) -> None:
+    """Tells the planner of so many new leads, if they are news to it: some 0.1 s, however many there are.
+
+    Of what is added bit by bit, PostgreSQL tells it by itself.
+    """
+    if added >= MANY and added > NEWS * await tx.fetchval(SQL["known_to_planner"]):
+        await tx.execute(SQL["analyze"])
 
 
 async def get(tx: Connection, workspace_id: int, lead_id: int, lock: bool = False) -> LeadRow | None:

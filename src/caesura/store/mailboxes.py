@@ -54,30 +54,32 @@ class PoolRow:
     mailbox_ids: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class NewMailbox:
+    """A mailbox to be."""
+
+    name: str
+    address: str
+    definition: Mapping[str, Any]
+    secrets: MailboxSecrets
+
+
 async def insert(
-    tx: Connection,
-    workspace_id: int,
-    name: str,
-    address: str,
-    definition: Mapping[str, Any],
-    secrets: MailboxSecrets,
-    now: datetime,
-) -> int | None:
-    """A new mailbox with no load; None when the name is taken."""
-    mailbox_id: int | None = await tx.fetchval(
+    tx: Connection, workspace_id: int, given: Sequence[NewMailbox], now: datetime
+) -> dict[str, MailboxRow]:
+    """New mailboxes with no load, by name; without those whose name is taken."""
+    rows = await tx.fetch(
         SQL["insert"],
         workspace_id,
-        name,
-        address,
-        definition,
-        secrets.secret,
+        [one.name for one in given],
+        [one.address for one in given],
+        [one.definition for one in given],
+        [one.secrets.secret for one in given],
+        [one.secrets.dkim_key for one in given],
+        [one.secrets.dkim_record for one in given],
         now,
-        secrets.dkim_key,
-        secrets.dkim_record,
     )
-    if mailbox_id is not None:
-        await tx.execute(SQL["insert_pace"], workspace_id, mailbox_id)
-    return mailbox_id
+    return {row["name"]: MailboxRow(*row) for row in rows}
 
 
 async def get(tx: Connection, workspace_id: int, mailbox_id: int, lock: bool = False) -> MailboxRow | None:
@@ -96,10 +98,9 @@ async def versions(tx: Connection, workspace_id: int, mailbox_ids: Sequence[int]
     return [tuple(row) for row in await tx.fetch(SQL["versions"], workspace_id, list(mailbox_ids))]
 
 
-async def by_name(tx: Connection, workspace_id: int, name: str) -> MailboxRow | None:
-    """The mailbox of this name, or None."""
-    row = await tx.fetchrow(SQL["by_name"], workspace_id, name)
-    return MailboxRow(*row) if row else None
+async def by_name(tx: Connection, workspace_id: int, names: Sequence[str]) -> dict[str, MailboxRow]:
+    """Those of these names that are there, by name."""
+    return {row["name"]: MailboxRow(*row) for row in await tx.fetch(SQL["by_name"], workspace_id, list(names))}
 
 
 async def page(

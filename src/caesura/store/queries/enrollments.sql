@@ -2,6 +2,10 @@
 -- As for leads: to be called after many were enrolled.
 analyze enrollment (workspace_id, id, campaign_id, lead_id, state, mailbox_id, due_at, not_before)
 
+-- name: known_to_planner
+-- How many rows the statistics know; -1: there are none yet.
+select reltuples::bigint from pg_class where oid = 'enrollment'::regclass
+
 -- name: insert
 -- Enrols leads that are not in the campaign yet, and neither suppressed nor refuse its group, in the order given: the first
 -- to be given goes first.

@@ -3,6 +3,10 @@
 -- walk all leads of the workspace to find one. To be called after many were added, before anyone sees them.
 analyze lead (workspace_id, id, address_key)
 
+-- name: known_to_planner
+-- How many rows the statistics know; -1: there are none yet.
+select reltuples::bigint from pg_class where oid = 'lead'::regclass
+
 -- name: insert_new
 -- Leads whose address is not known yet. In the order of keys, so that two who add the same ones wait in one order. Their
 -- workspace is there and stays: lead has no foreign key, which would ask for each row.

@@ -1,13 +1,17 @@
 -- name: insert
--- A new mailbox.
-insert into mailbox (workspace_id, name, address, definition, secret, created_at, updated_at, dkim_key, dkim_record)
-values ($1, $2, $3, $4, $5, $6, $6, $7, $8)
-on conflict (workspace_id, name) do nothing
-returning id
-
--- name: insert_pace
--- Its load: nothing yet.
-insert into mailbox_pace (workspace_id, mailbox_id) values ($1, $2)
+-- New mailboxes, in the order given, with no load yet. Those whose name is taken are left out.
+with given as (
+  select * from unnest($2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::bytea[], $7::text[])
+    with ordinality as g(name, address, definition, secret, dkim_key, dkim_record, place)
+), new as (
+  insert into mailbox (workspace_id, name, address, definition, secret, created_at, updated_at, dkim_key, dkim_record)
+  select $1, name, address, definition, secret, $8, $8, dkim_key, dkim_record from given order by place
+  on conflict (workspace_id, name) do nothing
+  returning *
+), pace as (
+  insert into mailbox_pace (workspace_id, mailbox_id) select $1, id from new
+)
+select * from new
 
 -- name: get
 -- One mailbox.
@@ -26,8 +30,8 @@ select * from mailbox where workspace_id = $1 and id = any($2::bigint[])
 select id, version from mailbox where workspace_id = $1 and id = any($2::bigint[])
 
 -- name: by_name
--- The mailbox of this name.
-select * from mailbox where workspace_id = $1 and name = $2
+-- The mailboxes of these names.
+select * from mailbox where workspace_id = $1 and name = any($2::text[])
 
 -- name: list
 -- A page of mailboxes below a cursor, newest first: the archived ones, or the others.
