@@ -108,6 +108,8 @@ async def test_known_leads_get_the_files_fields_beside_their_own(world: Any) -> 
     assert row.updated_at == world.now
     [event] = await world.events("lead.imported")
     assert event["campaign_id"] == campaign_id
+    [changed] = await world.events("lead.updated")
+    assert (changed["lead_id"], changed["actor"], changed["data"]) == (known, world.actor, {"in_bulk": True})
     assert len(await world.events("campaign.leads_enrolled")) == 2
 
 

@@ -230,7 +230,8 @@ async def _take(tx: Connection, target: _Target, tally: _Tally) -> tuple[ImportR
     duplicates = await store.find_repeated(tx, created < tally.accepted)
     known = tally.accepted - created - duplicates
     await store.find_known(tx, workspace_id, known)
-    updated = await store.merge_known(tx, workspace_id, now) if known and not target.keeps_known else 0
+    merges = known > 0 and not target.keeps_known
+    updated = await store.merge_known(tx, workspace_id, target.actor, now) if merges else 0
     listed = await _join_list(tx, target)
     campaign, enrolled, suppressed = await _enrol(tx, target, created, known)
     claimed = await _mend(tx, target) if updated else []

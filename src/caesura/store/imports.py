@@ -101,9 +101,9 @@ async def find_known(tx: Connection, workspace_id: int, expected: int) -> None:
         raise asyncpg.SerializationError("a lead was deleted while it was imported")
 
 
-async def merge_known(tx: Connection, workspace_id: int, now: datetime) -> int:
-    """Gives known leads the file's fields; answers how many changed."""
-    return affected(await tx.execute(SQL["merge_known"], workspace_id, now, timeout=SECONDS))
+async def merge_known(tx: Connection, workspace_id: int, actor: str, now: datetime) -> int:
+    """Gives known leads the file's fields, and tells of each that changed; answers how many."""
+    return affected(await tx.execute(SQL["merge_known"], workspace_id, now, actor, timeout=SECONDS))
 
 
 async def enrol(

@@ -69,12 +69,18 @@ where l.writer <> pg_current_xact_id()::xid
   and not exists (select from staged_repeated r where r.address_key = s.address_key and r.line < s.line)
 
 -- name: merge_known
--- They get the file's fields beside those that they have. Rows in which nothing changes are not written.
-update lead l
-set fields = l.fields || k.fields, zone = coalesce(k.zone, l.zone), updated_at = $2
-from staged_known k
-where l.workspace_id = $1 and l.id = k.lead_id
-  and (l.fields, l.zone) is distinct from (l.fields || k.fields, coalesce(k.zone, l.zone))
+-- They get the file's fields beside those that they have, and each has its entry in the log. Rows in which nothing changes
+-- are not written.
+with changed as (
+  update lead l
+  set fields = l.fields || k.fields, zone = coalesce(k.zone, l.zone), updated_at = $2
+  from staged_known k
+  where l.workspace_id = $1 and l.id = k.lead_id
+    and (l.fields, l.zone) is distinct from (l.fields || k.fields, coalesce(k.zone, l.zone))
+  returning l.id
+)
+insert into event (workspace_id, at, kind, actor, lead_id, data)
+select $1, $2, 'lead.updated', $3, id, '{"in_bulk": true}' from changed
 
 -- name: enrol_new
 -- Enrols new leads that are neither suppressed nor refuse the campaign's group, in the order of the file. One statement, close to the commit: from its end
