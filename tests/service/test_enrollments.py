@@ -138,33 +138,9 @@ async def test_a_refused_enrolment_leaves_no_new_lead_behind(world: Any) -> None
     assert await world.value("select count(*) from lead") == 0
 
 
-async def test_a_list_is_enrolled_in_chunks(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enrollments, "LIST_CHUNK", 3)
-    campaign_id = await world.campaign()
-    ids = [await world.lead(f"lead{n}@firm{n % 2}.example") for n in range(9)]
-    list_id = await world.list_of(*ids)
-    await enrol(world, campaign_id, ids[4])
-    await suppress(world, "domain", "firm1.example")
-
-    monkeypatch.setattr(enrollments.lead_store, "MANY", 4)
-    answer = await enrollments.enrol_list(*world.key, campaign_id, list_id, world.actor, world.now)
-
-    assert await world.value("select reltuples from pg_class where relname = 'enrollment'") == 5
-    assert answer == Enrolment(enrolled=4, already_enrolled=1, suppressed=4, rejected=0)
-    again = await enrollments.enrol_list(*world.key, campaign_id, list_id, world.actor, world.now)
-    assert again == Enrolment(enrolled=0, already_enrolled=5, suppressed=4, rejected=0)
-    assert (await world.counts(campaign_id))["waiting"] == 5
-
-
-async def test_a_list_or_campaign_of_another_workspace_is_not_found(world: Any, stranger: Any) -> None:
-    foreign_list, foreign_campaign = await stranger.list_of(), await stranger.campaign()
-    campaign_id, list_id = await world.campaign(), await world.list_of()
-    with pytest.raises(NotFound, match="list"):
-        await enrollments.enrol_list(*world.key, campaign_id, foreign_list, world.actor, world.now)
+async def test_a_campaign_of_another_workspace_is_not_found(world: Any, stranger: Any) -> None:
     with pytest.raises(NotFound, match="campaign"):
-        await enrollments.enrol_list(*world.key, foreign_campaign, list_id, world.actor, world.now)
-    with pytest.raises(NotFound, match="campaign"):
-        await enrol(world, foreign_campaign, await world.lead())
+        await enrol(world, await stranger.campaign(), await world.lead())
 
 
 async def test_more_than_a_thousand_at_once_are_refused(world: Any) -> None:

@@ -9,7 +9,7 @@ from caesura.domain.lead_entry import LeadInput
 from caesura.domain.lead_file import RejectedRow
 from caesura.domain.numbered_page import Place
 from caesura.domain.reasons import Reason
-from caesura.service import enrollments, explain, imports, segments, suppression_groups, suppressions
+from caesura.service import audiences, enrollments, explain, imports, suppression_groups, suppressions
 from caesura.store import sending as gate
 from caesura.store.segments import Audience
 from caesura.store.suppression_groups import EntryChoice
@@ -93,11 +93,9 @@ async def test_who_refuses_a_group_is_not_enrolled_in_its_campaigns(world) -> No
     given = [LeadInput("KIM@example.com"), LeadInput("ann@example.com")]
     by_address = await enrollments.enrol_new(*world.key, campaign_id, given, False, world.actor, world.now)
     assert [one.fate for one in by_address.rows] == ["suppressed", "enrolled"]
-    listed = await enrollments.enrol_list(
-        *world.key, campaign_id, await world.list_of(kim, ben), world.actor, world.now
-    )
+    listed = await audiences.enrol_list(*world.key, campaign_id, await world.list_of(kim, ben), world.actor, world.now)
     assert (listed.suppressed, listed.already_enrolled) == (1, 1)
-    everyone = await segments.enrol(*world.key, campaign_id, Audience(everyone=True), world.actor, world.now)
+    everyone = await audiences.enrol(*world.key, campaign_id, Audience(everyone=True), world.actor, world.now)
     assert (everyone.suppressed, everyone.already_enrolled) == (1, 2)
     assert (await enrollments.enrol(*world.key, free, [kim], world.actor, world.now)).enrolled == 1
 

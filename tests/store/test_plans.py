@@ -118,6 +118,7 @@ WALKS: Mapping[str, str] = {
     "numbered_pages.leads": _PAGES,
     "segments.audience": _SEARCH,
     "segments.count": _SEARCH,
+    "segments.enrol": _SEARCH,
     "segments.count_leads": _SEARCH,
     "segments.several": _SEARCH,
     "suppression_groups.count_general": _PAGES,

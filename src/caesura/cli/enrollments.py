@@ -131,12 +131,12 @@ def enrol(
     from caesura.cli.session import work
 
     async def action(session: "Session") -> "tuple[str, Enrolment]":
-        from caesura.service import enrollments
+        from caesura.service import audiences
 
         row = await session.campaign(campaign)
         found = await naming.list_of(session, named)
         key = session.database, session.workspace_id, row.id
-        return row.name, await enrollments.enrol_list(*key, found.id, session.actor, session.now())
+        return row.name, await audiences.enrol_list(*key, found.id, session.actor, session.now())
 
     name, done = work(data_dir, workspace, action)
     counts = {"enrolled": done.enrolled, "already_enrolled": done.already_enrolled, "suppressed": done.suppressed}

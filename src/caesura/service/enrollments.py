@@ -1,10 +1,9 @@
 """Leads in campaigns: enrol them, look at them, and stop, hold or release single ones."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from caesura.domain.campaign_time import campaign_now
@@ -24,16 +23,15 @@ from caesura.service import campaigns, leads, readmission
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.store import campaigns as campaign_store
 from caesura.store import enrollments as store
-from caesura.store import events, lists
+from caesura.store import events
 from caesura.store import leads as lead_store
 from caesura.store import sending as gate
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection, Database
-from caesura.store.enrollments import EnrollmentRow, ListChunk, Locked, Moved
+from caesura.store.enrollments import EnrollmentRow, Locked, Moved
 
 # Rows in one transaction of bulk work.
 CHUNK = 1_000
-LIST_CHUNK = 10_000
 
 # What only its own verb settles: a release would try the same step again.
 _SETTLED_OTHERWISE = frozenset({Reason.UNKNOWN_OUTCOME.value})
@@ -153,59 +151,6 @@ async def enrol_new(
     answer, claimed = await database.run(work)
     await leads.recompose(database, workspace_id, claimed, actor, now)
     return answer
-
-
-async def enrol_list(
-    database: Database,
-    workspace_id: int,
-    campaign_id: int,
-    list_id: int,
-    actor: str,
-    now: datetime,
-    extra: Mapping[str, Any] | None = None,
-) -> Enrolment:
-    """The same for everyone on a list, however many: in transactions of 10,000. Raises NotFound, Conflict.
-
-    When it is cut short, ask again: those who are enrolled stay so, and are counted as already enrolled.
-    """
-
-    async def work(tx: Connection, above: int) -> tuple[ListChunk, bool]:
-        if await lists.get(tx, workspace_id, list_id) is None:
-            raise NotFound("list_not_found", "there is no such list")
-        row = await admit(tx, workspace_id, campaign_id)
-        due_at = await due_at_first(tx, row, now)
-        chunk = await store.insert_list(tx, workspace_id, campaign_id, list_id, due_at, now, above, LIST_CHUNK, extra)
-        source = {"source": "list", "list": list_id}
-        return chunk, await confirm(tx, row, chunk.enrolled, actor, now, source)
-
-    return await in_chunks(database, workspace_id, campaign_id, work)
-
-
-async def in_chunks(
-    database: Database,
-    workspace_id: int,
-    campaign_id: int,
-    work: Callable[..., Awaitable[tuple[ListChunk, bool]]],
-) -> Enrolment:
-    """Enrols chunk after chunk, each in a transaction of `work(tx, above=...)`: above the last lead of the one before.
-
-    It answers the chunk, of at most `LIST_CHUNK`, and whether the campaign was set running again. With the campaign
-    it is kept how many of all may not be written to.
-    """
-    enrolled = already = suppressed = above = 0
-    reopened = False
-    while True:
-        chunk, did_reopen = await database.run(partial(work, above=above))
-        enrolled += chunk.enrolled
-        already += chunk.open - chunk.enrolled
-        suppressed += chunk.members - chunk.open
-        reopened |= did_reopen
-        if chunk.members < LIST_CHUNK or chunk.last is None:
-            await database.run(partial(store.analyze, added=enrolled))
-            place = partial(campaign_store.turn_away, workspace_id=workspace_id, campaign_id=campaign_id)
-            await database.run(partial(place, count=suppressed))
-            return Enrolment(enrolled, already, suppressed, 0, reopened=reopened)
-        above = chunk.last
 
 
 async def admit(tx: Connection, workspace_id: int, campaign_id: int) -> CampaignRow:

@@ -7,15 +7,10 @@ from typing import Any
 import asyncpg
 
 from caesura.domain.errors import Conflict, NotFound
-from caesura.domain.extra import check_extra
 from caesura.domain.segments import SegmentDefinition
-from caesura.service import enrollments
-from caesura.service.enrollments import Enrolment
-from caesura.store import enrollments as enrollment_store
-from caesura.store import events, lists
+from caesura.store import events
 from caesura.store import segments as store
 from caesura.store.database import Connection, Database
-from caesura.store.enrollments import ListChunk
 from caesura.store.segments import Audience, SegmentRow
 
 MAXIMUM = 1_000
@@ -109,54 +104,6 @@ async def several(
     """Those of these segments that are there, each with the number of its leads, by their ids: one statement."""
     async with database.connection() as connection:
         return await store.several(connection, workspace_id, segment_ids)
-
-
-async def enrol_chosen(
-    database: Database,
-    workspace_id: int,
-    campaign_id: int,
-    who: Audience,
-    actor: str,
-    now: datetime,
-    extra: Mapping[str, Any] | None = None,
-) -> Enrolment:
-    """As `enrol`, with NotFound `list_not_found` or `segment_not_found` for what `who` names and is not there."""
-    async with database.connection() as connection:
-        for list_id in (*who.list_ids, *who.without_list_ids):
-            if await lists.get(connection, workspace_id, list_id) is None:
-                raise NotFound("list_not_found", "there is no such list")
-        for segment_id in (*who.segment_ids, *who.without_segment_ids):
-            _found(await store.get(connection, workspace_id, segment_id))
-    return await enrol(database, workspace_id, campaign_id, who, actor, now, extra)
-
-
-async def enrol(
-    database: Database,
-    workspace_id: int,
-    campaign_id: int,
-    who: Audience,
-    actor: str,
-    now: datetime,
-    extra: Mapping[str, Any] | None = None,
-) -> Enrolment:
-    """Enrols an audience as it is at this moment, in transactions of 10,000 leads; lists that are gone are empty.
-
-    `extra` is kept with each enrollment. When it is cut short, ask again: those who are enrolled stay so, and are
-    counted as already enrolled. Raises NotFound, Conflict: see `enrollments.enrol`.
-    """
-
-    kept = check_extra(extra, "/extra") if extra is not None else None
-
-    async def work(tx: Connection, above: int) -> tuple[ListChunk, bool]:
-        row = await enrollments.admit(tx, workspace_id, campaign_id)
-        due_at = await enrollments.due_at_first(tx, row, now)
-        lead_ids = await store.audience(tx, workspace_id, who, above, enrollments.LIST_CHUNK)
-        enrolled = await enrollment_store.insert(tx, workspace_id, campaign_id, lead_ids, due_at, now, None, kept)
-        suppressed = await enrollment_store.suppressed(tx, workspace_id, campaign_id, lead_ids)
-        chunk = ListChunk(len(lead_ids), max(lead_ids, default=None), len(lead_ids) - len(suppressed), len(enrolled))
-        return chunk, await enrollments.confirm(tx, row, chunk.enrolled, actor, now, {"source": "audience"})
-
-    return await enrollments.in_chunks(database, workspace_id, campaign_id, work)
 
 
 def _content(definition: SegmentDefinition) -> tuple[str, str, dict[str, Any], Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from caesura.store.database import Connection
+from caesura.store.enrollments import ListChunk
 from caesura.store.queries import load
 
 SQL = load("segments")
@@ -93,11 +94,32 @@ async def count(tx: Connection, workspace_id: int, segment_id: int | None) -> in
 
 async def audience(tx: Connection, workspace_id: int, who: Audience, above: int, limit: int) -> list[int]:
     """The next `limit` leads of an audience with ids above `above`, in their order."""
-    parts = map(list, (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids))
-    return [row["id"] for row in await tx.fetch(SQL["audience"], workspace_id, above, who.everyone, *parts, limit)]
+    key = (workspace_id, above, who.everyone, *_parts(who), limit)
+    return [row["id"] for row in await tx.fetch(SQL["audience"], *key)]
+
+
+async def enrol(
+    tx: Connection,
+    workspace_id: int,
+    campaign_id: int,
+    who: Audience,
+    due_at: datetime,
+    now: datetime,
+    above: int,
+    limit: int,
+    extra: Mapping[str, Any] | None = None,
+) -> ListChunk:
+    """Enrols those of `audience` who may be written to; `extra` is kept with each."""
+    key = (workspace_id, above, who.everyone, *_parts(who), limit, campaign_id, due_at, now, extra)
+    [row] = await tx.fetch(SQL["enrol"], *key)
+    return ListChunk(*row)
 
 
 async def several(tx: Connection, workspace_id: int, segment_ids: Sequence[int]) -> dict[int, tuple[SegmentRow, int]]:
     """Those of these segments that are there, each with the number of its leads, by their ids."""
     rows = await tx.fetch(SQL["several"], workspace_id, list(segment_ids)) if segment_ids else ()
     return {row["id"]: (SegmentRow(*tuple(row)[:-1]), row["leads"]) for row in rows}
+
+
+def _parts(who: Audience) -> list[list[int]]:
+    return [list(one) for one in (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids)]

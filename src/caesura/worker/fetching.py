@@ -35,9 +35,9 @@ _UNREACHABLE = {
 class _Refused(Exception):
     """There is an answer, and no file in it that can be taken."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.problem = Problem(code, detail)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 class _Room:
@@ -53,7 +53,7 @@ class _Room:
 
     def check(self, count: int) -> None:
         if count > self._left:
-            raise _Refused("file_too_large", f"the files have more than {self._most:,} bytes together")
+            raise _Refused(Problem("file_too_large", f"the files have more than {self._most:,} bytes together"))
 
 
 class Fetcher:
@@ -119,11 +119,11 @@ class Fetcher:
 
 async def _content(answer: aiohttp.ClientResponse, room: _Room) -> bytes:
     if 300 <= answer.status < 400:
-        raise _Refused("file_refused", f"its server answers {answer.status}, and redirects are not followed")
+        raise _Refused(Problem("file_refused", f"its server answers {answer.status}, and redirects are not followed"))
     if answer.status != 200:
-        raise _Refused("file_refused", f"its server answers {answer.status}")
+        raise _Refused(Problem("file_refused", f"its server answers {answer.status}"))
     if answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise _Refused("file_refused", "its server sends it packed, though it was asked not to")
+        raise _Refused(Problem("file_refused", "its server sends it packed, though it was asked not to"))
     room.check(answer.content_length or 0)
     pieces = []
     async for piece in answer.content.iter_chunked(_PIECE):

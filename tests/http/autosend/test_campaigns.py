@@ -7,7 +7,7 @@ import pytest
 from autosend_client import FORM, SPRING_SALE, Sender, shown
 
 from caesura.http.opaque_ids import hex_of
-from caesura.service import campaigns, enrollments, timers
+from caesura.service import audiences, campaigns, timers
 
 NEWSLETTER = {"name": "News", "subject": "News for {{firstName}}", "htmlTemplate": "<p>Hi {{firstName}}</p>"}
 
@@ -480,7 +480,7 @@ async def test_a_longer_page_of_campaigns_asks_the_database_no_more_often(
 async def test_a_big_audience_is_enrolled_in_few_statements(
     sender: Any, mailbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enrollments, "LIST_CHUNK", 3)
+    monkeypatch.setattr(audiences, "CHUNK", 3)
     list_id = await list_of(sender, *(f"r{one}@example.com" for one in range(8)))
     without = await list_of(sender, "r1@example.com", name="without")
     await sender.post("/suppression-groups/emails/suppress", {"emails": ["r2@example.com"]})

@@ -21,12 +21,12 @@ from caesura.http.autosend.suppression_groups import group_of
 from caesura.http.autosend.values import Body, counted, leaf
 from caesura.http.door import Call, Refusal
 from caesura.service import (
+    audiences,
     campaigns,
     definitions,
     message_templates,
     numbered_pages,
     overviews,
-    segments,
     suppression_groups,
 )
 from caesura.service.campaigns import PauseOptions
@@ -286,7 +286,7 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
     blocking = [one for one in await definitions.check(*call.key, campaign_id) if one.blocks]
     if blocking:
         raise Invalid.of(*(Problem(one.code, one.detail, one.pointer) for one in blocking))
-    await segments.enrol(*call.key, campaign_id, who, call.caller.actor, call.now)
+    await audiences.enrol(*call.key, campaign_id, who, call.caller.actor, call.now)
     if starts_at is not None:
         await campaigns.schedule(*call.key, campaign_id, starts_at, call.caller.actor, call.now)
     elif campaign.row.status in (CampaignState.PAUSED, CampaignState.EDITING):

@@ -16,7 +16,7 @@ from caesura.http.leadlex.enrollments import contacts_of
 from caesura.http.leadlex.merging import content
 from caesura.http.leadlex.steps import step_views
 from caesura.http.leadlex.values import required_text, text, truth, whole
-from caesura.service import campaigns, definitions, enrollments, inbound, lists, mailboxes, numbered_pages
+from caesura.service import audiences, campaigns, definitions, inbound, lists, mailboxes, numbered_pages
 from caesura.store.numbered_pages import CampaignChoice
 
 MOST_A_DAY = 500
@@ -76,7 +76,7 @@ async def create_campaign(call: Call) -> Response:
     )
     campaign_id = await definitions.create(*call.key, definition, call.caller.actor, call.now)
     source = {"leadlex": {"source": f"list:{shown('list', list_id)}"}}
-    await enrollments.enrol_list(*call.key, campaign_id, list_id, call.caller.actor, call.now, source)
+    await audiences.enrol_list(*call.key, campaign_id, list_id, call.caller.actor, call.now, source)
     row = (await campaigns.status(*call.key, campaign_id, call.now)).campaign
     return data(call, views.summary(row, {"list_id": list_id, **kept}), 201)
 

@@ -9,7 +9,7 @@ from caesura.domain.lifecycle import CampaignState
 from caesura.http.door import Call, Refusal
 from caesura.http.leadlex.campaign_views import found, shown_status
 from caesura.http.leadlex.door import LEADLEX, data, sentence, shown
-from caesura.service import approvals, campaigns, enrollments, mailboxes
+from caesura.service import approvals, audiences, campaigns, mailboxes
 from caesura.service.campaigns import Status
 from caesura.store.approvals import ApprovalRow
 
@@ -53,7 +53,7 @@ async def _with_list(call: Call, status: Status) -> Status:
         return status
     source = {"leadlex": {"source": f"list:{shown('list', list_id)}"}}
     with suppress(NotFound):  # the list was deleted meanwhile
-        await enrollments.enrol_list(*call.key, row.id, list_id, call.caller.actor, call.now, source)
+        await audiences.enrol_list(*call.key, row.id, list_id, call.caller.actor, call.now, source)
     return await found(call)
 
 

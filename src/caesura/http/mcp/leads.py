@@ -12,7 +12,7 @@ from caesura.http.mcp.paging import Cursor, Limit, window
 from caesura.http.native import enrollments as views
 from caesura.http.native import leads as lead_views
 from caesura.http.native.identifiers import CAMPAIGN, LEAD, LIST
-from caesura.service import definitions, enrollments
+from caesura.service import audiences, definitions, enrollments
 from caesura.service import leads as service
 from caesura.service.leads import MAXIMUM_AT_ONCE
 
@@ -79,7 +79,7 @@ async def enrol_leads(
     await _check_sends_nothing_by_itself(call, number)
     place, by = (*call.workspace, number), call.by
     if list_id is not None:
-        return views.shown_enrolment(await enrollments.enrol_list(*place, list_id, *by))
+        return views.shown_enrolment(await audiences.enrol_list(*place, list_id, *by))
     if leads is not None:
         given = [one.read() for one in leads]
         kept = call.caller.is_restricted

@@ -27,7 +27,7 @@ from caesura.http.native.route import NativeRoute
 from caesura.http.native.segments import NOT_FOUND as NO_SEGMENT
 from caesura.http.pagination import Page, Window, pages
 from caesura.http.problems import Fault, answers
-from caesura.service import binding, definitions, enrollments, segments
+from caesura.service import audiences, binding, definitions, enrollments
 from caesura.service.enrollments import EnrolFate, Enrolment, EnrolOutcome
 from caesura.service.leads import MAXIMUM_AT_ONCE, LeadFate
 from caesura.service.readmission import BY_HAND
@@ -246,8 +246,8 @@ class EnrollmentPage(Page[Enrollment]):
 async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, caller: Writer) -> Enrolled:
     """Each becomes due after the first step's delay, counted from now. Nobody is enrolled twice in a campaign.
 
-    Leads in a completed campaign set it running again. A list or a segment is enrolled in parts: if that is cut short,
-    ask again.
+    Leads in a completed campaign set it running again. Where the campaign runs, a list or a segment is enrolled in
+    parts: if that is cut short, ask again.
     """
     context = context_of(request)
     place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
@@ -259,9 +259,9 @@ async def enrol(request: Request, campaign_id: CampaignId, body: EnrolRequest, c
             without_list_ids=body.without_list_ids,
             without_segment_ids=body.without_segment_ids,
         )
-        return shown_enrolment(await segments.enrol_chosen(*place, who, *by, body.extra))
+        return shown_enrolment(await audiences.enrol_chosen(*place, who, *by, body.extra))
     if body.list_id is not None:
-        return shown_enrolment(await enrollments.enrol_list(*place, body.list_id, *by, body.extra))
+        return shown_enrolment(await audiences.enrol_list(*place, body.list_id, *by, body.extra))
     if body.leads is not None:
         given = [one.read() for one in body.leads]
         done = await enrollments.enrol_new(

@@ -48,6 +48,45 @@ where l.workspace_id = $1 and l.id > $2
 order by l.id
 limit $8
 
+-- name: enrol
+-- Enrols the next leads of an audience above a cursor, but for those who are suppressed or refuse the campaign's group:
+-- answers how many there were, the last one, how many of them may be written to, and how many were not in the campaign.
+with member as (
+  select l.id, l.address_key, l.domain
+  from lead l
+  cross join lateral (select l.fields || jsonb_build_object('email', l.address,
+    'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+    'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')) as document) d
+  where l.workspace_id = $1 and l.id > $2
+    and ($3
+      or exists (select from lead_list_member m
+        where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($4::bigint[]))
+      or exists (select from segment s
+        where s.workspace_id = $1 and s.id = any($5::bigint[]) and lead_matches(d.document, s.criteria)))
+    and not exists (select from lead_list_member m
+      where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($6::bigint[]))
+    and not exists (select from segment s
+      where s.workspace_id = $1 and s.id = any($7::bigint[]) and lead_matches(d.document, s.criteria))
+  order by l.id
+  limit $8
+), open as (
+  select m.id from member m
+  where not exists (
+      select from suppression s where s.workspace_id = $1 and s.kind = 'address' and s.value = m.address_key)
+    and not exists (
+      select from suppression s where s.workspace_id = $1 and s.kind = 'domain' and s.value = m.domain)
+    and not exists (
+        select from campaign_suppression_group b join suppression_group_member r on r.workspace_id = $1 and r.group_id = b.group_id
+        where b.workspace_id = $1 and b.campaign_id = $9 and r.value = m.address_key)
+), enrolled as (
+  insert into enrollment (workspace_id, campaign_id, lead_id, due_at, enrolled_at, updated_at, extra)
+  select $1, $9, open.id, $10, $11, $11, $12 from open order by open.id
+  on conflict (workspace_id, campaign_id, lead_id) do nothing
+  returning id
+)
+select (select count(*) from member) as members, (select max(id) from member) as last,
+  (select count(*) from open) as open, (select count(*) from enrolled) as enrolled
+
 -- name: several
 -- These segments, each with the number of its leads: a look at every lead for each.
 select s.*, (
