@@ -1,6 +1,6 @@
 """Mailboxes and pools: create, edit, archive."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ import asyncpg
 
 from caesura.domain.dkim import Publication, publication, record_of
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.extra import check_extra, merged_extra
 from caesura.domain.mailbox_definition import MailboxDefinition, PoolDefinition
 from caesura.domain.windows import local_day
 from caesura.store import events
@@ -128,6 +129,27 @@ async def edit(
             _sealed(workspace_id, definition, seal),
             before.archived,
             now,
+        )
+        assert row is not None
+        await events.append(tx, workspace_id, now, actor, [events.Entry("mailbox.edited", mailbox_id=mailbox_id)])
+        await notify(tx, workspace_id, "mailbox.edited")
+        return row
+
+    return await database.run(work)
+
+
+async def keep_extra(
+    database: Database, workspace_id: int, mailbox_id: int, extra: Mapping[str, Any], actor: str, now: datetime
+) -> MailboxRow:
+    """Keeps `extra` beside what is kept with a mailbox already, and changes nothing else. Raises NotFound, Invalid."""
+
+    async def work(tx: Connection) -> MailboxRow:
+        await gate.close_gate(tx, workspace_id)
+        before = await _get(tx, workspace_id, mailbox_id)
+        kept = check_extra(merged_extra(before.definition.get("extra") or {}, extra), "/extra")
+        definition = {**before.definition, "extra": kept}
+        row = await store.update(
+            tx, workspace_id, mailbox_id, before.address, definition, before.secrets, before.archived, now
         )
         assert row is not None
         await events.append(tx, workspace_id, now, actor, [events.Entry("mailbox.edited", mailbox_id=mailbox_id)])

@@ -156,3 +156,16 @@ async def test_a_mailbox_that_a_campaign_needs_can_be_archived_and_not_retired(d
     await desk.post(path, None, 403, headers=await desk.api.bearing("mailboxes:read"))
     assert (await desk.post(path))["archived"] is True
     await desk.post(path, None, 404)
+
+
+async def test_what_is_kept_with_a_mailbox_is_changed_and_its_secrets_stay(desk: Any, stranger: Any) -> None:
+    transport = {"host": "smtp.example.com", "username": "anna", "password": "hunter2"}
+    mailbox = await desk.mailbox(transport=transport, extra={"crm": {"id": 7}, "x": 1})
+    path = f"/mailboxes/{mailbox['id']}"
+    changed = await desk.ask("PATCH", path, {"extra": {"crm": {"owner": "Kim"}, "x": 2}})
+    assert changed["definition"]["extra"] == {"crm": {"id": 7, "owner": "Kim"}, "x": 2}
+    assert (changed["has_password"], changed["version"]) == (True, mailbox["version"] + 1)
+    same = {name: value for name, value in changed["definition"].items() if name != "extra"}
+    assert same == {name: value for name, value in mailbox["definition"].items() if name != "extra"}
+    await stranger.ask("PATCH", path, {"extra": {}}, 404)
+    await desk.ask("PATCH", path, {"name": "other"}, 422)

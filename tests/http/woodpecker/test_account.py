@@ -99,18 +99,57 @@ async def test_mailboxes_are_connected_by_hand_and_used_by_their_ids(bird: Bird)
         "sending_wait_time_to": 600,
         "daily_sending_limit": 50,
     }
-    done = await bird.post("/v2/mailboxes/manual_connection/bulk", {"mailboxes": [account]})
+    done = await bird.post("/v2/mailboxes/manual_connection/bulk", {"mailboxes": [account]}, 202)
     [shown] = await bird.get("/v2/mailboxes")
-    assert (done, shown["details"]["signature"]) == ({"mailbox_ids": [shown["id"]], "errors": []}, "<div>Jared</div>")
+    assert (done.pop("batch_id") > 0, done) == (True, {"mailbox_ids": [shown["id"]], "errors": []})
+    assert shown["details"]["signature"] == "<div>Jared</div>"
     assert (shown["details"]["port"], shown["details"]["daily_limit"]) == (465, 50)
-    again = await bird.post("/v2/mailboxes/manual_connection/bulk", {"mailboxes": [account]})
-    assert [one["email"] for one in again["errors"]] == ["jared@sender.test"]
+    again = await bird.post("/v2/mailboxes/manual_connection/bulk", {"mailboxes": [account]}, 409)
+    assert (again["code"], len(again["details"])) == ("MAILBOXES_NOT_CONNECTED", 1)
     wrong = await bird.post("/v2/mailboxes/manual_connection/bulk", {"mailboxes": [{**account, "smtp_port": 0}]}, 400)
     assert wrong["detail"] == "Value of smtp_port is incorrect."
     async with bird.desk.api.database.connection() as connection:
         kept = await connection.fetchval("select definition::text from mailbox where id = $1", shown["id"])
     assert "hidden" not in kept
     assert "secret" not in kept
+
+
+async def test_a_batch_of_mailboxes_has_a_summary(bird: Bird) -> None:
+    account = {"smtp_password": "p", "smtp_server": "smtp.sender.test", "smtp_port": 465}
+    batch = [{**account, "smtp_email": f"{name}@sender.test"} for name in ("a", "b", "a")]
+    path = "/v2/mailboxes/manual_connection/bulk"
+    batch_id = (await bird.post(path, {"mailboxes": batch}, 202))["batch_id"]
+    summary = await bird.get(f"{path}/{batch_id}/summary")
+    [failed] = summary.pop("failed_mailboxes")
+    assert failed["email"] == "a@sender.test"
+    assert summary == {
+        "processing_finished": True,
+        "batch_size": 3,
+        "pending_mailboxes_count": 0,
+        "connected_mailboxes_count": 2,
+        "conditionally_connected_mailboxes_count": 0,
+        "failed_mailboxes_count": 1,
+        "conditionally_connected_mailboxes": [],
+    }
+    assert (await bird.get(f"{path}/1/summary", status=404))["code"] == "BATCH_NOT_EXIST"
+
+
+async def test_the_footer_of_a_mailbox_is_changed_and_nothing_else(bird: Bird) -> None:
+    account = {"smtp_email": "a@sender.test", "smtp_password": "p", "smtp_server": "s.test", "smtp_port": 465}
+    account |= {"footer": "<div>A</div>", "bcc": "crm@sender.test"}
+    body = {"mailboxes": [account]}
+    [mailbox] = (await bird.post("/v2/mailboxes/manual_connection/bulk", body, 202))["mailbox_ids"]
+    before = await bird.get(f"/v2/mailboxes/{mailbox}")
+    for given, shown in (("<div>B</div>", "<div>B</div>"), (None, ""), ("C", "C"), ("", "")):
+        assert await bird.ask("PATCH", f"/v2/mailboxes/{mailbox}", {"footer": given}) is None
+        before["details"]["signature"] = shown
+        assert await bird.get(f"/v2/mailboxes/{mailbox}") == before
+    assert (await bird.desk.get(f"/mailboxes/mbx_{mailbox}"))["has_password"] is True
+    for wrong in ({}, {"footer": 1}):
+        refused = await bird.ask("PATCH", f"/v2/mailboxes/{mailbox}", wrong, status=400)
+        assert refused["detail"] == "Value of footer is incorrect."
+    missing = await bird.ask("PATCH", "/v2/mailboxes/99999999", {"footer": "x"}, status=404)
+    assert missing["code"] == "MAILBOX_NOT_EXIST"
 
 
 async def test_the_inbox_is_paged_by_cursor_and_filtered(bird: Bird) -> None:

@@ -92,7 +92,8 @@ async def test_a_known_prospect_is_a_duplicate_and_stays_as_it_is_unless_updated
         ({"email": "no address"}, "E_EMAIL"),
         ({"first_name": "x"}, "E_REQUIRED_ELEMENT"),
         ("x", "E_REQUIRED_ELEMENT"),
-        ({"email": "a@example.com", "status": "BLACKLIST"}, "E_INV_STATUS"),
+        ({"email": "a@example.com", "status": "TO-CHECK"}, "E_INV_STATUS"),
+        ({"email": "a@example.com", "status": ["BLACKLIST"]}, "E_INV_STATUS"),
     ],
 )
 async def test_a_wrong_prospect_is_told_inside_200_and_keeps_no_other_back(bird: Bird, given: Any, code: str) -> None:
@@ -124,6 +125,52 @@ async def test_a_prospect_that_replied_is_refused_unless_forced_and_one_on_the_b
     both = ({"email": "replied@example.com"}, {"email": "black@example.com"})
     assert [one["code"] for one in await enrolled(bird, campaign, *both)] == ["E_INV_STATUS"] * 2
     assert [one["code"] for one in await enrolled(bird, campaign, *both, force=True)] == ["OK", "E_INV_STATUS"]
+
+
+STATUSES = {"BLACKLIST": "BLACKLIST", "BOUNCED": "BOUNCED", "INVALID": "BOUNCED", "REPLIED": "REPLIED"}
+
+
+async def test_prospects_are_added_with_the_status_that_they_are_given_with(bird: Bird) -> None:
+    given = [{"email": f"{word.lower()}@example.com", "status": word} for word in STATUSES]
+    assert [one["code"] for one in await added(bird, *given)] == ["OK"] * 4
+    assert [one["status"] for one in await bird.get("/v1/prospects")] == list(STATUSES.values())
+    campaign = await draft(bird)
+    fresh = [{**one, "email": f"c.{one['email']}"} for one in given]
+    answers = await enrolled(bird, campaign, *fresh, {"email": "open@example.com"})
+    assert [(one["code"], one["prospect"]) for one in answers] == [("E_INV_STATUS", None)] * 4 + [("OK", None)]
+    assert None not in [one["id"] for one in answers]
+    assert (await bird.desk.get(f"/campaigns/cmp_{campaign}/status"))["counts"]["enrolled"] == 1
+    forced = await enrolled(bird, campaign, *fresh, force=True)
+    assert [one["code"] for one in forced] == ["E_INV_STATUS"] * 3 + ["OK"]
+    again = await added(bird, given[3], update=True)
+    assert ([one["code"] for one in again], len((await bird.desk.get("/inbound"))["items"])) == (["OK"], 2)
+
+
+async def test_a_known_prospect_gets_another_status_where_it_is_to_be_updated_only(bird: Bird) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com", "b@example.com")
+    for one in ("a@example.com", "b@example.com"):
+        replied = {"email": one, "status": "REPLIED"}
+        assert [told["code"] for told in await added(bird, replied)] == ["E_DUPLICATE"]
+        [told] = await enrolled(bird, number(campaign_id), replied)
+        assert (told["code"], told["prospect"]) == ("E_INV_STATUS", "DUPLICATE")
+    assert (await bird.desk.get(f"/campaigns/{campaign_id}/status"))["counts"]["waiting"] == 2
+    [told] = await enrolled(bird, number(campaign_id), {"email": "a@example.com", "status": "REPLIED"}, update=True)
+    assert (told["code"], told["prospect"], told["prospect_campaign"]) == ("OK", "DUPLICATE", "DUPLICATE")
+    await added(bird, {"email": "b@example.com", "status": "BLACKLIST"}, update=True)
+    assert (await bird.desk.get(f"/campaigns/{campaign_id}/status"))["counts"]["waiting"] == 0
+    assert [one["status"] for one in await bird.get("/v1/prospects")] == ["REPLIED", "BLACKLIST"]
+
+
+async def test_a_status_needs_a_key_that_may_say_so(bird: Bird) -> None:
+    campaign = await draft(bird)
+    body = {"campaign": {"campaign_id": campaign}, "prospects": [{"email": "a@example.com", "status": "REPLIED"}]}
+    for key in (
+        await bird.desk.api.mint("*", form=FORM, campaign_ids=[campaign]),
+        await bird.desk.api.mint("leads:write", form=FORM),
+    ):
+        answer = await bird.raw("POST", "/v1/add_prospects_campaign", body, key=key.text)
+        assert answer.json()["prospects"][0]["code"] == "E_NO_PERMISSION"
+    assert await bird.get("/v1/prospects") == []
 
 
 async def test_more_than_a_chunk_is_added_in_order(bird: Bird) -> None:

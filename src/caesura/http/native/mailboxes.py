@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from caesura.domain.capacity import Capacity
-from caesura.domain.definition_types import Definition, EmailAddress, Line
+from caesura.domain.definition_types import Definition, EmailAddress, Extra, Line
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.mailbox_definition import MailboxDefinition
 from caesura.domain.scopes import Scope
@@ -78,6 +78,15 @@ class Mailbox(BaseModel):
     left_today: int | None = Field(description="What is left of that; null: any number.", examples=[28])
     created_at: datetime
     updated_at: datetime
+
+
+class MailboxKept(Definition):
+    """What is to be kept with a mailbox."""
+
+    extra: Extra = Field(
+        description="Anything; kept and returned, never read. An object goes into the one kept.",
+        examples=[{"crm": {"owner": "Kim"}}],
+    )
 
 
 class MailboxPage(Page[Mailbox]):
@@ -177,6 +186,23 @@ async def replace_mailbox(
         context.clock(),
     )
     return await _shown(context, response, row)
+
+
+@router.patch(
+    "/{mailbox_id}",
+    operation_id="keep_with_mailbox",
+    summary="Change what is kept with a mailbox",
+    responses=answers(NOT_FOUND),
+)
+async def keep_with_mailbox(
+    request: Request, response: Response, mailbox_id: MailboxId, body: MailboxKept, caller: Writer
+) -> Mailbox:
+    """Beside what is kept already; all else stays, the secrets too. To change that, replace the mailbox."""
+    context = context_of(request)
+    place = context.database, caller.workspace_id, MAILBOX.parse(mailbox_id)
+    return await _shown(
+        context, response, await mailboxes.keep_extra(*place, body.extra, caller.actor, context.clock())
+    )
 
 
 @router.post(

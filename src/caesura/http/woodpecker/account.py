@@ -32,8 +32,6 @@ def _lack() -> None:
             ("GET", "/v2/campaigns"),
             ("GET", "/v2/campaigns/{campaign_id}/statistics"),
         ),
-        "changing a mailbox's footer": (("PATCH", "/v2/mailboxes/{mailbox_id}"),),
-        "summaries of batches": (("GET", "/v2/mailboxes/manual_connection/bulk/{batch_id}/summary"),),
         "manual tasks": (("GET", "/v2/manual_tasks"),),
         "LinkedIn": (("GET", "/v2/linkedin_accounts"),),
         "reports": (("POST", "/v2/reports/campaigns"), ("GET", "/v2/reports/{hash}")),

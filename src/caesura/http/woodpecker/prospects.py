@@ -15,6 +15,7 @@ from caesura.domain.numbered_page import Place
 from caesura.domain.scopes import Scope
 from caesura.http.door import Call, Refusal, Support
 from caesura.http.woodpecker import prospect_selection as selection
+from caesura.http.woodpecker import prospect_status as status
 from caesura.http.woodpecker import reading
 from caesura.http.woodpecker.content import NAME
 from caesura.http.woodpecker.door import WOODPECKER, identifier, instant
@@ -57,7 +58,7 @@ async def list_prospects(call: Call) -> Response:
     "/v1/add_prospects_list",
     Scope.LEADS_WRITE,
     support=Support.PART,
-    note="a status other than ACTIVE is refused for its prospect",
+    note="INVALID is shown as BOUNCED",
     body_limit=BODY_LIMIT,
 )
 async def add_prospects_to_list(call: Call) -> Response:
@@ -66,16 +67,16 @@ async def add_prospects_to_list(call: Call) -> Response:
     keep = not reading.flag(body, "update", False)
     answers: list[dict[str, Any]] = []
     for chunk in _chunks(_given(body)):
-        good = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
-        done = await leads.save_many(*call.key, list(good.values()), False, call.caller.actor, call.now, keep)
-        outcomes = dict(zip(good, done, strict=True))
+        read = [_input(call, one) for one in chunk]
+        good = {place: given for place, given in enumerate(read) if isinstance(given, LeadInput)}
+        outcomes = await _saved(call, chunk, good, keep)
         for place, one in enumerate(chunk):
             outcome = outcomes.get(place)
-            answers.append(_refused(one, _input(one)) if outcome is None else _added(one, outcome, keep))
+            answers.append(_refused(one, read[place]) if outcome is None else _added(one, outcome, keep))
     return call.answer({"prospects": answers, "status": OK})
 
 
-_TO_CAMPAIGN = "a status other than ACTIVE is refused for its prospect; send_after moves nobody who is in the campaign"
+_TO_CAMPAIGN = "INVALID is shown as BOUNCED; send_after moves nobody who is in the campaign"
 
 
 @WOODPECKER.on(
@@ -126,9 +127,13 @@ async def _to_campaign(call: Call, update: bool) -> Response:
 async def _enrol(
     call: Call, chunk: Sequence[Any], keep: bool, force: bool, not_before: datetime | None
 ) -> list[dict[str, Any]]:
-    inputs = {place: given for place, one in enumerate(chunk) if isinstance(given := _input(one), LeadInput)}
+    read = [_input(call, one) for one in chunk]
+    inputs = {place: given for place, given in enumerate(read) if isinstance(given, LeadInput)}
     barred = await _barred(call, list(inputs.values()), force)
     good = {place: given for place, given in inputs.items() if key_of(given.address) not in barred}
+    said = {place: standing for place in good if (standing := status.standing_of(chunk[place])) is not None}
+    noted = await _saved(call, chunk, {place: good[place] for place in said}, keep)
+    good = {at: one for at, one in good.items() if at not in said or (force and said[at] is LeadStanding.REPLIED)}
     place = (*call.key, call.campaign_id)
     outcomes: dict[int, EnrolOutcome] = {}
     if good:
@@ -137,15 +142,47 @@ async def _enrol(
         outcomes = dict(zip(good, done.rows, strict=True))
     answers = []
     for number, one in enumerate(chunk):
-        given = _input(one)
+        given = read[number]
         if number in outcomes:
             answers.append(_enrolled(one, outcomes[number], keep))
+        elif number in noted:
+            answers.append(await _noted(call, one, noted[number], keep))
         elif isinstance(given, LeadInput):
             standing, lead_id = barred[key_of(given.address)]
             answers.append(_not_active(one, STANDINGS[standing], lead_id))
         else:
             answers.append(_refused(one, given))
     return answers
+
+
+async def _saved(
+    call: Call, chunk: Sequence[Any], given: Mapping[int, LeadInput], keep: bool
+) -> dict[int, LeadOutcome]:
+    """Adds prospects, and notes the status that they are given with; by their place."""
+    if not given:
+        return {}
+    done = await leads.save_many(*call.key, list(given.values()), False, call.caller.actor, call.now, keep)
+    outcomes = dict(zip(given, done, strict=True))
+    said = {}
+    for place, outcome in outcomes.items():
+        standing = status.standing_of(chunk[place])
+        is_open_to_change = outcome.fate is LeadFate.CREATED or not keep
+        if standing is not None and outcome.lead_id is not None and is_open_to_change:
+            said[given[place].address] = outcome.lead_id, standing
+    await status.note(call, said)
+    return outcomes
+
+
+async def _noted(call: Call, given: Any, outcome: LeadOutcome, keep: bool) -> dict[str, Any]:
+    """What is answered of one whose status keeps it out of the campaign."""
+    if outcome.lead_id is None:
+        return _faulty(given, outcome.problems)
+    if outcome.fate is not LeadFate.CREATED and not keep:
+        there = await enrollments.find(*call.key, call.campaign_id, outcome.lead_id)
+        if there is not None:  # its status was to be changed, and was
+            return _line(given, outcome.lead_id, prospect="DUPLICATE", prospect_campaign="DUPLICATE")
+    told = _not_active(given, given["status"], outcome.lead_id)
+    return told | {"prospect": None} if outcome.fate is LeadFate.CREATED else told
 
 
 async def _barred(call: Call, given: Sequence[LeadInput], force: bool) -> dict[str, tuple[LeadStanding, int]]:
@@ -234,13 +271,11 @@ def _send_after(campaign: Mapping[str, Any]) -> datetime | None:
     return reading.moment(text, "send_after")
 
 
-def _input(given: object) -> LeadInput | Problem:
+def _input(call: Call, given: object) -> LeadInput | Problem:
     """A prospect as a lead, or why it is refused."""
     if not isinstance(given, Mapping) or not isinstance(given.get("email"), str):
         return Problem("E_REQUIRED_ELEMENT", "email is required")
-    if given.get("status") not in (None, "", "ACTIVE"):
-        return Problem("E_INV_STATUS", "a prospect can be added as ACTIVE only")
-    return lead_input(given, NAME)
+    return status.problem_of(call, given) or lead_input(given, NAME)
 
 
 def _email(given: object) -> Any:
