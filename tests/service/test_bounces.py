@@ -171,7 +171,7 @@ async def test_whoever_records_a_bounce_waits_for_no_gate_and_the_pause_waits_fo
     await world.enrolled(campaign_id, count=1)
     answer = await world.mark(campaign_id)
     async with world.database.transaction() as tx:
-        await gate.enter_gate(tx, world.workspace_id)
+        await tx.execute(gate.entering_gate(world.workspace_id))
         await asyncio.wait_for(world.record(campaign_id, answer, **REFUSED), 10)
         task = asyncio.create_task(bounces.check(*world.key, campaign_id, world.now))
         await world.until_waiting(task)

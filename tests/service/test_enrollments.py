@@ -309,7 +309,7 @@ async def test_a_stop_or_hold_waits_for_a_mark_that_is_inside_the_gate(world: An
     campaign_id = await world.running()
     [enrollment_id] = await world.enrolled(campaign_id)
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         late = asyncio.create_task(verb(world, enrollment_id))
         await world.until_waiting(late)
         assert await world.states(enrollment_id) == [("waiting", None)]

@@ -93,7 +93,7 @@ async def test_the_same_hold_placed_twice_is_one(world: Any) -> None:
 async def test_a_hold_waits_for_a_mark_that_is_inside_the_gate(world: Any) -> None:
     campaign_id, subjects = await sender(world)
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         late = asyncio.create_task(place(world, "lead", subjects["lead"]))
         await world.until_waiting(late)
         assert await holds.page(*world.key, None, True, 10) == []
@@ -168,7 +168,7 @@ async def test_all_that_met_a_hold_goes_on_and_not_behind_the_gate(world: Any, m
         under_way = asyncio.create_task(release(world, hold))
         await world.until_waiting(under_way)
         async with asyncio.timeout(5), world.database.transaction() as mark:
-            await gate.enter_gate(mark, world.workspace_id)
+            await mark.execute(gate.entering_gate(world.workspace_id))
     await under_way
     assert await world.states(*ids) == [("waiting", None)] * 10
 

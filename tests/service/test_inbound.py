@@ -291,7 +291,7 @@ async def test_what_takes_away_a_right_to_send_waits_for_a_mark_that_is_inside_t
 ) -> None:
     _, message_id = await written_to(world, await world.running())
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         late = asyncio.create_task(report(world, kind, in_reply_to=message_id, **more))
         if waits:
             await world.until_waiting(late)

@@ -115,7 +115,7 @@ async def test_a_mailbox_that_a_campaign_needs_is_not_retired(world, state: str)
 async def test_a_mailbox_is_looked_at_and_retired_behind_the_gate_in_one_go(world) -> None:
     row = await mailbox(world)
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         late = asyncio.ensure_future(retire(world, row.id))
         await world.until_waiting(late)
         campaign_id = await world.campaign(pool=await world.pool(row.id))

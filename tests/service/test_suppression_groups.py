@@ -182,7 +182,7 @@ async def test_whoever_takes_the_right_away_waits_for_marks_that_are_under_way(w
     group_id = await group(world)
     campaign_id = await world.running()
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         work = (
             refuse(world, group_id, "kim@example.com")
             if taken_away_by == "refuse"

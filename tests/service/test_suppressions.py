@@ -92,7 +92,7 @@ async def test_a_deferred_message_to_a_suppressed_address_is_cancelled(world: An
 @pytest.mark.parametrize("value", ["anna@example.com", "example.com"])
 async def test_a_suppression_waits_for_a_mark_that_is_inside_the_gate(world: Any, value: str) -> None:
     async with world.database.transaction() as mark:
-        await gate.enter_gate(mark, world.workspace_id)
+        await mark.execute(gate.entering_gate(world.workspace_id))
         late = asyncio.create_task(suppress(world, value))
         await world.until_waiting(late)
         assert await causes(world, "anna@example.com") == []

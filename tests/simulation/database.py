@@ -193,9 +193,8 @@ def _stopped(lanes: Sequence[Lane]) -> Iterator[None]:
 class _Connection:
     """What services see of a connection."""
 
-    def __init__(self, lane: Lane, committed: Callable[[Lane], None]) -> None:
+    def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._committed = committed
 
     async def fetch(self, query: str, *arguments: Any) -> Any:
         return await self._do(self._lane.raw.fetch, query, *arguments)
@@ -215,9 +214,6 @@ class _Connection:
     async def copy_records_to_table(self, table: str, **options: Any) -> Any:
         return await self._do(lambda name: self._lane.raw.copy_records_to_table(name, **options), table)
 
-    def transaction(self) -> "_Transaction":
-        return _Transaction(self._lane, self._committed)
-
     def terminate(self) -> None:
         """What fell is the lane's own line, which stays as it is: only a transaction was lost with it."""
 
@@ -230,8 +226,11 @@ class _Connection:
 
 
 class _Transaction:
-    def __init__(self, lane: Lane, committed: Callable[[Lane], None]) -> None:
+    """Where the product sends two statements in one message, these are two steps here."""
+
+    def __init__(self, lane: Lane, opening: str, committed: Callable[[Lane], None]) -> None:
         self._lane = lane
+        self._opening = opening
         self._committed = committed
 
     async def __aenter__(self) -> None:
@@ -242,6 +241,14 @@ class _Transaction:
         await lane.raw.execute("begin")
         if lane.wants_changed_rows:
             lane.changed_before = await lane.raw.fetchval(_CHANGED)
+        if self._opening:
+            try:
+                await lane.before_statement()
+                await lane.raw.execute(self._opening)
+                await lane.gate(_State.AFTER)
+            except BaseException:
+                await lane.roll_back()
+                raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -264,11 +271,8 @@ class _Transaction:
 
 
 class _Borrowed:
-    def __init__(self, database: "SimulatedDatabase") -> None:
-        self._database = database
-
     async def __aenter__(self) -> _Connection:
-        return _Connection(LANE.get(), self._database.committed)
+        return _Connection(LANE.get())
 
     async def __aexit__(self, *_: object) -> None:
         return None
@@ -277,11 +281,8 @@ class _Borrowed:
 class _Pool:
     """Stands where asyncpg's pool does, so that all of `Database` itself is real."""
 
-    def __init__(self, database: "SimulatedDatabase") -> None:
-        self._database = database
-
     def acquire(self) -> _Borrowed:
-        return _Borrowed(self._database)
+        return _Borrowed()
 
 
 Collected = Callable[[int, Sequence[tuple[str, dict[str, Any]]]], None]
@@ -291,7 +292,7 @@ class SimulatedDatabase(Database):
     """A `Database` over a few real connections. `heard` is told, by number, what each commit changed."""
 
     def __init__(self, lanes: Sequence[Lane], monitors: Sequence[asyncpg.Connection], dsn: str) -> None:
-        super().__init__(_Pool(self), dsn)
+        super().__init__(_Pool(), dsn)
         self.lanes = lanes
         self.monitor, self._watcher = monitors
         self.commits = 0
@@ -309,6 +310,9 @@ class SimulatedDatabase(Database):
         for lane in lanes:
             lane.raw.add_log_listener(lambda _, message, lane=lane: lane.hear(message))
         return cls(lanes, connections[:2], dsn)
+
+    def _begun(self, connection: Any, opening: str) -> _Transaction:
+        return _Transaction(LANE.get(), opening, self.committed)
 
     async def disconnect(self) -> None:
         for connection in (self.monitor, self._watcher, *(lane.raw for lane in self.lanes)):

@@ -48,8 +48,8 @@ def _bug(name: str, file: str, before: str, after: str, *more: Change, note: str
 
 BUGS: tuple[Bug, ...] = (
     # The gate
-    _bug("a mark does not pass the gate", SENDING, 'await tx.execute(SQL["enter_gate"], GATE, workspace_id)', "pass"),
-    _bug("a pause does not close the gate", SENDING, 'await tx.execute(SQL["close_gate"], GATE, workspace_id)', "pass"),
+    _bug("a mark does not pass the gate", SENDING, "select pg_advisory_xact_lock_shared({GATE}", "select ({GATE}"),
+    _bug("a pause does not close the gate", SENDING, "select pg_advisory_xact_lock({GATE}", "select ({GATE}"),
     _bug(
         "a mark does not read the status",
         MARK,

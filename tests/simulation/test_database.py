@@ -23,7 +23,7 @@ async def _race(database: SimulatedDatabase, seed: int) -> list[str]:
     came: list[str] = []
 
     async def count(name: str) -> None:
-        async with database.connection() as connection, connection.transaction():
+        async with database.transaction() as connection:
             await connection.execute("update counter set n = n + 1 where id = 1")
             came.append(name)
             await connection.execute("select pg_sleep(0)")

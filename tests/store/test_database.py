@@ -1,5 +1,6 @@
 """What PostgreSQL refuses is told as what it is: a full disk and a database that only reads are there, and answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -79,3 +80,29 @@ async def test_a_connection_on_which_the_line_fell_is_given_to_nobody_else(dsn: 
     async with database.connection() as connection:
         assert connection.get_server_pid() != before
     await database.close()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "refused"])
+async def test_whoever_gives_up_at_the_first_statement_leaves_no_transaction_behind(
+    dsn: str, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = await Database.open(dsn, size=1)
+    other = await asyncpg.connect(dsn)
+    try:
+        if end == "cancelled":
+            await other.execute("begin; select pg_advisory_xact_lock(7, 7)")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), database.transaction(opening="select pg_advisory_xact_lock(7, 7)"):
+                    raise AssertionError("the lock is another's")
+            await other.execute("rollback")
+        else:
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                async with database.transaction(opening="select pg_advisory_xact_lock(7, 7), 1 / 0"):
+                    raise AssertionError("the statement fails")
+        assert await other.fetchval("select pg_try_advisory_lock(7, 7)")
+        async with database.connection() as connection:
+            assert not connection.is_in_transaction()
+        assert caplog.records == []  # asyncpg complains of one that it had to end itself
+    finally:
+        await other.close()
+        await database.close()

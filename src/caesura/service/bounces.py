@@ -56,7 +56,6 @@ async def check(database: Database, workspace_id: int, campaign_id: int, now: da
 
 async def _pause(database: Database, workspace_id: int, campaign_id: int, now: datetime) -> bool:
     async def work(tx: Connection) -> bool:
-        await gate.close_gate(tx, workspace_id)
         before = await campaign_store.get(tx, workspace_id, campaign_id, lock=True)
         if before is None or before.status is not CampaignState.RUNNING:
             return False
@@ -70,7 +69,7 @@ async def _pause(database: Database, workspace_id: int, campaign_id: int, now: d
         await store.paused(tx, workspace_id, campaign_id, now)
         return True
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def paused_at(database: Database, workspace_id: int, campaign_id: int) -> datetime | None:

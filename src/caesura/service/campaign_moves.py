@@ -6,7 +6,7 @@ from typing import Any
 
 from caesura.domain.errors import NotFound
 from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after
-from caesura.store import approvals, events
+from caesura.store import approvals
 from caesura.store import campaigns as store
 from caesura.store.campaigns import CampaignRow
 from caesura.store.database import Connection
@@ -40,9 +40,6 @@ async def set_status(
 
     `more` is what else the event says.
     """
-    row = await store.set_status(tx, before, after, now)
-    # The row is locked, so only a bug in the caller can lose this compare-and-set.
-    assert row is not None
     data: dict[str, Any] = {
         "from": before.status,
         "to": after.status,
@@ -53,8 +50,9 @@ async def set_status(
     approval = await _approval(tx, before, after, now)
     if approval is not None:
         data["approval"] = approval
-    await events.append(tx, before.workspace_id, now, actor or after.actor, [events.Entry(kind, before.id, data=data)])
-    await store.notify(tx, before.workspace_id, kind, before.id)
+    row = await store.set_status(tx, before, after, now, kind, actor or after.actor, data)
+    # The row is locked, so only a bug in the caller can lose this compare-and-set.
+    assert row is not None
     return row
 
 

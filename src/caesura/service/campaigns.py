@@ -127,12 +127,11 @@ async def pause(
     options.check(now)
 
     async def work(tx: Connection) -> Status:
-        await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         seen.check(before)
         return await standing(tx, await pause_or_change(tx, before, options, actor, now, cause), now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def pause_or_change(
@@ -248,13 +247,12 @@ async def start_editing(
     """
 
     async def work(tx: Connection) -> Status:
-        await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.EDITING:
             return await standing(tx, before, now)
         return await standing(tx, await edit_within(tx, before, actor, now, cause), now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def edit_within(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str) -> CampaignRow:
@@ -283,11 +281,10 @@ async def stop(
     """
 
     async def work(tx: Connection) -> Status:
-        await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         return await _status(tx, await _stop(tx, before, reason, actor, now))
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def _stop(tx: Connection, before: CampaignRow, reason: str | None, actor: str, now: datetime) -> CampaignRow:
@@ -304,12 +301,11 @@ async def withdraw(database: Database, workspace_id: int, campaign_id: int, acto
     """
 
     async def work(tx: Connection) -> Status:
-        await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         stopped = await _stop(tx, before, None, actor, now)
         return await _status(tx, await _archive(tx, stopped, True, actor, now))
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def schedule(

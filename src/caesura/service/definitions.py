@@ -129,7 +129,6 @@ async def edit(
     compile_steps(definition.steps)
 
     async def work(tx: Connection) -> Campaign:
-        await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, campaign_id, lock=True)
         if before.status is CampaignState.STOPPED or before.archived:
             state = "archived" if before.archived else before.status
@@ -168,7 +167,7 @@ async def edit(
         await bounces.look_again(tx, workspace_id, campaign_id)
         return edited
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def get(database: Database, workspace_id: int, campaign_id: int) -> Campaign:

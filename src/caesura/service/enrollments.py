@@ -314,14 +314,13 @@ async def stop(
     """
 
     async def work(tx: Connection) -> EnrollmentRow:
-        await gate.close_gate(tx, workspace_id)
         before = await _lock(tx, workspace_id, enrollment_id)
         if before.state is not EnrollmentState.STOPPED:
             enrollment_after(before.state, EnrollmentEvent.STOP)
             await take_out(tx, workspace_id, [enrollment_id], cause, actor, now)
         return await _read(tx, workspace_id, enrollment_id)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def take_out(
@@ -346,7 +345,6 @@ async def hold(
     """
 
     async def work(tx: Connection) -> EnrollmentRow:
-        await gate.close_gate(tx, workspace_id)
         before = await _lock(tx, workspace_id, enrollment_id)
         if not (before.state is EnrollmentState.HELD and before.cause == cause):
             _check_releasable(before.cause or "")
@@ -358,7 +356,7 @@ async def hold(
             await _tell(tx, workspace_id, "enrollment.held", moved, cause, actor, now)
         return await _read(tx, workspace_id, enrollment_id)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def release(

@@ -35,11 +35,10 @@ async def halt(
     """
 
     async def work(tx: Connection) -> Status:
-        await gate.close_gate(tx, workspace_id)
         before = await get_row(tx, workspace_id, campaign_id, lock=True)
         return await campaigns.standing(tx, await _halted(tx, before, actor, now, cause), now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def _halted(tx: Connection, before: CampaignRow, actor: str, now: datetime, cause: str | None) -> CampaignRow:

@@ -43,7 +43,6 @@ async def place(
     subject = _subject(level, subject)
 
     async def work(tx: Connection) -> HoldRow:
-        await gate.close_gate(tx, workspace_id)
         if level in _EXISTS and await _EXISTS[level](tx, workspace_id, int(subject)) is None:
             raise NotFound(f"{level}_not_found", f"there is no such {level}")
         row, is_new = await store.place(tx, workspace_id, level, subject, cause, actor, reason, now)
@@ -51,7 +50,7 @@ async def place(
             await _tell(tx, row, "hold.placed", actor, now)
         return row
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def release(database: Database, workspace_id: int, hold_id: int, actor: str, now: datetime) -> HoldRow:
@@ -62,8 +61,6 @@ async def release(database: Database, workspace_id: int, hold_id: int, actor: st
     """
 
     async def work(tx: Connection) -> tuple[HoldRow, bool]:
-        # Behind the gate, so that no mark that has read the hold sets a lead aside after we have looked for them.
-        await gate.close_gate(tx, workspace_id)
         before = await store.get(tx, workspace_id, hold_id)
         if before is None:
             raise NotFound("hold_not_found", "there is no such hold")
@@ -72,7 +69,8 @@ async def release(database: Database, workspace_id: int, hold_id: int, actor: st
             await _tell(tx, row, "hold.released", actor, now)
         return row or before, row is not None
 
-    row, was_in_force = await database.run(work)
+    # Behind the gate, so that no mark that has read the hold sets a lead aside after we have looked for them.
+    row, was_in_force = await database.run(work, opening=gate.closing_gate(workspace_id))
     # In the open: every mark of the workspace waits for what is behind the gate. Another hold on the same subject goes
     # on: what waits for it meets it at its next mark.
     lead: int | None = 0

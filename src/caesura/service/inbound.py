@@ -110,8 +110,6 @@ async def report(
     address = _given_address(given)
 
     async def work(tx: Connection) -> Received:
-        if given.ends_something:
-            await gate.close_gate(tx, workspace_id)
         found = await _find(tx, workspace_id, given, address)
         row = await store.insert(tx, workspace_id, _new(given, found, now))
         if row is None:
@@ -129,7 +127,7 @@ async def report(
             await _count_bounce(tx, row, found)
         return Received(row, True, stopped)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id) if given.ends_something else "")
 
 
 async def unsubscribe(
@@ -141,7 +139,6 @@ async def unsubscribe(
     """
 
     async def work(tx: Connection) -> Received | None:
-        await gate.close_gate(tx, workspace_id)
         lead = await leads.get(tx, workspace_id, lead_id)
         if lead is None:
             raise NotFound("lead_not_found", "there is no such lead")
@@ -160,7 +157,7 @@ async def unsubscribe(
         moved = await enrollments.take_out(tx, workspace_id, ids, suppressions.UNSUBSCRIBED, actor, now)
         return Received(row, True, len(moved))
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def get(database: Database, workspace_id: int, inbound_id: int) -> InboundRow:

@@ -228,12 +228,12 @@ async def recompose(database: Database, workspace_id: int, lead_ids: Sequence[in
     """Takes from workers what they are about to compose, or to hold, with the fields that these leads had before."""
 
     async def work(tx: Connection, some: Sequence[int]) -> None:
-        await gate.close_gate(tx, workspace_id)
         await enrollments.give_back_leads(tx, workspace_id, some, now)
         await mend(tx, workspace_id, some, actor, now)
 
     for start in range(0, len(lead_ids), MAXIMUM_AT_ONCE):
-        await database.run(partial(work, some=lead_ids[start : start + MAXIMUM_AT_ONCE]))
+        some = lead_ids[start : start + MAXIMUM_AT_ONCE]
+        await database.run(partial(work, some=some), opening=gate.closing_gate(workspace_id))
 
 
 async def get(database: Database, workspace_id: int, lead_id: int) -> LeadRow:

@@ -114,7 +114,6 @@ async def edit(
     """
 
     async def work(tx: Connection) -> MailboxRow:
-        await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, mailbox_id)
         if version is not None and version != before.version:
             raise Conflict("version_mismatch", f"the mailbox is at version {before.version}, not {version}")
@@ -135,7 +134,7 @@ async def edit(
         await notify(tx, workspace_id, "mailbox.edited")
         return row
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def keep_extra(
@@ -165,10 +164,9 @@ async def archive(
     """Takes a mailbox out of use, or back into it. Raises NotFound."""
 
     async def work(tx: Connection) -> MailboxRow:
-        await gate.close_gate(tx, workspace_id)
         return await archive_within(tx, await _get(tx, workspace_id, mailbox_id), archived, actor, now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def archive_within(tx: Connection, before: MailboxRow, archived: bool, actor: str, now: datetime) -> MailboxRow:
@@ -234,7 +232,6 @@ async def edit_pool(
     """Replaces a pool's name and mailboxes. Raises NotFound, Conflict, Invalid."""
 
     async def work(tx: Connection) -> PoolRow:
-        await gate.close_gate(tx, workspace_id)
         await _get_pool(tx, workspace_id, pool_id)
         try:
             await store.rename_pool(tx, workspace_id, pool_id, definition.name)
@@ -242,7 +239,7 @@ async def edit_pool(
             raise Conflict("name_taken", f"there is a pool named {definition.name!r} already") from error
         return await _fill(tx, workspace_id, pool_id, definition.mailboxes, "pool.edited", actor, now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def delete_pool(database: Database, workspace_id: int, pool_id: int, actor: str, now: datetime) -> None:

@@ -54,7 +54,6 @@ async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: 
     """
 
     async def work(tx: Connection) -> MailboxRow:
-        await gate.close_gate(tx, workspace_id)
         # Kept before it is looked at: a campaign may be about to start with it.
         row = await store.get(tx, workspace_id, mailbox_id, lock=True)
         if row is None or row.archived:
@@ -63,7 +62,7 @@ async def retire(database: Database, workspace_id: int, mailbox_id: int, actor: 
             raise Conflict("mailbox_in_use", "a campaign that is not at an end sends from this mailbox")
         return await mailboxes.archive_within(tx, row, True, actor, now)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 def _definition(

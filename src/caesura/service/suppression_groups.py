@@ -115,7 +115,6 @@ async def bind(
     """
 
     async def work(tx: Connection) -> GroupRow | None:
-        await gate.close_gate(tx, workspace_id)
         await _check_campaign(tx, workspace_id, campaign_id, lock=True)
         row = None if group_id is None else _found(await store.get(tx, workspace_id, group_id))
         before = await store.bound(tx, workspace_id, campaign_id)
@@ -125,7 +124,7 @@ async def bind(
             await events.append(tx, workspace_id, now, actor, [entry])
         return row
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def bound(database: Database, workspace_id: int, campaign_id: int) -> GroupRow | None:
@@ -151,7 +150,6 @@ async def refuse(
     keys = address_keys(addresses, "/addresses")
 
     async def work(tx: Connection) -> int:
-        await gate.close_gate(tx, workspace_id)
         _found(await store.get(tx, workspace_id, group_id))
         added = await store.add(tx, workspace_id, group_id, keys, cause, actor, now)
         open_ones = await store.enrolled(tx, workspace_id, group_id, keys)
@@ -163,7 +161,7 @@ async def refuse(
         await events.append(tx, workspace_id, now, actor, entries)
         return len(added)
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def readmit(

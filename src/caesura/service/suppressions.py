@@ -82,11 +82,10 @@ async def _suppress(
         return Suppressed(0, 0, 0)
 
     async def take(tx: Connection) -> int:
-        await gate.close_gate(tx, workspace_id)
         added, _ = await put(tx, workspace_id, recipients, cause, actor, now)
         return added
 
-    added = await database.run(take)
+    added = await database.run(take, opening=gate.closing_gate(workspace_id))
     keys = [one.value for one in recipients if one.kind == "address"]
     stopped = 0
     if keys:

@@ -152,8 +152,13 @@ async def update_definition(
     return version
 
 
-async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime) -> CampaignRow | None:
-    """Moves `before` to `after` by compare-and-set on the status; None when another was faster."""
+async def set_status(
+    tx: Connection, before: CampaignRow, after: CampaignRow, now: datetime, kind: str, actor: str, data: dict[str, Any]
+) -> CampaignRow | None:
+    """Moves `before` to `after` by compare-and-set on the status; None when another was faster.
+
+    With it go an event of this kind and, on commit, a hint to whoever listens.
+    """
     row = await tx.fetchrow(
         SQL["set_status"],
         before.workspace_id,
@@ -177,6 +182,10 @@ async def set_status(tx: Connection, before: CampaignRow, after: CampaignRow, no
         after.overdue_policy,
         after.starts_at,
         after.started_at,
+        kind,
+        actor,
+        data,
+        _hint(before.workspace_id, kind, before.id),
     )
     return _row(row) if row else None
 
@@ -309,5 +318,8 @@ async def held_by_cause(tx: Connection, workspace_id: int, campaign_id: int) -> 
 
 async def notify(tx: Connection, workspace_id: int, kind: str, campaign_id: int | None = None) -> None:
     """Hints to workers and pages, on commit, that something changed."""
-    hint = {"workspace": workspace_id, "kind": kind, "campaign": campaign_id}
-    await tx.execute(SQL["notify"], msgspec.json.encode(hint).decode())
+    await tx.execute(SQL["notify"], _hint(workspace_id, kind, campaign_id))
+
+
+def _hint(workspace_id: int, kind: str, campaign_id: int | None) -> str:
+    return msgspec.json.encode({"workspace": workspace_id, "kind": kind, "campaign": campaign_id}).decode()

@@ -1,7 +1,7 @@
 """One pool of connections to PostgreSQL, and transactions over it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
 import asyncpg
@@ -85,6 +85,36 @@ class _PooledConnection(asyncpg.Connection):
         return ""
 
 
+class _Transaction:
+    """As asyncpg's own, without savepoints, and with a first statement that goes to the server beside `begin`."""
+
+    def __init__(self, connection: Connection, opening: str) -> None:
+        self._connection = connection
+        self._opening = opening
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._connection.execute(f"begin; {self._opening}")
+        except BaseException:
+            # The first of the two may have come through.
+            await self._roll_back()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self._connection.execute("commit")
+        else:
+            await self._roll_back()
+
+    async def _roll_back(self) -> None:
+        if not self._connection.is_closed():
+            try:
+                await self._connection.execute("rollback")
+            except _GONE:
+                # The server does that by itself for who has gone.
+                self._connection.terminate()
+
+
 class Database:
     """A pool of at most `size` connections. Open it with `await Database.open(dsn)`, close it with `close()`."""
 
@@ -143,25 +173,29 @@ class Database:
             raise Unavailable("database_unreachable", f"the database does not answer: {error}") from error
 
     @asynccontextmanager
-    async def transaction(self, durable: bool = True) -> AsyncIterator[Connection]:
+    async def transaction(self, durable: bool = True, opening: str = "") -> AsyncIterator[Connection]:
         """One transaction (READ COMMITTED): committed at the end, rolled back on any error.
 
         One that is not `durable` does not wait for the disk. If the server crashes at that moment it never was, and
-        with it none of those that were committed after it.
+        with it none of those that were committed after it. `opening` is a statement that comes before all others and
+        costs no round trip of its own.
         """
-        async with self.connection() as connection, connection.transaction():
-            if not durable:
-                await connection.execute("set local synchronous_commit = off")
+        if not durable:
+            opening = f"set local synchronous_commit = off; {opening}"
+        async with self.connection() as connection, self._begun(connection, opening):
             yield connection
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]], durable: bool = True) -> T:
+    def _begun(self, connection: Connection, opening: str) -> AbstractAsyncContextManager[None]:
+        return _Transaction(connection, opening)
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]], durable: bool = True, opening: str = "") -> T:
         """Runs `work` in one transaction, again from the start when PostgreSQL broke a deadlock by ending it.
 
-        `work` must do nothing but SQL. Raises Unavailable after 5 attempts.
+        `work` must do nothing but SQL; the others as in `transaction`. Raises Unavailable after 5 attempts.
         """
         for _ in range(ATTEMPTS):
             try:
-                async with self.transaction(durable) as connection:
+                async with self.transaction(durable, opening) as connection:
                     return await work(connection)
             except _AGAIN as error:
                 last = error

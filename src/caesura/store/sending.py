@@ -122,14 +122,20 @@ class Pace:
     wait_reason: str | None = None
 
 
-async def enter_gate(tx: Connection, workspace_id: int) -> None:
-    """Passes the gate together with other marks, until the transaction ends. Must be its first statement."""
-    await tx.execute(SQL["enter_gate"], GATE, workspace_id)
+def entering_gate(workspace_id: int) -> str:
+    """Passes the gate together with other marks, until the transaction ends. Must be its `opening`.
+
+    A fair lock: a mark that comes after a waiting pause queues behind it.
+    """
+    return f"select pg_advisory_xact_lock_shared({GATE}, {workspace_id:d})"
 
 
-async def close_gate(tx: Connection, workspace_id: int) -> None:
-    """Waits until no mark is inside and keeps the gate shut until the transaction ends. Must be its first statement."""
-    await tx.execute(SQL["close_gate"], GATE, workspace_id)
+def closing_gate(workspace_id: int) -> str:
+    """Waits until no mark is inside and keeps the gate shut until the transaction ends. Must be its `opening`.
+
+    So does whoever puts back a right to send: what was marked before is in transit, nothing is marked after.
+    """
+    return f"select pg_advisory_xact_lock({GATE}, {workspace_id:d})"
 
 
 async def runnable(tx: Connection) -> list[Runnable]:

@@ -27,13 +27,13 @@ class Cost:
 
 # The upper bounds, by how many messages are in the group, and what is done with it. Of the rows, some are counters.
 BOUNDS = {
-    (GROUP, "claim openings"): Cost(7, GROUP + 1),
-    (GROUP, "claim follow-ups"): Cost(6, GROUP + 1),
-    (GROUP, "mark"): Cost(5, GROUP + 1),
+    (GROUP, "claim openings"): Cost(6, GROUP + 1),
+    (GROUP, "claim follow-ups"): Cost(5, GROUP + 1),
+    (GROUP, "mark"): Cost(4, GROUP + 1),
     (GROUP, "record"): Cost(6, 3 * GROUP + 2),
-    (SMALL, "claim openings"): Cost(7, SMALL + 1),
-    (SMALL, "claim follow-ups"): Cost(6, SMALL + 1),
-    (SMALL, "mark"): Cost(5, SMALL + 1),
+    (SMALL, "claim openings"): Cost(6, SMALL + 1),
+    (SMALL, "claim follow-ups"): Cost(5, SMALL + 1),
+    (SMALL, "mark"): Cost(4, SMALL + 1),
     (SMALL, "record"): Cost(6, 3 * SMALL + 2),
 }
 

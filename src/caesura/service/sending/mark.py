@@ -48,7 +48,6 @@ async def mark(
     lease_until = now + timedelta(seconds=lease_seconds)
 
     async def work(tx: Connection) -> MarkAnswer:
-        await store.enter_gate(tx, plan.workspace_id)
         found = await store.behind_gate(tx, plan.workspace_id, plan.campaign_id, wanted)
         shut = _shut(plan, found)
         if found is None or shut is not None:
@@ -80,7 +79,7 @@ async def mark(
 
     if not wanted:
         return MarkAnswer()
-    return await database.run(work)
+    return await database.run(work, opening=store.entering_gate(plan.workspace_id))
 
 
 async def _explain_lost(

@@ -57,15 +57,23 @@ where workspace_id = $1 and id = $2
 returning *
 
 -- name: set_status
--- Moves the status by compare-and-set, with everything that goes with it.
-update campaign
-set status = $4::text, cause = $5, actor = $6, reason = $7, updated_at = $8,
-    status_at = case when $3::text = $4::text then status_at else $8 end,
-    paused_at = $9, quiesced_at = $10, resume_at = $11, clock_mode = $12, clock_offset = $13, clock_stopped_at = $14,
-    new_leads = $15, on_overdue = $16, overdue_since = $17, overdue_until = $18, overdue_policy = $19,
-    starts_at = $20, started_at = coalesce(started_at, $21)
-where workspace_id = $1 and id = $2 and status = $3::text
-returning *
+-- Moves the status by compare-and-set, with everything that goes with it, its entry in the log, and the hint: all in one
+-- statement, since whoever pauses waits for each.
+with changed as (
+  update campaign
+  set status = $4::text, cause = $5, actor = $6, reason = $7, updated_at = $8,
+      status_at = case when $3::text = $4::text then status_at else $8 end,
+      paused_at = $9, quiesced_at = $10, resume_at = $11, clock_mode = $12, clock_offset = $13, clock_stopped_at = $14,
+      new_leads = $15, on_overdue = $16, overdue_since = $17, overdue_until = $18, overdue_policy = $19,
+      starts_at = $20, started_at = coalesce(started_at, $21)
+  where workspace_id = $1 and id = $2 and status = $3::text
+  returning *
+), logged as (
+  insert into event (workspace_id, at, kind, actor, campaign_id, data)
+  select workspace_id, $8, $22, $23, id, $24 from changed
+  returning pg_notify('caesura', $25)
+)
+select * from changed
 
 -- name: set_quiesced
 -- The last message in transit of a campaign that is paused or being edited has settled.

@@ -4,14 +4,6 @@
 -- Rows out of a query come as arrays too: the planner takes a limit that it does not know for a tenth of all rows. And
 -- `> 0` is always true: it lets the planner expect three rows, for which it goes by the key whatever else it believes.
 
--- name: enter_gate
--- Many marks pass the gate of a workspace at once. A fair lock: a mark that comes after a waiting pause queues behind it.
-select pg_advisory_xact_lock_shared($1, $2)
-
--- name: close_gate
--- Whoever puts back a right to send takes the gate alone: what was marked before is in transit, nothing is marked after.
-select pg_advisory_xact_lock($1, $2)
-
 -- name: runnable
 -- The running campaigns that no hold at campaign or workspace level keeps back.
 select c.workspace_id, c.id, c.version
