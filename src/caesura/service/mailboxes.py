@@ -143,7 +143,6 @@ async def keep_extra(
     """Keeps `extra` beside what is kept with a mailbox already, and changes nothing else. Raises NotFound, Invalid."""
 
     async def work(tx: Connection) -> MailboxRow:
-        await gate.close_gate(tx, workspace_id)
         before = await _get(tx, workspace_id, mailbox_id)
         kept = check_extra(merged_extra(before.definition.get("extra") or {}, extra), "/extra")
         definition = {**before.definition, "extra": kept}
@@ -155,7 +154,7 @@ async def keep_extra(
         await notify(tx, workspace_id, "mailbox.edited")
         return row
 
-    return await database.run(work)
+    return await database.run(work, opening=gate.closing_gate(workspace_id))
 
 
 async def archive(
