@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from fastapi import Request
@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from caesura.domain.api_key import KeyForm
-from caesura.domain.errors import CaesuraError, Forbidden, Invalid, NotFound, Unauthenticated
+from caesura.domain.errors import CaesuraError, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from caesura.http import idempotency, strict_json
 from caesura.http.authentication import Caller
 from caesura.http.context import ApiContext, context_of
@@ -32,6 +32,12 @@ log = structlog.get_logger(__name__)
 
 CAMPAIGN = "campaign_id"
 """The path parameter that names a campaign, in every door's templates: it is looked up before the operation runs."""
+
+
+Changed = TypeVar("Changed")
+# Of so many at the same moment, each comes through: one of them does in every round.
+_ATTEMPTS = 8
+_CHANGED = ("version_mismatch", "status_changed")
 
 
 class Support(StrEnum):
@@ -318,6 +324,20 @@ class Door(ABC):
         else:
             refusal = Refusal(404, "route_not_found", "There is nothing at this path.")
         return self._refused(refusal, request, None, {})
+
+
+async def until_unchanged(change: Callable[[], Awaitable[Changed]]) -> Changed:
+    """Does `change`, which reads something and writes it by the version that it has read, again while others write.
+
+    So of edits at the same moment, none undoes another. Raises Conflict after some attempts, and what `change` raises.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await change()
+        except Conflict as error:
+            if error.code not in _CHANGED:
+                raise
+    return await change()
 
 
 def bearer(request: Request, example: str) -> str:

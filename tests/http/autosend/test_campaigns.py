@@ -1,5 +1,6 @@
 """Campaigns: made, published, listed, changed, deleted."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -523,3 +524,11 @@ async def test_a_change_of_something_else_leaves_the_start_that_another_door_has
     assert (await sender.desk.get(place))["starts_at"] == "2026-07-01T08:00:00Z"
     await sender.ask("PATCH", f"/campaigns/{made['id']}", {"scheduledAt": None})
     assert (await sender.desk.get(place))["starts_at"] is None
+
+
+async def test_changes_of_a_campaign_at_the_same_moment_do_not_undo_each_other(sender: Any, mailbox: Any) -> None:
+    path = f"/campaigns/{(await sender.post('/campaigns', NEWSLETTER))['data']['id']}"
+    changes = {"name": "N", "subject": "S", "previewText": "P", "replyTo": "r@sender.test", "trackingOpen": True}
+    await asyncio.gather(*(sender.ask("PATCH", path, {name: value}) for name, value in changes.items()))
+    found = (await sender.get(path))["data"]
+    assert {name: found[name] for name in changes} == changes

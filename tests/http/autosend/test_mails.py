@@ -81,8 +81,20 @@ async def test_who_is_suppressed_gets_nothing(sender: Any) -> None:
     await sender.post("/suppression-groups/emails/suppress", {"emails": ["kim@example.com"]})
     assert (await sender.refused("POST", "/mails/send", MAIL))["code"] == "RECIPIENT_SUPPRESSED"
     assert await mailings(sender) == []
-    error = await sender.refused("POST", "/mails/send", {**MAIL, "bypassSuppressions": True})
-    assert error["code"] == "NOT_SUPPORTED"
+
+
+@pytest.mark.parametrize("path", ["/mails/send", "/mails/bulk", "/campaigns"])
+@pytest.mark.parametrize("is_of_one", [False, True])
+async def test_suppressions_cannot_be_bypassed_and_who_asks_for_it_is_told(
+    sender: Any, path: str, is_of_one: bool
+) -> None:
+    if path == "/campaigns":
+        body = {"name": "n", "subject": "s", "htmlTemplate": "h", "bypassSuppressions": True}
+    else:
+        one = {**MAIL["to"], "bypassSuppressions": is_of_one}
+        body = {**MAIL, "to": one, "recipients": [one], "bypassSuppressions": not is_of_one}
+    assert (await sender.refused("POST", path, body))["code"] == "NOT_SUPPORTED"
+    assert await mailings(sender) == []
 
 
 async def test_who_refuses_the_group_gets_nothing_of_it(sender: Any) -> None:

@@ -1,5 +1,6 @@
 """Senders, templates, webhooks and projects."""
 
+import asyncio
 import hmac
 import json
 from hashlib import sha256
@@ -13,8 +14,15 @@ from caesura.domain.webhook_form import Facts, Notice, Occurrence, Parcel
 from caesura.http.autosend.webhook_form import AUTOSEND_WEBHOOKS, EVENTS
 from caesura.http.key_forms import ACCOUNT_FORMS
 from caesura.http.opaque_ids import hex_of
+from caesura.service import lead_properties, segments, suppression_groups
 
 HOOK = {"url": "https://hooks.test/a", "events": ["email.sent", "contact.created"], "metadata": {"team": "a"}}
+
+SEGMENT = {
+    "name": "a",
+    "type": "segment",
+    "filterCriteria": {"groups": [{"field": "city", "fieldType": "string", "operator": "is_empty"}]},
+}
 
 
 async def test_a_sender_joins_the_mailbox_of_its_domain(sender: Any) -> None:
@@ -215,3 +223,28 @@ async def test_projects_are_workspaces_and_for_account_keys(sender: Any) -> None
 async def test_what_is_not_there_says_so(sender: Any) -> None:
     for method, path in (("GET", "/domains"), ("POST", "/domains/x/verify"), ("GET", "/inbound/messages")):
         assert (await sender.refused(method, path))["code"] == "NOT_SUPPORTED"
+
+
+async def test_edits_of_a_template_at_the_same_moment_do_not_undo_each_other(sender: Any) -> None:
+    made = (await sender.post("/templates", {"templateName": "t", "subject": "s", "emailTemplate": "e"}, 201))["data"]
+    path = f"/templates/{made['templateId']}"
+    edits = {"templateName": "T", "subject": "S", "description": "D", "previewText": "P"}
+    await asyncio.gather(*(sender.ask("PUT", path, {name: value}) for name, value in edits.items()))
+    found = (await sender.get(path))["data"]
+    assert {name: found[name] for name in edits} == edits
+
+
+@pytest.mark.parametrize(
+    ("limit", "path", "body", "code"),
+    [
+        (suppression_groups, "/suppression-groups", {"name": "a"}, "TOO_MANY_GROUPS"),
+        (lead_properties, "/contact-properties", {"name": "a", "type": "string"}, "TOO_MANY_PROPERTIES"),
+        (segments, "/contact-lists", SEGMENT, "TOO_MANY_SEGMENTS"),
+    ],
+)
+async def test_one_too_many_is_not_told_to_be_there_already(
+    sender: Any, monkeypatch: pytest.MonkeyPatch, limit: Any, path: str, body: Any, code: str
+) -> None:
+    monkeypatch.setattr(limit, "MAXIMUM_FIELDS" if limit is lead_properties else "MAXIMUM", 1)
+    await sender.post(path, body, 201)
+    assert (await sender.refused("POST", path, body))["code"] == code

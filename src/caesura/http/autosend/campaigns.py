@@ -17,9 +17,9 @@ from caesura.http.autosend import campaign_views as views
 from caesura.http.autosend import contact_lists, templates
 from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.sender_choice import pool_of_sender
-from caesura.http.autosend.suppression_groups import group_of
+from caesura.http.autosend.suppression_groups import group_of, refuse_bypass
 from caesura.http.autosend.values import Body, counted, leaf
-from caesura.http.door import Call, Refusal
+from caesura.http.door import Call, Refusal, until_unchanged
 from caesura.service import (
     audiences,
     campaigns,
@@ -51,6 +51,7 @@ _PART = "Opens and clicks are 0."
 async def create_campaign(call: Call) -> Response:
     """A draft; with `publish` or `sendNow` it takes its leads, and is sent at its time."""
     body = Body(call.fields())
+    refuse_bypass(body.fields)
     content.read(body, None)
     body.check()
     _check_permission(call, body)
@@ -108,6 +109,20 @@ async def get_campaign(call: Call) -> Response:
 async def update_campaign(call: Call) -> Response:
     """Changes what is given; with `publish` or `sendNow` it is sent."""
     body = Body(call.fields())
+    refuse_bypass(body.fields)
+    before, after = await until_unchanged(lambda: _edit(call, body))
+    if _is_moved(before, after) and after.starts_at:
+        await campaigns.schedule(*call.key, call.campaign_id, after.starts_at, call.caller.actor, call.now)
+    if _is_published(body):
+        await _publish(call, call.campaign_id, timedelta(0))
+    elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, after):
+        await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
+    [whole] = await _wholes(call, [(await definitions.get(*call.key, call.campaign_id)).row])
+    return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
+
+
+async def _edit(call: Call, body: Body) -> tuple[Campaign, CampaignDefinition]:
+    """Writes what the body changes; answers the campaign before, and after. Raises Conflict if it changed meanwhile."""
     before = await _present(call)
     content.read(body, before.definition)
     body.check()
@@ -117,23 +132,21 @@ async def update_campaign(call: Call) -> Response:
         raise Refusal(400, "CAMPAIGN_CANNOT_BE_UPDATED", f"A campaign that is {word} cannot be updated")
     template = await _template(call, body)
     pool = await _pool(call, body, is_new=False)
-    definition = content.written(Body(call.fields()), before.definition, pool, _texts(template), before.row.starts_at)
+    after = content.written(Body(call.fields()), before.definition, pool, _texts(template), before.row.starts_at)
     contact_lists.named([*body.texts("toLists", 100), *body.texts("excludeLists", 100)])
-    is_moved = before.row.status is CampaignState.SCHEDULED and definition.starts_at not in (None, before.row.starts_at)
-    if is_moved and definition.starts_at and definition.starts_at <= call.now:  # before anything is changed
+    if _is_moved(before, after) and after.starts_at and after.starts_at <= call.now:  # before anything is changed
         raise Invalid.of(_PAST)
     if body.has("unsubscribeGroupId"):
         group_id = group_of(body.text("unsubscribeGroupId"))
         await suppression_groups.bind(*call.key, call.campaign_id, group_id, call.caller.actor, call.now)
-    await definitions.edit(*call.key, call.campaign_id, definition, before.row.version, call.caller.actor, call.now)
-    if is_moved and definition.starts_at:
-        await campaigns.schedule(*call.key, call.campaign_id, definition.starts_at, call.caller.actor, call.now)
-    if _is_published(body):
-        await _publish(call, call.campaign_id, timedelta(0))
-    elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, definition):
-        await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
-    [whole] = await _wholes(call, [(await definitions.get(*call.key, call.campaign_id)).row])
-    return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
+    row, by = before.row, call.caller.actor
+    await definitions.edit(*call.key, call.campaign_id, after, row.version, by, call.now, row.status_at)
+    return before, after
+
+
+def _is_moved(before: Campaign, after: CampaignDefinition) -> bool:
+    """Whether the planned start is at another time."""
+    return before.row.status is CampaignState.SCHEDULED and after.starts_at not in (None, before.row.starts_at)
 
 
 @AUTOSEND.on("DELETE", _ONE, Scope.CAMPAIGNS_WRITE)
@@ -230,8 +243,7 @@ async def _template(call: Call, body: Body) -> TemplateRow | None:
         return row
     if call.caller.is_restricted:
         raise Forbidden("key_restricted", "a key for single campaigns changes no template: leave htmlTemplate out")
-    definition = templates.definition_of(Body({"emailTemplate": body.fields["htmlTemplate"]}), row)
-    return await message_templates.replace(*call.key, number, definition, None, call.caller.actor, call.now)
+    return await templates.overwrite(call, number, {"emailTemplate": body.fields["htmlTemplate"]})
 
 
 def _texts(template: TemplateRow | None) -> dict[str, Any] | None:

@@ -97,6 +97,8 @@ async def create_contact_list(call: Call) -> Response:
             made = await segments.create(*call.key, definition, call.caller.actor, call.now)
             view = _segment_view(*await segments.get(*call.key, made.id))
     except Conflict as error:
+        if error.code != "name_taken":
+            raise
         raise Refusal(400, "CONTACT_LIST_ALREADY_EXISTS", f"A {kind} with this name already exists") from error
     return call.answer({"success": True, "data": view}, 201)
 

@@ -16,7 +16,7 @@ from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.enclosures import attachments, copies_for, own_headers, people
 from caesura.http.autosend.handlebars import field_name, translate
 from caesura.http.autosend.sender_choice import name_and_reply, pool_of_sender
-from caesura.http.autosend.suppression_groups import group_of
+from caesura.http.autosend.suppression_groups import group_of, refuse_bypass
 from caesura.http.autosend.values import Body, id_of, scalars
 from caesura.http.context import BODY_WITH_FILES
 from caesura.http.door import Call, Refusal
@@ -40,6 +40,7 @@ async def send_mail(call: Call) -> Response:
     recipients = given if isinstance(given, list) else [given]
     if not recipients or not all(isinstance(one, dict) for one in recipients):
         body.refuse("to", "to is required", "missing_field")
+    refuse_bypass(body.fields, *recipients)
     copies = people(body, body.fields, "cc"), people(body, body.fields, "bcc")
     total = len(recipients) + sum(map(len, copies))
     if total > MAXIMUM_TOGETHER:
@@ -71,6 +72,7 @@ async def send_bulk(call: Call) -> Response:
     elif not all(isinstance(one, dict) for one in recipients):
         body.refuse("recipients", "recipients must be an array of objects", "wrong_type")
         recipients = []
+    refuse_bypass(body.fields, *recipients)
     leads = _leads(body, recipients, body.table("dynamicData"))
     copies = {}
     for place, (one, lead) in enumerate(zip(recipients, leads if not body.problems else [], strict=False)):
@@ -88,8 +90,6 @@ async def send_bulk(call: Call) -> Response:
 
 
 async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: mailings.Enclosures) -> mailings.Mailing:
-    if body.flag("bypassSuppressions"):
-        raise AUTOSEND.unsupported("writing to who is suppressed")
     body.text("subject", 998, required=not body.has("templateId"))
     html, text, template_id = body.text("html"), body.text("text"), body.text("templateId")
     if not html and not text and not template_id:

@@ -63,6 +63,8 @@ async def create_contact_property(call: Call) -> Response:
     try:
         row = await lead_properties.create(*call.key, field_name(name), KINDS[kind or ""], description, extra, call.now)
     except Conflict as error:
+        if error.code != "name_taken":
+            raise
         raise Refusal(400, "CONTACT_PROPERTY_ALREADY_EXISTS", error.detail) from error
     answer = {"success": True, "data": _shown(row), "message": "Contact property created successfully"}
     return call.answer(answer, 201)

@@ -52,6 +52,13 @@ def group_of(text: str | None) -> int | None:
     return number
 
 
+def refuse_bypass(*given: object) -> None:
+    """Who is suppressed is never written to, whatever a request or a recipient in it says. Raises a Refusal."""
+    for one in given:
+        if isinstance(one, dict) and one.get("bypassSuppressions"):
+            raise AUTOSEND.unsupported("writing to who is suppressed (bypassSuppressions)")
+
+
 @AUTOSEND.on("GET", "/suppression-groups", Scope.LEADS_READ)
 async def list_suppression_groups(call: Call) -> Response:
     """The groups; with includeGlobal=true the global one first."""
@@ -75,6 +82,8 @@ async def create_suppression_group(call: Call) -> Response:
             *call.key, name, description, call.caller.actor, call.now, {DOOR: {"isActive": active is not False}}
         )
     except Conflict as error:
+        if error.code != "name_taken":
+            raise
         raise Refusal(400, "GROUP_ALREADY_EXISTS", "A group with this name already exists") from error
     return call.answer({"success": True, "data": _shown(row)}, 201)
 

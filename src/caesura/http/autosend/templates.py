@@ -1,5 +1,6 @@
 """Templates: `/templates`. Their text is copied into campaigns and mails, and kept as it was given."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from caesura.http import opaque_ids
 from caesura.http.autosend.door import AUTOSEND
 from caesura.http.autosend.handlebars import translate
 from caesura.http.autosend.values import Body, counted, id_of, leaf, moment
-from caesura.http.door import Call, Refusal
+from caesura.http.door import Call, Refusal, until_unchanged
 from caesura.service import message_templates
 from caesura.store.message_templates import TemplateRow
 
@@ -84,10 +85,7 @@ async def get_template(call: Call) -> Response:
 async def update_template(call: Call) -> Response:
     """Changes what is given of a template; campaigns that were made of it stay as they are."""
     number = number_of_template(call.path("template_id"))
-    before = await message_templates.get(*call.key, number)
-    definition = definition_of(Body(call.fields()), before)
-    row = await message_templates.replace(*call.key, number, definition, None, call.caller.actor, call.now)
-    return call.answer({"success": True, "data": view(row)})
+    return call.answer({"success": True, "data": view(await overwrite(call, number, call.fields()))})
 
 
 @AUTOSEND.on("DELETE", "/templates/{template_id}", Scope.CAMPAIGNS_WRITE)
@@ -99,6 +97,17 @@ async def delete_template(call: Call) -> Response:
     except NotFound as error:
         raise Refusal(400, "DELETE_TEMPLATE_FAILED", "Template delete failed") from error
     return call.answer({"success": True, "message": "Template successfully deleted."})
+
+
+async def overwrite(call: Call, number: int, given: Mapping[str, Any]) -> TemplateRow:
+    """Changes what is given of a template; edits of other fields at the same moment stay. Raises NotFound, Invalid."""
+
+    async def changed() -> TemplateRow:
+        before = await message_templates.get(*call.key, number)
+        after, by = definition_of(Body(given), before), call.caller.actor
+        return await message_templates.replace(*call.key, number, after, before.version, by, call.now)
+
+    return await until_unchanged(changed)
 
 
 def definition_of(body: Body, before: TemplateRow | None) -> MessageTemplateDefinition:

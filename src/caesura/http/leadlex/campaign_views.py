@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from caesura.domain.definition import CampaignDefinition, read_definition
-from caesura.domain.errors import Conflict, NotFound
+from caesura.domain.errors import NotFound
 from caesura.domain.lifecycle import CampaignState
-from caesura.http.door import Call
+from caesura.http.door import Call, until_unchanged
 from caesura.http.leadlex.door import moment, shown
 from caesura.service import campaigns, definitions
 from caesura.service.campaigns import Status
@@ -36,7 +36,6 @@ _STATUSES: Mapping[CampaignState, str] = {
     CampaignState.STOPPED: "completed",
 }
 # Somebody else may edit at the same moment.
-_ATTEMPTS = 5
 
 
 def shown_status(state: CampaignState) -> str:
@@ -74,21 +73,16 @@ async def revise(call: Call, change: Callable[[dict[str, Any]], None]) -> tuple[
 
     Between reading and writing nobody else's edit is lost. Raises NotFound, Invalid, Conflict.
     """
-    for attempt in range(_ATTEMPTS):
+
+    async def revised() -> tuple[Campaign, Campaign]:
         before = await read(call)
         content = before.definition.model_dump(mode="json")
         change(content)
-        after = read_definition(content)
-        try:
-            edited = await definitions.edit(
-                *call.key, call.campaign_id, after, before.row.version, call.caller.actor, call.now
-            )
-        except Conflict as error:
-            if error.code != "version_mismatch" or attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        return before, edited
-    raise AssertionError("the last attempt raises")
+        after, seen = read_definition(content), before.row.version
+        by = call.caller.actor
+        return before, await definitions.edit(*call.key, call.campaign_id, after, seen, by, call.now)
+
+    return await until_unchanged(revised)
 
 
 def kept_of(definition: CampaignDefinition) -> Mapping[str, Any]:
