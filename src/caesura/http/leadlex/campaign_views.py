@@ -91,6 +91,12 @@ def kept_of(definition: CampaignDefinition) -> Mapping[str, Any]:
     return kept
 
 
+def shows_unsubscribe(content: Mapping[str, Any]) -> bool:
+    """Whether mails of a campaign, given as JSON, have the vendor's footer."""
+    shows = content["extra"].get("leadlex", {}).get("show_unsubscribe")
+    return shows is None or bool(shows)
+
+
 def view(campaign: Campaign) -> dict[str, Any]:
     """A campaign with its settings."""
     row, definition = campaign.row, campaign.definition

@@ -14,7 +14,7 @@ from caesura.http.leadlex import campaign_views as views
 from caesura.http.leadlex.door import LEADLEX, data, moment, number, page, place, shown, wrong
 from caesura.http.leadlex.enrollments import contacts_of
 from caesura.http.leadlex.merging import content
-from caesura.http.leadlex.steps import step_views
+from caesura.http.leadlex.steps import set_footers, step_views
 from caesura.http.leadlex.values import required_text, text, truth, whole
 from caesura.service import audiences, campaigns, definitions, inbound, lists, mailboxes, numbered_pages
 from caesura.store.numbered_pages import CampaignChoice
@@ -64,13 +64,14 @@ async def create_campaign(call: Call) -> Response:
     subject, written = _subject(text(body, "subject", 998), template, name)
     kept = {key: value for key, value in body.items() if key not in (*_CREATED, *_FIXED)}
     pool = await mailboxes.usual_pool(*call.key)
-    step_kept = {"subject": subject, "body": written, "created_at": moment(call.now)}
+    shows = truth(body, "show_unsubscribe") is not False
+    step_kept = {"subject": subject, "body": written, "created_at": moment(call.now), "has_footer": shows}
     definition = read_definition(
         {
             "name": name,
             "pool": pool.name if pool else None,
             "limits": {"daily_total": MOST_A_DAY},
-            "steps": [{**content(subject, written), "extra": {"leadlex": step_kept}}],
+            "steps": [{**content(subject, written, shows), "extra": {"leadlex": step_kept}}],
             "extra": {"leadlex": {**kept, "template": template, "list_id": list_id}},
         }
     )
@@ -111,7 +112,7 @@ async def get_campaign(call: Call) -> Response:
     "/v1/campaigns/{campaign_id}",
     "campaigns:write",
     support=Support.PART,
-    note="track_opens, track_clicks and show_unsubscribe are kept and change nothing",
+    note="track_opens and track_clicks are kept and change nothing",
 )
 async def change_campaign(call: Call) -> Response:
     """Works while it is active, too."""
@@ -131,6 +132,8 @@ async def change_campaign(call: Call) -> Response:
             views.set_weekends(definition, body["send_on_weekends"])
         kept = {name: value for name, value in body.items() if name not in (*_SET, *_FIXED)}
         definition["extra"]["leadlex"] = {**definition["extra"].get("leadlex", {}), **kept}
+        if "show_unsubscribe" in body:
+            set_footers(definition)
 
     _, campaign = await views.revise(call, change)
     return data(call, {"campaign": views.view(campaign)})

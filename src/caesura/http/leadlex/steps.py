@@ -21,7 +21,9 @@ _NOBODY = "1 == 2"
 _DAY, _HOUR = 86_400, 3_600
 _MOST_DAYS = 365
 _SET = ("subject", "body", "delay_days", "delay_hours", "send_condition")
-_FIXED = ("id", "index", "created_at", "condition")
+# Whether the vendor's footer is below the body, as it was written.
+_FOOTER = "has_footer"
+_FIXED = ("id", "index", "created_at", "condition", _FOOTER)
 _PART = "opens and clicks are not recorded: if_no_open always sends, if_opened and if_clicked never"
 
 
@@ -61,10 +63,10 @@ async def create_step(call: Call) -> Response:
         raise missing(*lacking)
     given = _checked(body)
     given.setdefault("send_condition", "always")
-    made = _written({}, {**given, "created_at": moment(call.now)}, _delay(body, 0))
+    given["created_at"] = moment(call.now)
 
     def change(definition: dict[str, Any]) -> None:
-        definition["steps"].append(made)
+        definition["steps"].append(_written({}, given, _delay(body, 0), views.shows_unsubscribe(definition)))
 
     _, campaign = await views.revise(call, change)
     return data(call, {"step": step_views(campaign)[-1]}, 201)
@@ -82,7 +84,8 @@ async def change_step(call: Call) -> Response:
     def change(definition: dict[str, Any]) -> None:
         at = _place(definition, step_id)
         step = definition["steps"][at]
-        definition["steps"][at] = _written(step, given, _delay(body, step["delay"]))
+        shows = views.shows_unsubscribe(definition)
+        definition["steps"][at] = _written(step, given, _delay(body, step["delay"]), shows)
 
     _, campaign = await views.revise(call, change)
     [told] = [one for one in step_views(campaign) if one["id"] == shown("step", step_id)]
@@ -132,7 +135,17 @@ def _delay(body: Mapping[str, Any], before: int) -> int:
     return days * _DAY + hours * _HOUR + rest
 
 
-def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int) -> dict[str, Any]:
+def set_footers(definition: dict[str, Any]) -> None:
+    """Puts the footer below all bodies that were given here, or takes it away."""
+    shows = views.shows_unsubscribe(definition)
+    for step in definition["steps"]:
+        kept = step.get("extra", {}).get("leadlex", {})
+        if _is_own(kept, step["variants"][0]) and kept.get(_FOOTER, False) is not shows:
+            step["variants"] = [content(kept["subject"], kept["body"], shows)]
+            kept[_FOOTER] = shows
+
+
+def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int, has_footer: bool) -> dict[str, Any]:
     """A step as our definition has it, out of what it was and what is given."""
     extra = dict(step.get("extra", {}))
     before = extra.get("leadlex", {})
@@ -142,7 +155,8 @@ def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int) -> d
     if "subject" in given or "body" in given:
         subject, body = _words(before, step["variants"][0]) if step else ("", "")
         kept["subject"], kept["body"] = given.get("subject", subject), given.get("body", body)
-        written["variants"] = [content(kept["subject"], kept["body"])]
+        kept[_FOOTER] = has_footer
+        written["variants"] = [content(kept["subject"], kept["body"], has_footer)]
         written["thread"] = False
     if "send_condition" in given:
         written["condition"] = _NOBODY if kept["send_condition"] in _NEVER else None
@@ -151,12 +165,18 @@ def _written(step: Mapping[str, Any], given: Mapping[str, Any], delay: int) -> d
 
 def _words(kept: Mapping[str, Any], variant: Mapping[str, Any]) -> tuple[str, str]:
     """Subject and body as they were given here, unless they were changed elsewhere since; then our template's."""
-    subject, body = kept.get("subject"), kept.get("body")
-    if isinstance(subject, str) and isinstance(body, str):
-        given = content(subject, body)
-        if all(variant.get(name) == given.get(name) for name in ("subject", "text", "html")):
-            return subject, body
+    if _is_own(kept, variant):
+        return kept["subject"], kept["body"]
     return variant.get("subject") or "", variant.get("html") or variant.get("text") or ""
+
+
+def _is_own(kept: Mapping[str, Any], variant: Mapping[str, Any]) -> bool:
+    """Whether a step still has the words that it was given here."""
+    subject, body = kept.get("subject"), kept.get("body")
+    if not isinstance(subject, str) or not isinstance(body, str):
+        return False
+    given = content(subject, body, kept.get(_FOOTER, False))
+    return all(variant.get(name) == given.get(name) for name in ("subject", "text", "html"))
 
 
 def _step_id(call: Call) -> int:
