@@ -9,6 +9,7 @@ import structlog
 
 from caesura.domain.destinations import Destinations
 from caesura.http.webhook_forms import FORMS
+from caesura.runtime.garbage import spare_what_is_there
 from caesura.runtime.instance import now
 from caesura.runtime.local import Engine
 from caesura.runtime.settings import Settings
@@ -53,6 +54,7 @@ class Errands:
         from caesura.worker.jobs import JobRunner, Pump
         from caesura.worker.webhooks import Courier
 
+        spare_what_is_there()
         database = await Database.open(self._dsn, _CONNECTIONS)
         try:
             async with Courier(database, self._keyring, FORMS, self._destinations, now) as courier:

@@ -23,6 +23,7 @@ from caesura.http.door_hosts import parse_door_hosts
 from caesura.runtime.crew import Crew
 from caesura.runtime.errands import Errands
 from caesura.runtime.fetching import Fetching
+from caesura.runtime.garbage import spare_what_is_there
 from caesura.runtime.instance import address_told, entropy, machine, now
 from caesura.runtime.local import Engine, Reached, open_engine, reach_database
 from caesura.runtime.outgoing import check_outgoing
@@ -101,6 +102,7 @@ async def _serve(settings: Settings, reached: Reached, listener: socket.socket, 
         keeping = [asyncio.create_task(crew.run()), watch]
         host, port = listener.getsockname()[:2]
         stop = asyncio.create_task(stopping.wait())
+        spare_what_is_there()
         with address_told(settings.data_dir, host, port):
             sys.stdout.write(f"ready http://{f'[{host}]' if ':' in host else host}:{port}\n")
             sys.stdout.flush()

@@ -1,7 +1,6 @@
 """A worker process: opens the database, works until SIGTERM or until its parent is gone, and leaves nothing behind."""
 
 import asyncio
-import gc
 import os
 import resource
 import signal
@@ -9,6 +8,7 @@ from functools import partial
 
 import uvloop
 
+from caesura.runtime.garbage import spare_what_is_there
 from caesura.runtime.instance import letters, now, worker_identity
 from caesura.runtime.local import open_engine
 from caesura.runtime.settings import Settings
@@ -21,8 +21,6 @@ from caesura.worker.loop import Worker, WorkerSettings
 _OTHER_FILES = 64
 # A stopping worker needs the rest to write down what came of the messages that it waits for no longer.
 _PATIENT_PART = 0.8
-# New objects that Python must keep track of, before it looks for cycles among them.
-_GARBAGE = 50_000
 
 
 def most_connections(slots: int, files: int) -> int:
@@ -37,9 +35,7 @@ def most_connections(slots: int, files: int) -> int:
 
 def work(dsn: str, settings: Settings, leash: int | None = None) -> None:
     """Runs one worker to its end. `leash` is a pipe that closes when the parent ends, however it ends."""
-    # What is there now stays. Of what a message makes nearly all goes by itself, so cycles are looked for seldom.
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
+    spare_what_is_there()
     uvloop.run(_work(dsn, settings, leash))
 
 
