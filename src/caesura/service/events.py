@@ -1,9 +1,10 @@
 """The event log, to be read: what happened, in the order in which it can be told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from caesura.domain.errors import NotFound
 from caesura.store import campaigns
@@ -14,8 +15,7 @@ from caesura.store.events import START, Place
 __all__ = ["START", "Event", "Place", "follow", "latest", "page", "place"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """An entry of the log. `kind` is `noun.verb`; the ids name what it is about; `data` is JSON."""
 
     id: int
@@ -74,4 +74,4 @@ async def follow(
     `page`; of all campaigns, or of one. One query, however many workspaces."""
     async with database.connection() as connection:
         rows = await store.follow(connection, places, campaign_id, limit)
-    return [(row.pop("workspace_id"), Place(row.pop("transaction_id"), row["id"]), Event(**row)) for row in rows]
+    return [(row[0], Place(row[1], row[2]), Event(*row[2:])) for row in rows]

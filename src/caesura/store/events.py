@@ -80,10 +80,11 @@ async def place(tx: Connection, workspace_id: int, event_id: int) -> Place:
 
 async def follow(
     tx: Connection, places: Mapping[int, Place], campaign_id: int | None, limit: int
-) -> list[dict[str, Any]]:
-    """Up to `limit` entries after its place of each of these workspaces, with `workspace_id` and `transaction_id`."""
+) -> list[asyncpg.Record]:
+    """Up to `limit` entries after its place of each of these workspaces: `workspace_id`, `transaction_id`, and then the
+    columns of `page`, in their order."""
     values = list(places), [one.transaction_id for one in places.values()], [one.id for one in places.values()]
-    return [dict(row) for row in await tx.fetch(SQL["follow"], *values, campaign_id, limit)]
+    return await tx.fetch(SQL["follow"], *values, campaign_id, limit)
 
 
 def _place(row: asyncpg.Record | None) -> Place:
