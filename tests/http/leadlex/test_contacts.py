@@ -159,7 +159,14 @@ async def test_export_is_csv_with_the_columns_asked_for(lexi: Lexi) -> None:
     answer = await lexi.raw("GET", "/contacts/export?fields=email,phone,tags&tag=vip&tag=new")
     assert answer.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(answer.text)))
-    assert rows == [["email", "phone", "tags"], ["ada@example.com", "'=1+1", "vip; new"]], "a formula is none"
+    assert rows == [["email", "phone", "tags"], ["ada@example.com", "'=1+1", "vip,new"]], "a formula is none"
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="contacts-export.csv"'
+    await lexi.post("/contacts", {"email": "b@example.com", "phone": "+1-555-0100", "company": "Beta LLP"})
+    usual = list(csv.DictReader(io.StringIO((await lexi.raw("GET", "/contacts/export")).text)))
+    documented = "id,full_name,email,phone,job_title,company_name,linkedin_url,tags,created_at"
+    assert ",".join(usual[0]) == documented
+    assert (usual[0]["phone"], usual[0]["company_name"]) == ("+1-555-0100", "Beta LLP")
     assert len((await lexi.raw("GET", "/contacts/export?limit=1")).text.splitlines()) == 2
     for query in ("limit=0", "limit=50001", "fields=colour"):
         assert await lexi.code("GET", f"/contacts/export?{query}") == (400, "validation_error")

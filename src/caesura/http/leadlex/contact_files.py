@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,12 +27,12 @@ _PAGE = 1_000
 # Ten an hour for a workspace: no key has this number.
 _EXPORTS = Allowance("export", 3_600, 10)
 _WORKSPACE = 0
-_COLUMNS = (
-    *("id", "full_name", "first_name", "last_name", "email", "phone", "job_title", "company", "linkedin_url"),
-    *("priority", "tags", "created_at", "updated_date"),
-)
+_USUAL = ("id", "full_name", "email", "phone", "job_title", "company_name", "linkedin_url", "tags", "created_at")
+_COLUMNS = (*_USUAL, "first_name", "last_name", "company", "priority", "updated_date")
 # A spreadsheet takes what begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PHONE = re.compile(r"\+[0-9 ()./-]*", re.ASCII)
+_BETWEEN_TAGS = re.compile(r"[;,]")
 MOST_ROWS, MOST_BYTES = 20_000, 20_000_000
 
 
@@ -49,7 +50,7 @@ class _Report:
 async def export_contacts(call: Call) -> Response:
     """CSV with a header."""
     limit = _limit(call.query("limit"))
-    columns = [name.strip() for name in (call.query("fields") or "").split(",") if name.strip()] or list(_COLUMNS)
+    columns = [name.strip() for name in (call.query("fields") or "").split(",") if name.strip()] or list(_USUAL)
     if unknown := [name for name in columns if name not in _COLUMNS]:
         raise wrong("fields", f"has no column {unknown[0]}")
     tags = call.request.query_params.getlist("tag")
@@ -69,8 +70,8 @@ async def export_contacts(call: Call) -> Response:
                 count += 1
         if len(rows) < _PAGE or count >= limit:
             break
-    headers = {**call.headers, "Content-Disposition": 'attachment; filename="contacts.csv"'}
-    return Response(written.getvalue().encode("utf-8", "replace"), 200, headers, "text/csv")
+    headers = {**call.headers, "Content-Disposition": 'attachment; filename="contacts-export.csv"'}
+    return Response(written.getvalue().encode("utf-8", "replace"), 200, headers, "text/csv; charset=utf-8")
 
 
 def _limit(given: str | None) -> int:
@@ -82,8 +83,9 @@ def _limit(given: str | None) -> int:
 
 
 def _cell(value: object) -> str:
-    written = "; ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{written}" if written.startswith(_FORMULA) else written
+    written = ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    is_formula = written.startswith(_FORMULA) and not _PHONE.fullmatch(written)
+    return f"'{written}" if is_formula else written
 
 
 @LEADLEX.on(
@@ -132,7 +134,9 @@ async def _read(
         known = {row.address_key for row in found}
         for at, row in enumerate(some, start + 1):
             own = row.get("tags")
-            listed = own if isinstance(own, list) else [one.strip() for one in str(own).split(";")] if own else []
+            listed = (
+                own if isinstance(own, list) else [one.strip() for one in _BETWEEN_TAGS.split(str(own))] if own else []
+            )
             try:
                 entry = lead_of({**row, "tags": [*listed, *tags]} if tags or own else row, call.now, _key(row) in known)
             except CaesuraError as error:
