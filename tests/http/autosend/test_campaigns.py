@@ -532,3 +532,10 @@ async def test_changes_of_a_campaign_at_the_same_moment_do_not_undo_each_other(s
     await asyncio.gather(*(sender.ask("PATCH", path, {name: value}) for name, value in changes.items()))
     found = (await sender.get(path))["data"]
     assert {name: found[name] for name in changes} == changes
+
+
+async def test_what_is_to_be_scheduled_is_not_sent_at_once_for_want_of_a_time(sender: Any, mailbox: Any) -> None:
+    body = {**NEWSLETTER, "sendMode": "scheduled", "publish": True, "sendToGlobalList": True}
+    error = await sender.refused("POST", "/campaigns", body)
+    assert [one["field"] for one in error["details"]] == ["scheduledAt"]
+    assert (await sender.get("/campaigns"))["data"]["campaigns"] == []

@@ -115,6 +115,12 @@ async def test_a_list_gives_and_takes_contacts(sender: Any) -> None:
     path = f"/contact-lists/{made['id']}"
     removed = await sender.post(f"{path}/contacts/remove", {"emails": ["a@example.com", "z@example.com"]})
     assert removed["data"] == {"removed": 1, "notInList": 1, "errors": []}
+    removed = await sender.post(f"{path}/contacts/remove", {"contactIds": ["x", added["contacts"][0]["id"]]})
+    errors = [{"contactId": "x", "message": "Contact not found"}]
+    assert removed["data"] == {"removed": 0, "notInList": 1, "errors": errors}
+    twice = {"contactListId": made["id"], "emails": ["b@example.com", " B@example.com"]}
+    again = (await sender.post("/contact-lists/contacts/bulk-add", twice))["data"]
+    assert (again["alreadyInList"], again["errors"]) == (1, [])
     assert (await sender.get(path))["data"]["contactCount"] == 1
     await sender.refused("POST", "/contact-lists", {"name": "news"})
     both = {"contactListId": made["id"], "emails": ["a@example.com"], "contactIds": ["x"]}
@@ -217,6 +223,10 @@ async def test_the_global_group_is_who_is_never_written_to(sender: Any) -> None:
     assert (group["isGlobal"], group["suppressionCount"]) == (True, 1)
     found = await sender.post("/suppression-groups/entries", {})
     assert found["data"]["entries"][0]["reason"] == "BOUNCE"
+    days = {"startDate": "2026-03-02", "endDate": "2026-03-02"}  # the clock's day
+    assert len((await sender.post("/suppression-groups/entries", days))["data"]["entries"]) == 1
+    days = {"startDate": "2026-03-03"}
+    assert (await sender.post("/suppression-groups/entries", days))["data"]["entries"] == []
     for one in (group["id"], group["groupId"]):
         error = await sender.refused("DELETE", f"/suppression-groups/{one}")
         assert error["code"] == "CANNOT_DELETE_GLOBAL_GROUP"

@@ -150,6 +150,36 @@ async def test_what_cannot_be_sent_is_refused_and_leaves_nothing(sender: Any, ch
     assert await mailings(sender) == []
 
 
+ONE = {"email": "kim@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "field"),
+    [
+        ("/mails/send", {"to": {"email": "nonsense"}}, "to.email"),
+        ("/mails/send", {"to": [{"email": "nonsense"}]}, "to.0.email"),
+        ("/mails/send", {"to": [ONE, {"name": "Kim"}]}, "to.1.email"),
+        ("/mails/send", {"to": "kim@example.com"}, "to"),
+        ("/mails/send", {"trackingOpen": "yes"}, "trackingOpen"),
+        ("/mails/bulk", {"recipients": [{"email": "nonsense"}]}, "recipients.0.email"),
+        ("/mails/bulk", {"recipients": [{"name": "Kim"}]}, "recipients.0.email"),
+        ("/mails/send", {"attachments": [{"content": "AAAA"}]}, "attachments.0.fileName"),
+        ("/templates", {"emailTemplate": " "}, "emailTemplate"),
+        ("/contact-properties", {"name": " Email ", "type": "string"}, "name"),
+        ("/contact-lists", {"name": "a", "type": "segment", "filterCriteria": {"groups": []}}, "filterCriteria.groups"),
+        ("/suppression-groups/emails/suppress", {"emails": ["nonsense"]}, "emails.0"),
+    ],
+)
+async def test_what_is_wrong_has_the_name_that_the_request_gives_it(
+    sender: Any, path: str, change: Any, field: str
+) -> None:
+    group = (await sender.post("/suppression-groups", {"name": "offers"}))["data"]["groupId"]
+    body = {**MAIL, "templateName": "t", "emailTemplate": "e", "groupId": group, **change}
+    error = await sender.refused("POST", path, body)
+    assert [one["field"] for one in error["details"]] == [field]
+    assert "lead" not in error["details"][0]["message"] and "/" not in error["details"][0]["message"]
+
+
 async def test_a_mail_can_be_scheduled_and_made_of_a_template(sender: Any) -> None:
     template = {"templateName": "t", "subject": "Hi {{name}}", "emailTemplate": "<p>{{name}}</p>"}
     template_id = (await sender.post("/templates", template))["data"]["templateId"]

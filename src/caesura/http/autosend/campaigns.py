@@ -288,6 +288,9 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
         starts_at = call.now + after
     if starts_at is not None and starts_at <= call.now:
         raise Invalid.of(_PAST)
+    if starts_at is None and kept.get("sendMode") == "scheduled" and not kept.get("sendNow"):
+        missing = "scheduledAt is required to publish when sendMode is scheduled"
+        raise Invalid.of(Problem("missing_field", missing, "/scheduledAt"))
     who = Audience(
         everyone and not without.everyone,
         to.list_ids,

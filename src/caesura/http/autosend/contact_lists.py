@@ -129,11 +129,12 @@ async def bulk_add_to_contact_list(call: Call) -> Response:
     target = body.text("contactListId", required=True) or ""
     if body.has("emails") == body.has("contactIds"):
         body.refuse("emails", "Either emails or contactIds is required, not both")
-    addresses, ids = body.texts("emails", MAXIMUM_ADDRESSES), body.texts("contactIds", MAXIMUM_ADDRESSES)
+    given, ids = body.texts("emails", MAXIMUM_ADDRESSES), body.texts("contactIds", MAXIMUM_ADDRESSES)
     body.check()
     list_id = _plain_list(target)
     await lists.get(*call.key, list_id)
-    inputs = [LeadInput(one.strip().lower()) for one in addresses]
+    addresses = list(dict.fromkeys(one.strip().lower() for one in given))
+    inputs = [LeadInput(one) for one in addresses]
     outcomes = await leads.save_many(*call.key, inputs, False, call.caller.actor, call.now)
     errors = [
         {"email": address, "message": "; ".join(one.detail for one in outcome.problems)}
@@ -175,10 +176,14 @@ async def remove_from_contact_list(call: Call) -> Response:
     body.check()
     list_id = _plain_list(call.path("list_id"))
     lead_ids = [row.id for row in await leads.find_many(*call.key, addresses)]
-    lead_ids += [number_of("contact", one) for one in ids]
+    numbers = {one: opaque_ids.number_of_hex("contact", one) for one in ids}
+    lead_ids += [number for number in numbers.values() if number is not None]
     unique = list(dict.fromkeys(lead_ids))
     removed = await lists.remove(*call.key, list_id, unique, call.caller.actor, call.now)
-    data = {"removed": removed, "notInList": len({*addresses, *ids}) - removed, "errors": []}
+    unknown = [one for one, number in numbers.items() if number is None]
+    errors = [{"contactId": one, "message": "Contact not found"} for one in unknown]
+    asked = {one.strip().lower() for one in addresses} | numbers.keys()
+    data = {"removed": removed, "notInList": len(asked) - len(unknown) - removed, "errors": errors}
     return call.answer({"success": True, "data": data})
 
 
@@ -269,11 +274,11 @@ def _filter_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:
 
 def _segment(name: str, description: str, criteria: Mapping[str, Any], kept: Mapping[str, Any]) -> SegmentDefinition:
     """The segment that filterCriteria describe. Raises Invalid with the vendor's field names."""
-    body = Body(criteria)
-    match = body.choice("logicalOperator", _MATCHES) or "AND"
-    groups = body.fields.get("groups")
+    body = Body({f"filterCriteria/{name}": value for name, value in criteria.items()})
+    match = body.choice("filterCriteria/logicalOperator", _MATCHES) or "AND"
+    groups = criteria.get("groups")
     if not isinstance(groups, list) or not groups or not all(isinstance(one, dict) for one in groups):
-        body.refuse("groups", "filterCriteria.groups must contain at least 1 object", "missing_field")
+        body.refuse("filterCriteria/groups", "filterCriteria.groups must contain at least 1 object", "missing_field")
     body.check()
     assert isinstance(groups, list)
     conditions = []

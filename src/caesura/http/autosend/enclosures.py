@@ -103,6 +103,7 @@ def _refuse_file(body: Body, before: str, problem: Problem) -> None:
     *place, ours = f"{before}{problem.pointer or ''}".strip("/").split("/")
     theirs = _FIELDS.get(ours, ours)
     said = f"{theirs}: {problem.detail}" if ours in _FIELDS else problem.detail
+    said = f"{theirs} is required" if problem.code == "missing_field" else said
     body.refuse("/".join([*place, theirs]), said, problem.code)
 
 

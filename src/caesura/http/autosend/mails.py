@@ -38,18 +38,20 @@ async def send_mail(call: Call) -> Response:
     body = Body(call.fields())
     given = body.fields.get("to")
     recipients = given if isinstance(given, list) else [given]
-    if not recipients or not all(isinstance(one, dict) for one in recipients):
+    if not given:
         body.refuse("to", "to is required", "missing_field")
+    elif not all(isinstance(one, dict) for one in recipients):
+        body.refuse("to", "to must be an object with an email", "wrong_type")
     refuse_bypass(body.fields, *recipients)
     copies = people(body, body.fields, "cc"), people(body, body.fields, "bcc")
     total = len(recipients) + sum(map(len, copies))
     if total > MAXIMUM_TOGETHER:
         body.refuse("to", f"to, cc and bcc have at most {MAXIMUM_TOGETHER} recipients together", "too_long")
     shared = body.table("dynamicData")
-    leads = _leads(body, recipients, shared) if not body.problems else []
+    leads = _leads(body, "to", recipients, shared) if not body.problems else []
     # Several in `to` get a mail each, and nobody needs the same copy of each of these.
     enclosed = mailings.Enclosures(for_first=copies_for(body, copies, [one.address for one in leads]))
-    done = await _send(call, body, leads, enclosed)
+    done = await _send(call, body, "to", leads, enclosed)
     if done.campaign_id is None:
         raise Refusal(
             400,
@@ -73,12 +75,12 @@ async def send_bulk(call: Call) -> Response:
         body.refuse("recipients", "recipients must be an array of objects", "wrong_type")
         recipients = []
     refuse_bypass(body.fields, *recipients)
-    leads = _leads(body, recipients, body.table("dynamicData"))
+    leads = _leads(body, "recipients", recipients, body.table("dynamicData"))
     copies = {}
     for place, (one, lead) in enumerate(zip(recipients, leads if not body.problems else [], strict=False)):
         own = people(body, one, "cc", f"recipients/{place}/"), people(body, one, "bcc", f"recipients/{place}/")
         copies[place] = copies_for(body, own, [lead.address], f"recipients/{place}/")
-    done = await _send(call, body, leads, mailings.Enclosures(copies=copies))
+    done = await _send(call, body, "recipients", leads, mailings.Enclosures(copies=copies))
     sent = sum(one.fate is EnrolFate.ENROLLED for one in done.outcomes)
     data = {
         "batchId": id_of("batch", done.campaign_id) if done.campaign_id is not None else None,
@@ -89,7 +91,10 @@ async def send_bulk(call: Call) -> Response:
     return call.answer({"success": True, "data": data})
 
 
-async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: mailings.Enclosures) -> mailings.Mailing:
+async def _send(
+    call: Call, body: Body, named: str, leads: Sequence[LeadInput], enclosed: mailings.Enclosures
+) -> mailings.Mailing:
+    """Sends to the recipients, whom the field `named` holds."""
     body.text("subject", 998, required=not body.has("templateId"))
     html, text, template_id = body.text("html"), body.text("text"), body.text("templateId")
     if not html and not text and not template_id:
@@ -97,6 +102,8 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: ma
     if not body.has("from") and not body.has("senderId") and not template_id:
         body.refuse("from", "from is required", "missing_field")
     body.instant("scheduledAt")
+    for name in ("trackingClick", "trackingOpen", "test"):
+        body.flag(name)
     name_and_reply(body)
     headers = own_headers(body)
     files = await attachments(body, call.context.fetch)
@@ -110,7 +117,22 @@ async def _send(call: Call, body: Body, leads: Sequence[LeadInput], enclosed: ma
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
     definition = _definition(body, content, pool, headers)
     group, enclosed = group_of(body.text("unsubscribeGroupId")), replace(enclosed, attachments=files)
-    return await mailings.send(*call.key, definition, leads, group, call.caller.actor, call.now, enclosed)
+    try:
+        return await mailings.send(*call.key, definition, leads, group, call.caller.actor, call.now, enclosed)
+    except Invalid as error:
+        raise Invalid.of(*(_of_recipient(body, named, one) for one in error.problems)) from error
+
+
+def _of_recipient(body: Body, named: str, problem: Problem) -> Problem:
+    """A problem of a lead, told of the recipient in the request."""
+    match (problem.pointer or "").split("/"):
+        case ["", "leads", place, *_]:
+            return replace(problem, pointer=f"/{_place(body, named, int(place))}/email")
+    return problem
+
+
+def _place(body: Body, named: str, place: int) -> str:
+    return f"{named}/{place}" if isinstance(body.fields.get(named), list) else named
 
 
 def _definition(
@@ -150,13 +172,13 @@ def _link(body: Body) -> str:
     return f'{{{{ {_GIVEN} | default("") }}}}' if _UNSUBSCRIBE in names else f"{{{{ {_UNSUBSCRIBE} }}}}"
 
 
-def _leads(body: Body, recipients: Sequence[Any], shared: Mapping[str, Any]) -> list[LeadInput]:
+def _leads(body: Body, named: str, recipients: Sequence[Any], shared: Mapping[str, Any]) -> list[LeadInput]:
     """The recipients, with their values for this mailing alone: what is known of them stays as it is."""
     leads = []
     for place, one in enumerate(recipients):
         address = one.get("email")
         if not isinstance(address, str) or not address.strip():
-            body.refuse(f"recipients/{place}/email" if len(recipients) > 1 else "to/email", "email is required")
+            body.refuse(f"{_place(body, named, place)}/email", "email is required", "missing_field")
             continue
         own = one.get("dynamicData")
         values = scalars({**shared, **(own if isinstance(own, dict) else {})})

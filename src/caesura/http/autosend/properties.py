@@ -40,6 +40,8 @@ RESERVED = frozenset(
         "country",
     }
 )
+# As custom fields they would be one with these.
+_TAKEN = frozenset({"email", "first_name", "last_name"})
 _WORDS = {ours: theirs for theirs, ours in KINDS.items()}
 
 
@@ -49,12 +51,12 @@ async def create_contact_property(call: Call) -> Response:
     given = call.fields()
     renamed = {"fieldName": "name", "fieldType": "type"}
     body = Body({**{renamed[name]: given[name] for name in renamed if name in given}, **given})
-    name = body.text("name", 64, required=True) or ""
+    name = (body.text("name", 64, required=True) or "").strip()
     if not body.has("type"):
         body.refuse("type", "type is required", "missing_field")
     kind = body.choice("type", KINDS)
     description = body.text("description", 500) or ""
-    if name in RESERVED:
+    if name in RESERVED or field_name(name) in _TAKEN:
         body.refuse("name", f"{name} is a reserved property name")
     elif name and not field_name(name):
         body.refuse("name", "name must contain a letter or a digit")

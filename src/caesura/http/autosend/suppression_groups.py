@@ -1,5 +1,7 @@
 """Suppression groups: `/suppression-groups`. The global one is who gets nothing at all."""
 
+import re
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -27,6 +29,7 @@ _CAUSES = (
     ("complained", "spam_complaint", "SPAM_COMPLAINT"),
     ("manual", "manual", "MANUAL"),
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _OURS = {word.casefold(): ours for ours, *words in _CAUSES for word in words}
 _SHOWN = {ours: shown for ours, _, shown in _CAUSES}
 
@@ -108,8 +111,8 @@ async def suppress_emails(call: Call) -> Response:
     body.check()
     cause = _OURS.get((reason or "").casefold(), "manual")
     number = None if is_global else group_of(group)
+    keys = suppression_groups.address_keys(addresses, "/emails")
     if number is None:
-        keys = suppression_groups.address_keys(addresses, "/emails")
         done = await suppressions.suppress_many(*call.key, keys, call.caller.actor, call.now, cause)
         count = done.added
     else:
@@ -123,7 +126,7 @@ async def list_suppression_entries(call: Call) -> Response:
     body = Body(call.fields())
     group, reason = body.text("groupId"), body.text("reason", 100)
     page, limit = body.whole("page", 1) or 1, body.whole("limit", 1, 100) or 20
-    since, until = body.instant("startDate"), body.instant("endDate")
+    since, until = _bound(body, "startDate", "00:00:00Z"), _bound(body, "endDate", "23:59:59.999999Z")
     is_global = body.flag("isGlobal")
     body.check()
     number = None if is_global else group_of(group)
@@ -144,6 +147,14 @@ async def list_suppression_entries(call: Call) -> Response:
     ]
     data = {"entries": entries, "pagination": leaf(page, limit, found.total)}
     return call.answer({"success": True, "data": data})
+
+
+def _bound(body: Body, name: str, time: str) -> datetime | None:
+    """A moment; for a day alone, `time` of it."""
+    given = body.fields.get(name)
+    if isinstance(given, str) and _DAY.fullmatch(given):
+        return Body({name: f"{given}T{time}"}).instant(name) or body.instant(name)
+    return body.instant(name)
 
 
 def _shown(row: GroupRow) -> dict[str, Any]:

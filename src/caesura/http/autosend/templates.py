@@ -113,11 +113,10 @@ async def overwrite(call: Call, number: int, given: Mapping[str, Any]) -> Templa
 def definition_of(body: Body, before: TemplateRow | None) -> MessageTemplateDefinition:
     """The template that a body describes: a new one, or `before` with what the body changes. Raises Invalid."""
     is_new = before is None
-    body.text("templateName", 90, required=is_new)
-    body.text("subject", 988, required=is_new)
+    for field, most in (("templateName", 90), ("subject", 988), ("emailTemplate", None)):
+        body.text(field, most, required=is_new or body.has(field))
     body.text("description", 140)
     body.text("previewText", 140)
-    body.text("emailTemplate", required=is_new)
     body.choice("templateType", ("transactional", "marketing"))
     body.choice("builderType", ("code", "visual"))
     body.check()

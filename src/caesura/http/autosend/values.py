@@ -111,7 +111,8 @@ class Body:
         """One of these words."""
         value = self.fields.get(name)
         if value is not None and value not in tuple(known):
-            self.refuse(name, f"{name} must be one of: {', '.join(known)}", "unknown_value")
+            said = name.replace("/", ".")
+            self.refuse(name, f"{said} must be one of: {', '.join(known)}", "unknown_value")
             return None
         return value
 
