@@ -11,6 +11,7 @@ from typing import Any
 
 from caesura.domain.destinations import Destinations, origin
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
+from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.domain.webhook_form import Notice, WebhookForm
 from caesura.service.keyring import Keyring
 from caesura.store import events, jobs
@@ -276,6 +277,19 @@ async def attempts(
     async with database.connection() as tx:
         await _get(tx, workspace_id, dialect, webhook_id, even_deleted=True)
         return await store.attempts(tx, workspace_id, webhook_id, below, delivery_id, limit)
+
+
+async def attempt_log(
+    database: Database, workspace_id: int, dialect: str, webhook_id: int, came_through: bool | None, place: Place
+) -> NumberedPage[tuple[AttemptRow, str]]:
+    """The same by page number, each with the name of what was told: all, or those that came through, or failed.
+
+    Raises NotFound, and Invalid `page_invalid` and `page_size_invalid`.
+    """
+    place.check()
+    async with database.connection() as tx:
+        await _get(tx, workspace_id, dialect, webhook_id, even_deleted=True)
+        return await store.attempt_log(tx, workspace_id, webhook_id, came_through, place)
 
 
 def _checked(form: WebhookForm, names: Collection[str]) -> list[str]:

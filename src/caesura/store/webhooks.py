@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store.database import Connection
 from caesura.store.queries import load
 
@@ -247,3 +248,12 @@ async def attempts(
     """A page of a webhook's attempts with ids under `below`, newest first; of one delivery or of all."""
     values = (workspace_id, webhook_id, below, delivery_id, limit)
     return [AttemptRow(**row) for row in await tx.fetch(SQL["attempts"], *values)]
+
+
+async def attempt_log(
+    tx: Connection, workspace_id: int, webhook_id: int, came_through: bool | None, place: Place
+) -> NumberedPage[tuple[AttemptRow, str]]:
+    """A numbered page of a webhook's attempts, newest first, each with the name of what was told."""
+    rows = await tx.fetch(SQL["attempt_log"], workspace_id, webhook_id, came_through, place.size, place.offset)
+    total: int = await tx.fetchval(SQL["count_attempts"], workspace_id, webhook_id, came_through)
+    return NumberedPage([(AttemptRow(*tuple(row)[:-1]), row["name"]) for row in rows], total)

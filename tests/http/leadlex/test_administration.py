@@ -77,7 +77,7 @@ async def test_a_deleted_webhook_is_gone(lexi: Lexi) -> None:
     assert await lexi.code("GET", f"/webhooks/{UNKNOWN}/logs") == (404, "webhook_not_found")
 
 
-async def test_the_log_tells_how_each_delivery_went(lexi: Lexi) -> None:
+async def test_the_log_tells_how_each_attempt_went(lexi: Lexi) -> None:
     campaign, api = await lexi.running(), lexi.desk.api
     made = (await lexi.post("/webhooks", HOOK))["webhook"]
     async with receiving(status=500) as receiver:
@@ -86,11 +86,17 @@ async def test_the_log_tells_how_each_delivery_went(lexi: Lexi) -> None:
         await lexi.post(f"/campaigns/{campaign}/pause")
         await webhook_delivery.fan_out(api.database, FORMS, api.clock())
         async with Courier(api.database, KEYRING, FORMS, Destinations.of("127.0.0.1"), api.clock) as courier:
-            await courier.deliver(lexi.desk.workspace_id, int(number_of(made["id"], "webhook")))
+            for _ in range(2):
+                await courier.deliver(lexi.desk.workspace_id, int(number_of(made["id"], "webhook")))
+                api.clock.advance(60)
     answer = (await lexi.raw("GET", f"/webhooks/{made['id']}/logs")).json()
-    [entry] = answer["data"]["logs"]
-    assert answer["meta"] == {"page": 1, "per_page": 50, "total": 1}
-    assert (entry["event"], entry["status"], entry["response_status_code"]) == ("campaign.paused", "pending", 500)
+    second, entry = answer["data"]["logs"]
+    assert answer["meta"] == {"page": 1, "per_page": 50, "total": 2}
+    assert (second["attempt"], second["delivery_id"]) == (2, entry["delivery_id"])
+    assert (entry["event"], entry["status"], entry["response_status_code"]) == ("campaign.paused", "failed", 500)
+    assert len((await lexi.get(f"/webhooks/{made['id']}/logs?status=failed&per_page=1"))["logs"]) == 1
+    [waiting] = (await lexi.get(f"/webhooks/{made['id']}/logs?status=pending"))["logs"]
+    assert waiting == {**second, "status": "pending"}
     assert (entry["response_body"], entry["attempt"], entry["error"]) == ("thank you", 1, "http_error")
     assert receiver.got[0].headers["X-LeadLex-Delivery-ID"] == entry["delivery_id"]
     assert (await lexi.get(f"/webhooks/{made['id']}/logs?status=success"))["logs"] == []
@@ -98,8 +104,8 @@ async def test_the_log_tells_how_each_delivery_went(lexi: Lexi) -> None:
     [shown] = (await lexi.get("/webhooks"))["webhooks"]
     assert shown["last_delivery_status"] == "failed"
     await lexi.delete(f"/webhooks/{made['id']}")
-    [kept] = (await lexi.get(f"/webhooks/{made['id']}/logs"))["logs"]
-    assert kept == {**entry, "status": "failed"}, "logs are kept for 30 days"
+    kept = (await lexi.get(f"/webhooks/{made['id']}/logs"))["logs"]
+    assert kept == [second, entry], "logs are kept for 30 days"
 
 
 def number_of(uuid: str, kind: str) -> int:

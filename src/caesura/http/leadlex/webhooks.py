@@ -12,17 +12,14 @@ from caesura.http.leadlex.values import text, texts, truth
 from caesura.http.leadlex.webhook_form import LEADLEX_WEBHOOKS
 from caesura.service import webhooks
 from caesura.service.webhooks import Changes, NewWebhook
-from caesura.store.webhooks import DeliveryRow, WebhookRow
+from caesura.store.webhooks import AttemptRow, DeliveryRow, WebhookRow
 
 DESCRIPTION_LENGTH = 200
 DIALECT = LEADLEX_WEBHOOKS.dialect
 _OUTCOMES: Mapping[str | None, str] = {"delivered": "success", "failed": "failed"}
-_STATES: Mapping[str, Sequence[str]] = {
-    "success": ["delivered"],
-    "failed": ["failed", "cancelled"],
-    "pending": ["pending"],
-}
-_WORDS = {state: word for word, states in _STATES.items() for state in states}
+_STATES = ("success", "failed", "pending")
+_CAME_THROUGH: Mapping[str, bool] = {"success": True, "failed": False}
+_WAITING = ["pending"]
 _ERRORS = frozenset({"timeout", "connection_refused", "dns_failure"})
 _GIVEN = ("url", "events", "description", "active")
 _PART = "some events never happen here: see the door's page"
@@ -100,33 +97,40 @@ async def delete_webhook(call: Call) -> Response:
     "GET",
     "/v1/webhooks/{webhook_id}/logs",
     "webhooks:read",
-    support=Support.PART,
-    note="an entry for each delivery, with its newest attempt",
 )
 async def webhook_logs(call: Call) -> Response:
-    """Newest first."""
+    """An entry for each attempt, newest first. Those with the status `pending` are deliveries that still wait."""
     webhook_id, wanted, word = _number(call), place(call), call.query("status")
     if word and word not in _STATES:
         raise wrong("status", f"must be one of {', '.join(_STATES)}")
-    states = _STATES[word] if word else None
     where = (*call.key, DIALECT, webhook_id)
-    rows = await webhooks.deliveries(*where, None, states, wanted.size, wanted.offset)
-    total = await webhooks.count_deliveries(*where, states)
-    return page(call, "logs", [_entry(row) for row in rows], wanted, total)
+    if word == "pending":
+        rows = await webhooks.deliveries(*where, None, _WAITING, wanted.size, wanted.offset)
+        total = await webhooks.count_deliveries(*where, _WAITING)
+        return page(call, "logs", [_waiting(row) for row in rows], wanted, total)
+    found = await webhooks.attempt_log(*where, _CAME_THROUGH.get(word or ""), wanted)
+    return page(call, "logs", [_attempt(row, name) for row, name in found.rows], wanted, found.total)
 
 
-def _entry(row: DeliveryRow) -> dict[str, Any]:
-    error = row.error if row.error in _ERRORS or row.error is None else "http_error"
+def _waiting(row: DeliveryRow) -> dict[str, Any]:
+    told = _entry(row, row.id, row.name, "pending")
+    return {**told, "attempt": row.attempts, "delivered_at": moment(row.attempted_at)}
+
+
+def _attempt(row: AttemptRow, name: str) -> dict[str, Any]:
+    told = _entry(row, row.delivery_id, name, "success" if row.error is None else "failed")
+    return {**told, "attempt": row.number, "delivered_at": moment(row.at)}
+
+
+def _entry(row: DeliveryRow | AttemptRow, delivery_id: int, name: str, status: str) -> dict[str, Any]:
     return {
-        "delivery_id": shown("delivery", row.id),
-        "event": row.name,
-        "status": _WORDS[row.state],
+        "delivery_id": shown("delivery", delivery_id),
+        "event": name,
+        "status": status,
         "response_status_code": row.status_code,
         "response_body": row.response.decode("utf-8", "replace") if row.response is not None else None,
         "duration_ms": row.duration_ms,
-        "attempt": row.attempts,
-        "error": error,
-        "delivered_at": moment(row.attempted_at),
+        "error": row.error if row.error in _ERRORS or row.error is None else "http_error",
     }
 
 

@@ -107,3 +107,17 @@ where workspace_id = $1 and webhook_id = $2 and id < coalesce($3::bigint, 922337
   and ($4::bigint is null or delivery_id = $4)
 order by id desc
 limit $5
+
+-- name: attempt_log
+-- A numbered page of a webhook's attempts, newest first, with the name of what was told: those that came through, those
+-- that failed, or all.
+select a.*, d.name
+from webhook_attempt a join webhook_delivery d on d.workspace_id = a.workspace_id and d.id = a.delivery_id
+where a.workspace_id = $1 and a.webhook_id = $2 and ($3::boolean is null or (a.error is null) = $3)
+order by a.id desc
+limit $4 offset $5
+
+-- name: count_attempts
+-- How many of these there are.
+select count(*) from webhook_attempt
+where workspace_id = $1 and webhook_id = $2 and ($3::boolean is null or (error is null) = $3)
