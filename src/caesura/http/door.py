@@ -68,7 +68,8 @@ class Operation:
     besides; `note` says what is missing.
 
     `shared` operations may also be asked by a key that is restricted to campaigns, though the path names none: they
-    must look at `Call.visible` themselves. `body_limit` is in bytes, 0 for the usual one.
+    must look at `Call.visible` themselves. `body_limit` is in bytes, 0 for the usual one. A body that comes with a
+    `bodiless` one is not looked at, whatever is in it.
     """
 
     method: str
@@ -81,6 +82,7 @@ class Operation:
     shared: bool = False
     body_limit: int = 0
     also: tuple[str, ...] = ()
+    bodiless: bool = False
 
 
 @dataclass(slots=True)
@@ -169,11 +171,12 @@ class Door(ABC):
         shared: bool = False,
         body_limit: int = 0,
         also: tuple[str, ...] = (),
+        bodiless: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Puts the decorated function at a method and path (below the prefix; parameters in braces): see Operation."""
 
         def put(handler: Handler) -> Handler:
-            told = (support, note, idempotent, shared, body_limit, also)
+            told = (support, note, idempotent, shared, body_limit, also, bodiless)
             operation = Operation(method, path, permission, handler, *told)
             self.operations.append(operation)
             return handler
@@ -294,7 +297,7 @@ class Door(ABC):
         request = call.request
         receive = bounded(request.receive, request.headers, call.operation.body_limit or call.context.body_limit)
         body = await Request(request.scope, receive).body()
-        if body.strip():
+        if body.strip() and not call.operation.bodiless:
             call.content = strict_json.parse(body)
         return body
 

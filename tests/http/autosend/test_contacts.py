@@ -42,6 +42,15 @@ async def test_contacts_are_changed_in_bulk_and_found_by_address(sender: Any) ->
     found = await sender.post("/contacts/search/emails", {"emails": ["A@example.com", "b@example.com"]})
     assert [one["email"] for one in found["data"]["contacts"]] == ["a@example.com"]
     await sender.refused("POST", "/contacts/bulk-update", {"contacts": [{"email": "a@example.com"}] * 101})
+    twice = [
+        {"email": "a@example.com", "firstName": "A", "lastName": "B", "customFields": {"seatCount": 1}},
+        {"email": "A@example.com", "firstName": "C", "userId": "7", "customFields": {"planName": "x"}},
+    ]
+    data = (await sender.post("/contacts/bulk-update", {"contacts": twice}))["data"]
+    assert data == {"successCount": 2, "failedCount": 0, "totalCount": 2}
+    [one] = (await sender.post("/contacts/search/emails", {"emails": ["a@example.com"]}))["data"]["contacts"]
+    assert (one["firstName"], one["lastName"], one["userId"]) == ("C", "B", "7")
+    assert one["customFields"] == {"seatCount": 1, "planName": "x"}
 
 
 async def test_contacts_are_deleted_unless_a_campaign_has_them(sender: Any) -> None:

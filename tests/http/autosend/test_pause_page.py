@@ -162,7 +162,9 @@ async def test_a_campaign_that_is_not_being_sent_can_be_neither_paused_nor_resum
 
 
 async def test_what_is_in_the_body_is_not_looked_at(sender: Any, spring_sale: str) -> None:
-    answer = await sender.post(f"/campaigns/{spring_sale}/pause", {"anything": [1]})
+    answer = await sender.ask("POST", f"/campaigns/{spring_sale}/resume", content=b"reason=none")
+    assert answer["data"]["status"] == "sending_gradual"
+    answer = await sender.ask("POST", f"/campaigns/{spring_sale}/pause", content=b'{"half of')
     assert answer["data"]["status"] == "paused"
 
 

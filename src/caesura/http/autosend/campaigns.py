@@ -164,7 +164,7 @@ async def delete_campaign(call: Call) -> Response:
     return call.answer({"success": True, "message": "Campaign deleted successfully"})
 
 
-@AUTOSEND.on("POST", f"{_ONE}/pause", Scope.CAMPAIGNS_SEND)
+@AUTOSEND.on("POST", f"{_ONE}/pause", Scope.CAMPAIGNS_SEND, bodiless=True)
 async def pause_campaign(call: Call) -> Response:
     """Stops delivery without losing progress; what has not begun is a draft again. Answers the whole campaign."""
     try:
@@ -185,7 +185,7 @@ async def _halt(call: Call) -> None:
     await campaigns.pause(*place, PauseOptions(stays=True), actor, call.now)
 
 
-@AUTOSEND.on("POST", f"{_ONE}/resume", Scope.CAMPAIGNS_SEND)
+@AUTOSEND.on("POST", f"{_ONE}/resume", Scope.CAMPAIGNS_SEND, bodiless=True)
 async def resume_campaign(call: Call) -> Response:
     """Goes on from the point of the pause: `sending`, or `sending_gradual` by its sendMode."""
     await _present(call)

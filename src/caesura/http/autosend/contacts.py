@@ -75,17 +75,18 @@ async def bulk_update_contacts(call: Call) -> Response:
     body.check()
     assert isinstance(given, list)
     known = await _known(call, [one.get("email") for one in given if isinstance(one, dict)])
-    inputs, failures = [], 0
+    inputs: dict[str, LeadInput] = {}
+    addresses = []
     for one in given:
         fields = Body(one if isinstance(one, dict) else {})
         lead = _input(fields, known.get(str(fields.fields.get("email", "")).strip().casefold()))
-        if fields.problems:
-            failures += 1
-        else:
-            inputs.append(lead)
-    outcomes = await leads.save_many(*call.key, inputs, False, call.caller.actor, call.now)
-    failures += sum(one.fate is LeadFate.REJECTED for one in outcomes)
-    data = {"successCount": len(given) - failures, "failedCount": failures, "totalCount": len(given)}
+        if not fields.problems:
+            inputs[lead.address] = _together(inputs[lead.address], lead) if lead.address in inputs else lead
+            addresses.append(lead.address)
+    outcomes = await leads.save_many(*call.key, list(inputs.values()), False, call.caller.actor, call.now)
+    rejected = {one for one, outcome in zip(inputs, outcomes, strict=True) if outcome.fate is LeadFate.REJECTED}
+    saved = sum(one not in rejected for one in addresses)
+    data = {"successCount": saved, "failedCount": len(given) - saved, "totalCount": len(given)}
     return call.answer({"success": True, "data": data, **data})
 
 
@@ -183,6 +184,14 @@ def _input(body: Body, known: LeadRow | None) -> LeadInput:
         before = _kept(known).get("customFields", {}) if known else {}
         kept["customFields"] = {**before, **others, **custom}
     return LeadInput(address.strip().lower(), fields, extra={DOOR: kept} if kept else {})
+
+
+def _together(first: LeadInput, second: LeadInput) -> LeadInput:
+    """A contact that is given twice: what the second says goes before."""
+    kept, more = first.extra.get(DOOR, {}), second.extra.get(DOOR, {})
+    custom = {**kept.get("customFields", {}), **more.get("customFields", {})}
+    both = {**kept, **more, **({"customFields": custom} if custom else {})}
+    return LeadInput(first.address, {**first.fields, **second.fields}, extra={DOOR: both} if both else {})
 
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
