@@ -98,12 +98,18 @@ async def test_one_time_limit_counts_for_all_files() -> None:
         ("inside.example", "file_unreachable"),
     ],
 )
-async def test_no_url_reaches_a_host_inside(
-    server: Receiver, host: str, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def inside(_host: str, port: int, *_rest: Any) -> list[Any]:
+async def test_no_url_reaches_a_host_inside(host: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = []
+
+    def inside(_host: str, port: int, *_rest: Any, **_more: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(guard.socket, "getaddrinfo", inside)
-    assert await fetched(f"https://{host}:{server.port}/", destinations=Destinations()) == [code]
-    assert server.got == []
+    async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(writer)  # whatever is said then
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        monkeypatch.setattr(guard.socket, "getaddrinfo", inside)
+        assert await fetched(f"https://{host}:{port}/", destinations=Destinations()) == [code]
+    assert reached == []
