@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from simulation import gate_checks, ledger_checks, pacing_checks, wire_checks
+from simulation import copy_checks, gate_checks, ledger_checks, pacing_checks, wire_checks
 from simulation.history import Violation
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ async def judge(world: "World", is_whole: bool) -> list[Violation]:
     violations = [violation for check in CHECKS for violation in check(world)]
     violations += await ledger_checks.counters_are_exact(world)
     violations += await ledger_checks.each_message_is_in_one_place(world)
+    violations += await copy_checks.mailings_are_whole(world)
     violations += await gate_checks.clocks_are_offset_by_frozen_pauses(world)
     if is_whole:
         violations += await ledger_checks.everyone_came_to_an_end(world)

@@ -27,7 +27,7 @@ def _subject(barrier: Barrier, mark: Mark, enrolled: Enrolled) -> bool:
             return barrier.subject == enrolled.domain
         case "suppressed_address":
             return barrier.subject == enrolled.address_key
-        case "enrollment":
+        case "enrollment" | "answered":
             return barrier.subject == str(mark.enrollment)
     raise AssertionError(barrier.level)
 

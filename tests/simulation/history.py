@@ -87,6 +87,8 @@ class Arrival:
     worker: str
     mark: Mark | None
     was_in_transit: bool
+    copies: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,16 @@ class Received:
     recipient: str
     content: bytes
     is_taken: bool
+    copies: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()  # of those who were to get a copy
 
 
 @dataclass(slots=True)
 class _Envelope:
     sender: str
     recipient: str | None = None
+    copies: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     content: bytearray = field(default_factory=bytearray)
 
 
@@ -153,11 +157,16 @@ class Server:
             self._say("250 2.1.0 ok")
 
     def _rcpt(self, line: str, envelope: _Envelope) -> None:
-        envelope.recipient = _path(line)
+        is_copy = envelope.recipient is not None
+        if not is_copy:
+            envelope.recipient = _path(line)
         faults = _MAILBOX_FAULTS if self._random.random() < self._habits.blames_mailbox else _LEAD_FAULTS
-        if self._is_refused("rcpt", faults):
+        is_refused = self._is_refused("rcpt", faults)
+        if is_copy:
+            (envelope.refused if is_refused else envelope.copies).append(_path(line))
+        elif is_refused:
             envelope.recipient = None
-        else:
+        if not is_refused:
             self._say("250 2.1.5 ok")
 
     def _ehlo(self) -> None:
@@ -219,7 +228,8 @@ class Server:
             refusal = random.choice(_TEMPORARY if random.random() < habits.temporary else faults)
         babble = random.random() < habits.babbles
         is_taken = not refusal and not (babble and random.random() < 0.5)
-        self._received(Received(envelope.sender, envelope.recipient, bytes(envelope.content), is_taken))
+        told = bytes(envelope.content), is_taken, tuple(envelope.copies), tuple(envelope.refused)
+        self._received(Received(envelope.sender, envelope.recipient, *told))
         if babble:
             self._say("354 what")
         elif refusal:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from simulation.history import Arrival, Mark, Violation
+from simulation.history import Arrival, History, Key, Mark, Violation
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -167,15 +167,7 @@ def rates_are_kept(world: "World") -> Iterator[Violation]:
 def delays_are_kept(world: "World") -> Iterator[Violation]:
     """A follow-up comes its delay after the step before, as the campaign's own clock goes."""
     history = world.history
-    behind: dict[tuple[int, int], datetime] = {}
-    for settled in history.settled:
-        if settled.state in ("sent", "unknown", "rejected") or settled.cause in ("condition", "overdue"):
-            behind.setdefault((settled.enrollment, settled.step), settled.moment.at)
-        elif settled.before == "unknown":
-            behind.pop((settled.enrollment, settled.step), None)
-    for arrival in history.arrivals:
-        if arrival.mark is not None:
-            behind[arrival.mark.key] = min(arrival.at, behind.get(arrival.mark.key, arrival.at))
+    behind = _behind(history)
     for mark in history.marks:
         since = behind.get((mark.enrollment, mark.step - 1))
         if mark.attempt > 1 or since is None:
@@ -185,6 +177,25 @@ def delays_are_kept(world: "World") -> Iterator[Violation]:
         passed -= world.frozen_seconds(mark.campaign, since, mark.moment.at)
         if passed < delay - 0.001:
             yield Violation("delay", f"{mark} {passed} s after the step before, with a delay of {delay} s")
+
+
+def _behind(history: History) -> dict[Key, datetime]:
+    """When each message that is behind its lead came to be so."""
+    behind: dict[Key, datetime] = {}
+    for settled in history.settled:
+        if settled.state in ("sent", "unknown", "rejected") or settled.cause in ("condition", "overdue"):
+            behind.setdefault(settled.key, settled.moment.at)
+        elif settled.before == "unknown":
+            behind.pop(settled.key, None)
+    for arrival in history.arrivals:
+        if arrival.mark is not None:
+            behind[arrival.mark.key] = min(arrival.at, behind.get(arrival.mark.key, arrival.at))
+    for move in history.moves:
+        key = move.enrollment, move.step - 1
+        if move.before == "stopped" and key in behind:
+            # It came in again: its delay counts from then, and what was in transit may arrive later.
+            behind[key] = min(behind[key], move.moment.at)
+    return behind
 
 
 def _least_delay(world: "World", mark: Mark) -> float:
@@ -202,6 +213,8 @@ def retries_wait(world: "World") -> Iterator[Violation]:
         if not isinstance(one, Mark):
             if one.state == "deferred":
                 put_off[one.key] = one.moment.at
+            elif one.before == "deferred":
+                del put_off[one.key]  # its lead was taken out, and may come in again
         elif one.key in put_off:
             waited = world.history.elapsed(put_off.pop(one.key), one.moment.at)
             if waited < timedelta(seconds=60):

@@ -1,7 +1,7 @@
 """Everything that one seed draws before its world begins: who sends what to whom, how fast, and what goes wrong."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -34,6 +34,19 @@ class LeadParameters:
     fields: Mapping[str, Any]
     zone: str | None
     campaigns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailingParameters:
+    """A single mailing. `when` is a share of the main days; `recipients` are places among the leads."""
+
+    when: float
+    definition: Mapping[str, Any]
+    recipients: tuple[int, ...]
+    copies: Mapping[
+        int, Mapping[str, bool]
+    ]  # by the place among the recipients: addresses, and whether they are hidden
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,8 @@ class Parameters:
     pools: tuple[tuple[int, ...], ...]
     leads: tuple[LeadParameters, ...]
     late_leads: int
+    mailings: tuple[MailingParameters, ...]
+    readmissions: int
     habits: Habits
     workers: WorkerParameters
     faults: FaultParameters
@@ -109,7 +124,7 @@ def draw(seed: int) -> Parameters:
             one["windows"] = _windows(own, 0.5)
     pools = tuple(tuple(sorted(random.sample(range(boxes), random.randint(1, boxes)))) for _ in range(count))
     late = random.choice((0, 0, 1, 3))
-    return Parameters(
+    drawn = Parameters(
         seed=seed,
         start=start,
         main_days=random.choice((0.2, 1, 3, 6)),
@@ -118,11 +133,20 @@ def draw(seed: int) -> Parameters:
         pools=pools,
         leads=tuple(_lead(random, number, count) for number in range(leads + late)),
         late_leads=late,
+        mailings=(),
+        readmissions=0,
         habits=_habits(random),
         workers=_workers(random),
         faults=_faults(random),
         people=random.choice((0, 3, 8, 14, 20)),
         starts_later=random.random() < 0.15,
+    )
+    apart = Random(f"{seed}/mailings")
+    mailings = apart.choice((0, 0, 0, 1, 1, 2))
+    return replace(
+        drawn,
+        mailings=tuple(_mailing(apart, count + number, drawn.leads, start) for number in range(mailings)),
+        readmissions=Random(f"{seed}/readmissions").choice((0, 0, 1, 4)),
     )
 
 
@@ -243,6 +267,41 @@ def _lead(random: Random, number: int, campaigns: int) -> LeadParameters:
     zone = random.choice((None, random.choice(ZONES)))
     chosen = tuple(range(campaigns)) if random.random() < 0.5 else (random.randrange(campaigns),)
     return LeadParameters(name, f"{local}@{domain}", domain, fields, zone, chosen)
+
+
+def _mailing(random: Random, place: int, leads: Sequence[LeadParameters], start: datetime) -> MailingParameters:
+    one = step(random, place, 0, 0, "fast", start)
+    one = {name: value for name, value in one.items() if name not in ("send_at", "condition")} | {"delay": 0}
+    recipients = tuple(random.sample(range(len(leads)), random.randint(1, min(4, len(leads)))))
+    # Some know the program as leads too, and those of few domains are held or suppressed more often.
+    others = [lead.address for lead in leads] + [f"copy{number}@{DOMAINS[number % 2]}" for number in range(6)]
+    copies = {
+        number: {
+            address: random.random() < 0.4
+            for address in random.sample(others, random.randint(1, 4))
+            if address.isascii() and address != leads[lead].address
+        }
+        for number, lead in enumerate(recipients)
+        if random.random() < 0.8
+    }
+    files = {f"file {number}.txt": f"FILE {number} OF {place}".encode() for number in range(random.choice((0, 1, 2)))}
+    return MailingParameters(
+        when=random.choice((random.random(), random.random() / 100)),
+        definition={
+            "name": f"mailing {place}",
+            "zone": "UTC",
+            "window_zone": "campaign",
+            "windows": [],
+            "pool": "pool 0",
+            "steps": [one],
+            "limits": {},
+            "on_unknown": random.choice(("continue", "hold")),
+            "defaults": {"first_name": "there"},
+        },
+        recipients=recipients,
+        copies=copies,
+        files=files,
+    )
 
 
 def _habits(random: Random) -> Habits:

@@ -9,7 +9,7 @@ from caesura.domain.definition import read_definition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from caesura.domain.inbound import BounceType, InboundKind, InboundReport
 from caesura.domain.lead_entry import LeadInput
-from caesura.service import campaigns, definitions, enrollments, holds, inbound, recovery, suppressions
+from caesura.service import campaigns, definitions, enrollments, holds, inbound, readmission, recovery, suppressions
 from caesura.service.campaigns import PauseOptions, Status
 from caesura.service.plans import Plans
 from simulation.history import Enrolled, Violation
@@ -60,6 +60,10 @@ class People:
         late = [lead for lead in world.parameters.leads[-world.parameters.late_leads or len(world.parameters.leads) :]]
         for lead in late:
             world.later(random.uniform(0, 1.2 * seconds), self._event("add lead", lambda lead=lead: self.enrol(lead)))
+        apart = Random(f"{world.parameters.seed}/readmissions")
+        for _ in range(world.parameters.readmissions):
+            most = seconds * apart.choice((1.0, 0.1, 0.001))
+            world.later(apart.uniform(0, most), self._event("send away", lambda: self._send_away(apart)))
         for _ in range(world.parameters.faults.jumps):
             world.later(random.uniform(0, seconds), Event("clock jumps", "clock", self._jump))
         if random.random() < 0.15:
@@ -161,6 +165,8 @@ class People:
         """New texts; perhaps more or fewer steps, other delays."""
         world, random = self._world, self._random
         campaign = self._campaign()
+        if campaign in world.mailings:
+            return
         place = world.campaign_ids.index(campaign)
         before = world.definitions[place]
         number = world.next_edition()
@@ -243,6 +249,22 @@ class People:
             world.note("people enrol", lead.name, campaign, answer.rows[0].fate, answer.rows[0].enrollment_id)
         world.wake_all()
 
+    async def _send_away(self, random: Random) -> None:
+        """Takes a lead out by hand, to let it in again soon or late."""
+        world = self._world
+        one = world.history.enrolled[world.aim(random).enrollment]
+        world.later(random.choice((0.01, 5.0, 600.0, 86_400.0)), self._event("readmit", lambda: self._readmit(one)))
+        await enrollments.stop(world.database, world.workspace, one.enrollment, ACTOR, world.timeline.clock())
+        world.note("people send away", one.enrollment)
+        world.hint(one.campaign)
+
+    async def _readmit(self, one: Enrolled) -> None:
+        world, now = self._world, self._world.timeline.clock()
+        key = world.database, world.workspace, one.campaign, [one.lead]
+        answer = await enrollments.enrol(*key, ACTOR, now, readmit=readmission.BY_HAND)
+        world.note("people readmit", one.enrollment, answer.rows[0].fate)
+        world.wake_all()
+
     async def _reply(self) -> None:
         """Something came back, most often to a message that has arrived: what takes the lead out does so at once."""
         world, random = self._world, self._random
@@ -259,6 +281,8 @@ class People:
         )
         now = world.timeline.clock()
         await inbound.report(world.database, self._plans, world.workspace, given, "inbound", now)
+        if kind not in ("auto_reply", "soft bounce"):
+            world.answered(one.enrollment, kind)
         row = await enrollments.get(world.database, world.workspace, one.enrollment)
         world.note("people reply", one.enrollment, kind, answered is not None, row.state)
         if kind not in ("auto_reply", "soft bounce") and row.state not in ("stopped", "finished"):

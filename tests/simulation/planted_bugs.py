@@ -21,6 +21,9 @@ DELIVERY = "domain/delivery.py"
 PIPELINE = "protocol/smtp/pipeline.py"
 LETTERS = "worker/letters.py"
 HISTORY_SQL = "store/queries/history.sql"
+COPIES = "service/sending/copies.py"
+COPIES_SQL = "store/queries/enclosures.sql"
+ENROLLMENTS_SQL = "store/queries/enrollments.sql"
 SCHEMA = "store/migrations/0001_initial.sql"
 
 
@@ -357,5 +360,42 @@ BUGS: tuple[Bug, ...] = (
         LETTERS,
         "claimed.enrollment_id, claimed.step, domain)",
         "claimed.enrollment_id, claimed.step + now.second * 100, domain)",
+    ),
+    # Copies and files of mailings
+    _bug(
+        "a copy goes to who is suppressed",
+        COPIES,
+        "if barred[copy.key].suppressed)",
+        "if False)",
+    ),
+    _bug("a held domain gets copies", COPIES, "any(copy.domain_held for copy in rest)", "False"),
+    _bug("a held lead gets copies", COPIES, "any(copy.lead_held for copy in rest)", "False"),
+    _bug("who is left out is written to", LETTERS, "if one not in left_out))", "if one))"),
+    _bug(
+        "a refused copy is recorded as taken",
+        COPIES_SQL,
+        "then 'taken' else 'refused' end",
+        "then 'taken' else 'taken' end",
+    ),
+    _bug("who is hidden is shown", LETTERS, "for one in copies if not one.is_hidden]", "for one in copies]"),
+    _bug(
+        "a refused copy keeps it from those behind it",
+        PIPELINE,
+        "elif transaction.copies_asked < len(envelope.copies):",
+        "elif transaction.copies_asked < len(envelope.copies) and not transaction.refused:",
+        note="a server must refuse a copy with others behind it: once found in seed 174",
+    ),
+    _bug(
+        "files are forgotten",
+        LETTERS,
+        "compose(step.variants[variant], letter, cc, files)",
+        "compose(step.variants[variant], letter, cc)",
+    ),
+    # Who comes in again
+    _bug(
+        "who comes in again begins at the first step",
+        ENROLLMENTS_SQL,
+        "set state = 'waiting', cause = null, step = n.step, moved_on = null",
+        "set state = 'waiting', cause = null, step = 1, moved_on = null",
     ),
 )

@@ -62,7 +62,7 @@ class Witness:
             self.history.arrivals.append(
                 Arrival(
                     self.timeline.now, self.timeline.clock(), mailbox, received.sender, received.recipient,
-                    received.content, worker, mark, in_transit,
+                    received.content, worker, mark, in_transit, received.copies, received.refused,
                 )
             )  # fmt: skip
 

@@ -13,6 +13,7 @@ from caesura.domain.plan import CampaignPlan, MailboxPlan
 from caesura.domain.unsendable import Unsendable
 from caesura.protocol.smtp import Kind, Outcome, SessionFailure
 from caesura.service import recovery, sending, timers
+from caesura.service.files import KEPT_BYTES, Files
 from caesura.service.plans import Plans
 from caesura.store.sending import Claimed, Runnable
 from caesura.worker.letters import Identity, Ready, delivery, write_letter
@@ -72,6 +73,8 @@ class SimulatedWorker:
         self._random = Random(f"{world.parameters.seed}/{name}")
         self._settings = world.parameters.workers
         self._plans = Plans(Unsealer())
+        # Forgotten at once, or the database is asked once in a world.
+        self._files = Files(self._random.choice((0, KEPT_BYTES)) if world.parameters.mailings else KEPT_BYTES)
         self._carrier = Carrier(
             world, name, self._random, self._finished, self._session_failed, lambda: self._hung_seconds()
         )
@@ -297,9 +300,14 @@ class SimulatedWorker:
         ready: list[Ready] = []
         failed: list[tuple[Claimed, str]] = []
         now = self._world.timeline.clock()
+        try:
+            files = await self._files.of(self._world.database, plan)
+        except Unavailable:
+            self._start_round(self._outage_seconds())
+            return
         for one in work:
             try:
-                ready.append(write_letter(plan, one, IDENTITY, now))
+                ready.append(write_letter(plan, one, IDENTITY, now, files))
             except Unsendable as error:
                 failed.append((one.claimed, error.code))
             except CaesuraError:
@@ -353,7 +361,8 @@ class SimulatedWorker:
         self._world.note(self.name, "refused", sorted(answer.refused.items()))
         for marked in answer.marked:
             one = by_enrollment[marked.enrollment_id]
-            job = Job(plan, marked, one.mailbox, one.envelope, deadline)
+            out = answer.left_out.get(marked.enrollment_id) if answer.left_out else None
+            job = Job(plan, marked, one.mailbox, one.without(out) if out else one.envelope, deadline)
             self.in_transit[job] = None
             self._world.witness.composed(job)
             self._schedule(self._step_seconds(), "submit", lambda job=job: self._submit(job))

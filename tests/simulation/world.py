@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from caesura.domain.validation import validate
 from caesura.service import campaigns, definitions, enrollments, history, holds, mailboxes, recovery, workspaces
 from caesura.service.campaigns import PauseOptions
 from caesura.service.plans import Plans
+from simulation import mailings as mailing_people
 from simulation.database import LANE, Fault, Lane, Loss, ProcessDied, SimulatedDatabase
 from simulation.history import (
     Barrier,
@@ -25,7 +27,7 @@ from simulation.history import (
     Pause,
     Violation,
 )
-from simulation.parameters import FaultParameters, Parameters
+from simulation.parameters import FaultParameters, MailingParameters, Parameters
 from simulation.people import ACTOR, People
 from simulation.timeline import Event, Timeline
 from simulation.witness import Witness
@@ -97,6 +99,7 @@ class World:
         self.workspace = 0
         self.mailbox_ids: list[int] = []
         self.campaign_ids: list[int] = []
+        self.mailings: dict[int, MailingParameters] = {}
         self.definitions: list[dict[str, Any]] = [dict(one) for one in parameters.campaigns]
         self.workers: dict[str, SimulatedWorker] = {}
         self.released_by_people: set[int] = set()
@@ -133,9 +136,20 @@ class World:
     def aim(self, random: Random) -> Aim:
         """Something that may be kept back: mostly what is just about to be sent, if somebody waits for that."""
         if self._at_hand and random.random() < _AIMED:
-            return random.choice(self._at_hand)
+            aim = random.choice(self._at_hand)
+            copied = self._copied(aim)
+            return random.choice(copied) if copied and random.random() < 0.5 else aim
         lead = random.choice(self.leads())
         return Aim(random.choice(self.campaign_ids), lead.enrollment, lead.lead, random.choice(self.mailbox_ids))
+
+    def _copied(self, aim: Aim) -> list[Aim]:
+        """The same message, by those who are to get a copy of it and are leads."""
+        mailing = self.mailings.get(aim.campaign)
+        if mailing is None:
+            return []
+        recipients = [self.parameters.leads[place].address for place in mailing.recipients]
+        copies = mailing.copies.get(recipients.index(self.history.enrolled[aim.enrollment].address), {})
+        return [replace(aim, enrollment=one.enrollment, lead=one.lead) for one in self.leads() if one.address in copies]
 
     def holds_in_force(self) -> list[Barrier]:
         return [one for one in self.history.barriers if one.until is None and one.number]
@@ -212,6 +226,18 @@ class World:
             self.definitions[place] = definition
             edition = Edition(self.moment(commit), self.campaign_ids[place], number, definition)
             self.history.editions.append(edition)
+
+    def answered(self, enrollment: int, kind: str) -> None:
+        """A lead has said no, in one way or another: nothing more of this campaign, whoever lets it in again."""
+        since = self.moment(self.lane().last_commit)
+        self.history.barriers.append(Barrier("answered", str(enrollment), kind, since))
+
+    def knows_mailing(self, campaign: int, mailing: MailingParameters, commit: int) -> None:
+        """A mailing is there, as a campaign of its own, since this commit or a little later."""
+        self.mailings[campaign] = mailing
+        self.campaign_ids.append(campaign)
+        self.definitions.append(dict(mailing.definition))
+        self.history.editions.append(Edition(self.moment(commit), campaign, 0, mailing.definition))
 
     def frozen_spans(self, campaign: int) -> list[tuple[datetime, datetime]]:
         """When the campaign's clock stood still, by what people asked for and when the campaign changed its status."""
@@ -297,6 +323,7 @@ class World:
         main = timedelta(days=self.parameters.main_days)
         end = self.parameters.start + main
         self.people.plan(main.total_seconds())
+        mailing_people.plan(self, main.total_seconds())
         while not (self.is_calm and await self._is_over()):
             event = self.timeline.next()
             if event is None:
@@ -432,6 +459,8 @@ class World:
         worker = self.workers.get(event.actor)
         is_taking_back = event.name == "record" and worker is not None and worker.takes_something_back
         line = faults.line_to_database * (12 if is_taking_back else 5 if event.name == "record" else 1)
+        if line and self.mailings and event.name == "compose" and random.random() < 0.2:
+            return Fault(Loss.LINE_BEFORE)  # the files of a mailing are asked for then, and nothing else
         if line and random.random() < line:
             return Fault(random.choice((Loss.LINE_BEFORE, Loss.LINE_AFTER)), random.randrange(12))
         if faults.death_in_database and random.random() < faults.death_in_database:
