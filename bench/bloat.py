@@ -64,7 +64,12 @@ class Cost:
 
     @property
     def typical(self) -> tuple[float, float]:
+        """The two in figures."""
         return min(self.milliseconds), statistics.median(self.buffers)
+
+    def over(self, first: "Cost") -> list[float]:
+        """How many times the first these are: of the milliseconds, and of the buffers."""
+        return [now / then for now, then in zip(self.typical, first.typical, strict=True)]
 
 
 class Stage:
@@ -178,10 +183,8 @@ def _no_seal(workspace: int, name: str, secret: str, purpose: str = "", /) -> by
 
 async def report(stage: Stage, costs: dict[str, Cost], first: dict[str, Cost]) -> float:
     """Prints the costs and the sizes; answers the worst ratio to the first."""
-    worst = 0.0
     for name, cost in costs.items():
-        ratios = [now / then for now, then in zip(cost.typical, first[name].typical, strict=True)]
-        worst = max(worst, *ratios)
+        ratios = cost.over(first[name])
         milliseconds, buffers = cost.typical
         print(
             f"{stage.sent:>9,} messages  {name:10}  {milliseconds:6.2f} ms ({ratios[0]:4.2f}x)  "
@@ -192,7 +195,12 @@ async def report(stage: Stage, costs: dict[str, Cost], first: dict[str, Cost]) -
             sizes = f"{row['heap'] / 2**20:8.1f} MB, indexes {row['indexes'] / 2**20:8.1f} MB"
             print(f"{'':20} {row['name']:16} {sizes}  {row['live']:>10,} live, {row['dead']:>9,} dead")
     sys.stdout.flush()
-    return worst
+    return worst_of(costs, first)
+
+
+def worst_of(costs: dict[str, Cost], first: dict[str, Cost]) -> float:
+    """The highest ratio to the first, of the claims' times and buffers."""
+    return max(ratio for name, cost in costs.items() for ratio in cost.over(first[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +223,13 @@ class Outcome:
 
     first: dict[str, Cost]
     last: dict[str, Cost]
-    worst: float
+    worst_on_the_way: float
     sent: int
+
+    @property
+    def ratio(self) -> float:
+        """The worst at last over the first."""
+        return worst_of(self.last, self.first)
 
 
 async def run(dsn: str, options: Options) -> Outcome:
@@ -266,8 +279,9 @@ def main() -> int:
         folder.chmod(0o711)
         with EmbeddedPostgres.start(folder / "data") as server:
             outcome = asyncio.run(run(server.dsn, options))
-    print(f"the claim costs at most {outcome.worst:.2f}x its first cost; the bar is {BAR}x")
-    return int(outcome.worst > BAR)
+    print(f"a claim costs {outcome.ratio:.2f}x its first cost, and at most {outcome.worst_on_the_way:.2f}x on the way")
+    print(f"the bar is {BAR}x")
+    return int(outcome.ratio > BAR)
 
 
 if __name__ == "__main__":
