@@ -39,6 +39,12 @@ async def test_a_contact_is_created_with_all_its_fields_and_read_again(lexi: Lex
     assert ours["fields"]["use_case"] == "ip" and ours["fields"]["job_title"] == "Counsel"
 
 
+async def test_a_wrong_address_is_told_by_the_name_of_its_field(lexi: Lexi) -> None:
+    answer = await lexi.raw("POST", "/contacts", {"email": "ada"})
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["details"]["fields"]) == ["email"]
+
+
 @pytest.mark.parametrize(
     ("given", "first", "last", "full"),
     [

@@ -152,9 +152,20 @@ async def test_a_wrong_value_is_400_and_named(bird: Bird, change: Any, name: str
     assert (body["title"], body["detail"]) == ("Bad Request", f"Value of {name} is incorrect.")
 
 
-async def test_the_first_email_needs_a_subject(bird: Bird) -> None:
-    body = await bird.post("/v2/campaigns", payload(step(version(None))), status=400)
-    assert "subject" in body["detail"]
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"name": ""}, "name"),
+        ({"settings": {"timezone": "Mars/Base"}}, "timezone"),
+        ({"steps": {"type": "START", "followup": step(version(None))}}, "subject"),
+        ({"steps": {"type": "START", "followup": step(version(message=""))}}, "versions"),
+    ],
+)
+async def test_a_fault_that_our_own_rules_find_has_the_name_of_the_field_and_why(
+    bird: Bird, change: Any, name: str
+) -> None:
+    body = await bird.post("/v2/campaigns", payload() | change, status=400)
+    assert re.match(f"Value of {name} is incorrect. .+", body["detail"]) and "/" not in body["detail"].split(".")[0]
 
 
 @pytest.mark.parametrize(("count", "status"), [(16, 200), (17, 400)])

@@ -198,5 +198,6 @@ def _field(pointer: str) -> str:
     """The vendor's name for a place in the body, or in a step of ours that was made out of it."""
     found = _STEP.fullmatch(pointer)
     if found is None:
-        return pointer.strip("/").replace("/", ".")
+        *above, last = pointer.strip("/").split("/")
+        return ".".join([*above, "email" if last == "address" else last])
     return "body" if found[1] in ("html", "text") else found[1]

@@ -27,6 +27,17 @@ TURNS = Turns(active=1, queued=6, wait=15.0)
 """The vendor's limit: it counts calls under way in an account, not calls in a time."""
 MAXIMUM_ID = 2**63 - 1
 
+# What the vendor calls the fields that our pointers name.
+_FIELDS: Mapping[str, str] = {
+    "address": "email",
+    "html": "message",
+    "page_size": "per_page",
+    "text": "message",
+    "url": "target_url",
+    "variants": "versions",
+    "zone": "timezone",
+}
+
 # A code in capitals is the vendor's own, and has the shape of errors with a code.
 _OWN_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _ID = re.compile(r"\d{1,19}", re.ASCII)
@@ -162,8 +173,14 @@ def _faults(error: CaesuraError) -> str:
     problems = error.problems
     if not problems:
         return _sentence(error.detail)
-    told = [f"{one.pointer}: {one.detail}" if one.pointer else one.detail for one in problems]
-    return " ".join(_sentence(one) for one in told)
+    places = [f"Value of {_field(one.pointer)} is incorrect. " if one.pointer else "" for one in problems]
+    return " ".join(place + _sentence(one.detail) for place, one in zip(places, problems, strict=True))
+
+
+def _field(pointer: str) -> str:
+    """The vendor's name of a place, or of the part of ours that was made out of it."""
+    parts = [part for part in pointer.split("/") if part and not part.isdecimal()]
+    return _FIELDS.get(parts[-1], parts[-1]) if parts else "the body"
 
 
 def _sentence(text: str) -> str:
