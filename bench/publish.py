@@ -17,24 +17,31 @@ from bench.report import lines, number
 RESULTS = ROOT / "bench" / "results"
 PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scaling.md", ROOT / "README.md")
 
-_BLOCK = re.compile(r"<!-- (figures|bars|growth) of (\S+) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (figures|bars|growth|alone) of (\S+) -->\n(.*?)<!-- end of \1 -->", re.DOTALL)
 _NONE = "none"
+_ALONE = "bloat"
+"""The suite that runs by itself: its results stand in a block of their own, beside those of all the others."""
 
 
 def page_with(text: str, name: str, content: Mapping[str, Any] | None) -> str:
-    """The page with its block made anew from this file's content. None: there are no results yet."""
+    """The page with its blocks made anew from this file's content. None: there are no results yet.
+
+    A run of `bloat` alone fills the block that is kept for it, and any other run all the others.
+    """
+    is_alone = content is not None and set(content["suites"]) == {_ALONE}
 
     def block(match: re.Match[str]) -> str:
+        if (match[1] == "alone") is not is_alone:
+            return match[0]
         made = "\n".join(_body(match[1], content))
         return f"<!-- {match[1]} of {name} -->\n{made}\n<!-- end of {match[1]} -->"
 
     return _BLOCK.sub(block, text)
 
 
-def source_of(text: str) -> str | None:
-    """The file in bench/results that the page's block names; None without a block, or results."""
-    match = _BLOCK.search(text)
-    return None if match is None or match[2] == _NONE else match[2]
+def sources_of(text: str) -> list[str]:
+    """The files in bench/results that the page's blocks name, each once."""
+    return list(dict.fromkeys(match[2] for match in _BLOCK.finditer(text) if match[2] != _NONE))
 
 
 def _body(kind: str, content: Mapping[str, Any] | None) -> Iterator[str]:
@@ -74,7 +81,7 @@ def _growth(suites: Mapping[str, Any]) -> Iterator[str]:
     yield from paper.beyond(suites)
 
 
-_KINDS = {"figures": _figures, "bars": _bars, "growth": _growth}
+_KINDS = {"figures": _figures, "bars": _bars, "growth": _growth, "alone": _figures}
 
 
 def main() -> int:

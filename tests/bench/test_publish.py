@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from bench.publish import PAGES, RESULTS, page_with, source_of
+from bench.publish import PAGES, RESULTS, page_with, sources_of
 
 CONTENT = {
     "at": "2030-01-31T09:00:00+00:00",
@@ -22,20 +22,27 @@ CONTENT = {
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_holds_what_the_file_that_it_names_says(page) -> None:
+def test_a_page_holds_what_the_files_that_it_names_say(page) -> None:
     text = page.read_text(encoding="utf-8")
-    name = source_of(text)
-    content = None if name is None else json.loads((RESULTS / name).read_text(encoding="utf-8"))
-    assert page_with(text, name or "none", content) == text
+    for name in sources_of(text):
+        assert page_with(text, name, json.loads((RESULTS / name).read_text(encoding="utf-8"))) == text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_takes_the_results_of_a_run_and_names_it(page) -> None:
     text = page.read_text(encoding="utf-8")
     changed = page_with(text, "2030.json", CONTENT)
-    assert source_of(changed) == "2030.json"
+    assert sources_of(changed)[0] == "2030.json"
     assert "Run at 2030-01-31T09:00:00+00:00, of commit abc, in 10 minutes, on 2 cores of Some CPU, 23 GB" in changed
     assert page_with(changed, "none", None) == page_with(text, "none", None)
     assert ("| send | rate | 4,000/s | at least 5,000/s | missed |" in changed) == (page.name == "README.md")
     assert ("| Messages a second | 5,000 | 50,000 | 500,000 |" in changed) == (page.name == "scaling.md")
     assert ("caesura      5,000/s" in changed) == (page.name == "benchmarks.md")
+
+
+def test_the_results_of_the_suite_that_runs_alone_stand_beside_those_of_a_run_of_all_others() -> None:
+    text = "<!-- figures of a.json -->\n<!-- end of figures -->\n<!-- alone of none -->\n<!-- end of alone -->\n"
+    alone = {**CONTENT, "suites": {"bloat": CONTENT["suites"]["send"]}}
+    changed = page_with(page_with(text, "b.json", alone), "c.json", CONTENT)
+    assert sources_of(changed) == ["c.json", "b.json"]
+    assert changed.index("== send") < changed.index("== bloat")
