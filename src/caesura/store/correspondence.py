@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from caesura.domain.inbound import Classification
+from caesura.domain.inbound import Classification, InboundKind
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store.database import Connection
@@ -88,7 +88,8 @@ class SortKey:
 class LeadPlace:
     """A lead in a campaign that is not archived; `mailbox` is the address that writes to it, once one does.
 
-    `classification` is what the lead was last said to want in this campaign.
+    `classification` is what the lead was last said to want in this campaign. `came_back` is what came last of that which
+    ends a sequence, also after the last step: no automatic reply, no soft bounce.
     """
 
     lead_id: int
@@ -101,6 +102,7 @@ class LeadPlace:
     campaign_cause: str
     mailbox: str | None
     classification: Classification | None
+    came_back: InboundKind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ async def places(tx: Connection, workspace_id: int, lead_ids: Sequence[int]) -> 
     """The campaigns of these leads, by lead."""
     by_lead: dict[int, list[LeadPlace]] = {}
     for row in await tx.fetch(SQL["places"], workspace_id, list(lead_ids)):
-        lead_id, campaign_id, state, cause, step, name, status, why, mailbox, wants = row
+        lead_id, campaign_id, state, cause, step, name, status, why, mailbox, wants, kind = row
         place = (lead_id, campaign_id, EnrollmentState(state), cause, step, name, CampaignState(status), why, mailbox)
-        by_lead.setdefault(lead_id, []).append(LeadPlace(*place, None if wants is None else Classification(wants)))
+        said = None if wants is None else Classification(wants)
+        by_lead.setdefault(lead_id, []).append(LeadPlace(*place, said, None if kind is None else InboundKind(kind)))
     return by_lead

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from woodpecker_client import FORM, Bird, number
 
-from caesura.domain.inbound import Classification, InboundKind, InboundReport
+from caesura.domain.inbound import BounceType, Classification, InboundKind, InboundReport
 from caesura.service import inbound
 
 OK = {"status": "OK", "code": "OK", "msg": "OK"}
@@ -333,6 +333,25 @@ async def test_the_campaigns_of_a_prospect_are_told_when_asked_for(bird: Bird) -
     [shown] = await bird.get("/v1/prospects?campaigns_details=true")
     assert shown["campaigns_details"][0]["interested"] == "MAYBE-LATER"
     assert shown["last_contacted"] == "2026-03-02T09:00:00+0000"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "status"),
+    [
+        (InboundKind.REPLY, {}, "REPLIED"),
+        (InboundKind.AUTO_REPLY, {}, "NONRESPONSIVE"),
+        (InboundKind.BOUNCE, {"bounce_type": BounceType.HARD}, "BOUNCED"),
+        (InboundKind.UNSUBSCRIBE, {}, "OPT-OUT"),
+    ],
+)
+async def test_what_comes_back_after_the_last_step_is_told_of_the_campaign(
+    bird: Bird, kind: InboundKind, more: Any, status: str
+) -> None:
+    campaign_id, _ = await bird.desk.running("a@example.com", steps=[{"subject": "Hello", "text": "Hello"}])
+    assert await bird.desk.send(campaign_id) == 1
+    await report(bird, kind, "a@example.com", **more)
+    [shown] = await bird.get("/v1/prospects?campaigns_details=true")
+    assert [one["campaign_prospect_status"] for one in shown["campaigns_details"]] == [status]
 
 
 async def test_a_prospect_is_taken_out_of_one_campaign_or_deleted(bird: Bird) -> None:

@@ -35,6 +35,13 @@ BODY_LIMIT = 64_000_000
 OK: Mapping[str, str] = {"status": "OK", "code": "OK", "msg": "OK"}
 
 _STOPPED = {"replied": "REPLIED", "bounced": "BOUNCED", "unsubscribed": "OPT-OUT", "suppressed": "BLACKLISTED"}
+# What came after the last step.
+_CAME_BACK: Mapping[InboundKind | None, str] = {
+    InboundKind.REPLY: "REPLIED",
+    InboundKind.BOUNCE: "BOUNCED",
+    InboundKind.UNSUBSCRIBE: "OPT-OUT",
+    InboundKind.COMPLAINT: "BLACKLISTED",
+}
 
 
 @WOODPECKER.on(
@@ -363,7 +370,7 @@ def _place(place: LeadPlace) -> dict[str, Any]:
 def _place_status(place: LeadPlace) -> str:
     match place.state:
         case EnrollmentState.FINISHED:
-            return "NONRESPONSIVE"
+            return _CAME_BACK.get(place.came_back, "NONRESPONSIVE")
         case EnrollmentState.HELD:
             return "TO-CHECK"
         case EnrollmentState.STOPPED:

@@ -45,12 +45,17 @@ order by l.id
 limit $12 offset $13
 
 -- name: places
--- The campaigns of these leads, single mailings aside, and where each lead stands in them.
+-- The campaigns of these leads, single mailings aside, where each lead stands in them, and what came back last of that
+-- which ends a sequence: also after the last step.
 select e.lead_id, e.campaign_id, e.state, e.cause, e.step, c.name, c.status, c.cause as campaign_cause,
   (select m.address from mailbox m where m.workspace_id = $1 and m.id = e.mailbox_id) as mailbox,
   (select i.classification from inbound i
     where i.workspace_id = $1 and i.lead_id = e.lead_id and i.campaign_id = e.campaign_id and i.classification is not null
-    order by i.id desc limit 1) as classification
+    order by i.id desc limit 1) as classification,
+  (select i.kind from inbound i
+    where i.workspace_id = $1 and i.lead_id = e.lead_id and i.campaign_id = e.campaign_id
+      and (i.kind in ('reply', 'unsubscribe', 'complaint') or i.bounce_type = 'hard')
+    order by i.id desc limit 1) as came_back
 from enrollment e join campaign c on c.workspace_id = $1 and c.id = e.campaign_id
 where e.workspace_id = $1 and e.lead_id = any($2::bigint[]) and not c.archived and c.kind = 'sequence'
 order by e.lead_id, e.campaign_id
