@@ -112,7 +112,6 @@ WALKS: Mapping[str, str] = {
     "leads.list_by_address_backwards": _BY_ID,
     "leads.list_by_change": "each page looks at all leads: an index would cost every import and every change",
     "numbered_pages.count_leads": _PAGES,
-    "numbered_pages.enrollments": _PAGES,
     "numbered_pages.count_inbound": _PAGES,
     "numbered_pages.inbound": _PAGES,
     "numbered_pages.leads": _PAGES,

@@ -88,7 +88,7 @@ class SortKey:
 class LeadPlace:
     """A lead in a campaign that is not archived; `mailbox` is the address that writes to it, once one does.
 
-    `classification` is what the lead was last said to want in this campaign. `came_back` is what came last of that which
+    `classification` is what the lead was last said to want in this campaign. `came_back` is what came last of what
     ends a sequence, also after the last step: no automatic reply, no soft bounce.
     """
 

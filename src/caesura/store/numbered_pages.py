@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from caesura.domain.inbound import InboundKind
 from caesura.domain.lifecycle import CampaignState, EnrollmentState
 from caesura.domain.numbered_page import NumberedPage, Place
 from caesura.store.campaigns import CampaignRow
@@ -68,21 +69,27 @@ class LeadChoice:
 class EnrollmentChoice:
     """Which enrollments: in one of `states`, for one of `causes`, for none of `other_causes`; None: all.
 
-    `is_under_way`: whether the first step is behind it.
+    `is_under_way`: whether the first step is behind it. `came_back`: what came last of what ends a sequence, of one
+    that is finished ("": nothing); those are among them for their cause, too.
     """
 
     states: Sequence[str] | None = None
     causes: Sequence[str] | None = None
     other_causes: Sequence[str] | None = None
     is_under_way: bool | None = None
+    came_back: Sequence[InboundKind | Literal[""]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledPerson:
-    """The lead's fields, and when it was last sent a message of the campaign (UTC; None: not yet)."""
+    """The lead's fields, and when it was last sent a message of the campaign (UTC; None: not yet).
+
+    `came_back` is of one that is finished: what came last of that which ends a sequence.
+    """
 
     fields: Mapping[str, Any]
     last_sent_at: datetime | None
+    came_back: InboundKind | None
 
 
 async def campaigns(
@@ -116,6 +123,7 @@ async def enrollments(
         choice.causes,
         choice.other_causes,
         choice.is_under_way,
+        choice.came_back,
     )
     return await _page(tx, SQL["enrollments"], SQL["count_enrollments"], values, place, _enrollment)
 
@@ -125,7 +133,11 @@ async def enrolled_people(
 ) -> dict[int, EnrolledPerson]:
     """Who is behind these enrollments, by their ids."""
     rows = await tx.fetch(SQL["enrolled_people"], workspace_id, list(enrollment_ids)) if enrollment_ids else ()
-    return {row["id"]: EnrolledPerson(row["fields"], row["last_sent_at"]) for row in rows}
+    return {row["id"]: EnrolledPerson(row["fields"], row["last_sent_at"], _kind(row["came_back"])) for row in rows}
+
+
+def _kind(word: str | None) -> InboundKind | None:
+    return None if word is None else InboundKind(word)
 
 
 async def inbound(

@@ -485,3 +485,28 @@ async def test_a_fault_is_named_as_the_vendor_names_its_field(lexi: Lexi) -> Non
         assert (answer.status_code, error["code"]) == (400, "validation_error")
         assert list(error["details"]["fields"]) == [field]
         assert error["message"].startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("report", "status"),
+    [
+        (None, "completed"),
+        ({"kind": "auto_reply"}, "completed"),
+        ({"kind": "reply"}, "replied"),
+        ({"kind": "bounce", "bounce_type": "hard"}, "bounced"),
+        ({"kind": "unsubscribe"}, "unsubscribed"),
+    ],
+)
+async def test_what_comes_back_after_the_last_step_is_the_status_of_the_contact(
+    lexi: Lexi, report: Any, status: str
+) -> None:
+    steps = [{"subject": "Hello", "text": "Hello"}]
+    campaign_id, _ = await lexi.desk.running("a@example.com", steps=steps)
+    assert await lexi.desk.send(campaign_id) == 1
+    if report is not None:
+        await lexi.desk.post("/inbound", {**report, "address": "a@example.com"})
+    path = f"/campaigns/{outer(campaign_id, 'campaign')}/contacts"
+    for wanted in ("", "completed", "replied", "bounced", "unsubscribed"):
+        answer = (await lexi.raw("GET", f"{path}?status={wanted}")).json()
+        shown = [one["status"] for one in answer["data"]["contacts"]]
+        assert shown == ([status] if wanted in ("", status) else []) and answer["meta"]["total"] == len(shown)

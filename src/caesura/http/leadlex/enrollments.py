@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from caesura.domain.errors import Conflict, NotFound
+from caesura.domain.inbound import InboundKind
 from caesura.domain.lifecycle import EnrollmentState
 from caesura.domain.numbered_page import Place
 from caesura.http.door import Call, Refusal
@@ -30,16 +31,23 @@ _CAUSES: Mapping[str, str] = {
     "complained": "unsubscribed",
     "suppressed": "unsubscribed",
 }
+# What came after the last step.
+_CAME_BACK: Mapping[InboundKind | None, str] = {
+    InboundKind.REPLY: "replied",
+    InboundKind.BOUNCE: "bounced",
+    InboundKind.UNSUBSCRIBE: "unsubscribed",
+    InboundKind.COMPLAINT: "unsubscribed",
+}
 _UNDER_WAY = (EnrollmentState.WAITING, EnrollmentState.CLAIMED)
 _OVER = (EnrollmentState.FINISHED, EnrollmentState.STOPPED)
 
 
-def _shown_status(row: EnrollmentRow) -> str:
+def _shown_status(row: EnrollmentRow, came_back: InboundKind | None) -> str:
     if row.state in _UNDER_WAY:
         return "active" if row.step > 1 else "pending"
     if row.state is EnrollmentState.HELD:
         return "paused"
-    return _CAUSES.get(row.cause or "", "completed")
+    return _CAUSES.get(row.cause or "", _CAME_BACK.get(came_back, "completed"))
 
 
 def _choice(word: str | None) -> EnrollmentChoice:
@@ -52,11 +60,11 @@ def _choice(word: str | None) -> EnrollmentChoice:
         case "paused":
             return EnrollmentChoice([EnrollmentState.HELD])
         case "completed":
-            return EnrollmentChoice(_OVER, other_causes=[REMOVED, *_CAUSES])
+            return EnrollmentChoice(_OVER, other_causes=[REMOVED, *_CAUSES], came_back=[""])
         case "bounced" | "unsubscribed" | "replied":
-            return EnrollmentChoice(
-                [EnrollmentState.STOPPED], [cause for cause, told in _CAUSES.items() if told == word]
-            )
+            causes = [cause for cause, told in _CAUSES.items() if told == word]
+            kinds = [kind for kind, told in _CAME_BACK.items() if told == word and kind is not None]
+            return EnrollmentChoice(_OVER, causes, came_back=kinds)
     raise wrong("status", "is not a status of a contact in a campaign")
 
 
@@ -65,7 +73,7 @@ def _view(row: EnrollmentRow, person: EnrolledPerson | None) -> dict[str, Any]:
         "contact_id": shown("contact", row.lead_id),
         "full_name": (full_name(person.fields) if person else "") or row.address,
         "email": row.address,
-        "status": _shown_status(row),
+        "status": _shown_status(row, person.came_back if person else None),
         # One that is through has its last step as the next: here it is behind that.
         "current_step": row.step if row.state is EnrollmentState.FINISHED else row.step - 1,
         "added_at": moment(row.enrolled_at),

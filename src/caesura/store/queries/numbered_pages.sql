@@ -51,22 +51,35 @@ limit $3 offset $4
 select count(*) from lead_list where workspace_id = $1 and ($2::text is null or strpos(lower(name), lower($2)) > 0)
 
 -- name: enrollments
--- A campaign's enrollments in one of these states and for one of these causes, newest first.
+-- A campaign's enrollments in one of these states and for one of these causes, newest first; finished ones by what came
+-- back last of that which ends a sequence, '' for nothing.
 select e.*, l.address from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
 where e.workspace_id = $1 and e.campaign_id = $2
-  and ($3::text[] is null or e.state = any($3)) and ($4::text[] is null or e.cause = any($4))
+  and ($3::text[] is null or e.state = any($3))
+  and ($4::text[] is null or e.cause = any($4) or e.state = 'finished' and $7::text[] is not null)
   and ($5::text[] is null or e.cause is null or e.cause <> all($5))
   and ($6::boolean is null or (e.step > 1) = $6)
+  and ($7::text[] is null or e.state <> 'finished' or coalesce((
+      select i.kind from inbound i
+      where i.workspace_id = $1 and i.lead_id = e.lead_id and i.campaign_id = e.campaign_id
+        and (i.kind in ('reply', 'unsubscribe', 'complaint') or i.bounce_type = 'hard')
+      order by i.id desc limit 1), '') = any($7))
 order by e.id desc
-limit $7 offset $8
+limit $8 offset $9
 
 -- name: count_enrollments
 -- How many of these there are.
 select count(*) from enrollment e
 where e.workspace_id = $1 and e.campaign_id = $2
-  and ($3::text[] is null or e.state = any($3)) and ($4::text[] is null or e.cause = any($4))
+  and ($3::text[] is null or e.state = any($3))
+  and ($4::text[] is null or e.cause = any($4) or e.state = 'finished' and $7::text[] is not null)
   and ($5::text[] is null or e.cause is null or e.cause <> all($5))
   and ($6::boolean is null or (e.step > 1) = $6)
+  and ($7::text[] is null or e.state <> 'finished' or coalesce((
+      select i.kind from inbound i
+      where i.workspace_id = $1 and i.lead_id = e.lead_id and i.campaign_id = e.campaign_id
+        and (i.kind in ('reply', 'unsubscribe', 'complaint') or i.bounce_type = 'hard')
+      order by i.id desc limit 1), '') = any($7))
 
 -- name: inbound
 -- What came back, of some campaigns or of all, the last that came first; without the HTML, which is large.
@@ -108,8 +121,12 @@ where workspace_id = $1 and dialect = $2 and ($3 or revoked_at is null)
   and ($4::text is null or strpos(lower(label), lower($4)) > 0)
 
 -- name: enrolled_people
--- Who is behind these enrollments, and when each was last sent something.
-select e.id, l.fields,
+-- Who is behind these enrollments, when each was last sent something, and what came back of a finished one.
+select e.id, l.fields, case when e.state = 'finished' then (
+    select i.kind from inbound i
+    where i.workspace_id = $1 and i.lead_id = e.lead_id and i.campaign_id = e.campaign_id
+      and (i.kind in ('reply', 'unsubscribe', 'complaint') or i.bounce_type = 'hard')
+    order by i.id desc limit 1) end as came_back,
   (select max(m.settled_at) from ledger m
    where m.workspace_id = $1 and m.enrollment_id = e.id and m.state = 'sent') as last_sent_at
 from enrollment e join lead l on l.workspace_id = e.workspace_id and l.id = e.lead_id
