@@ -273,6 +273,18 @@ async def test_a_key_for_single_campaigns_overwrites_no_template_that_others_use
     assert (await sender.get(f"/templates/{template_id}"))["data"]["emailTemplate"] == "<p>one</p>"
 
 
+async def test_a_key_for_single_campaigns_lists_those(sender: Any, mailbox: Any) -> None:
+    first, _ = await sender.running("a@example.com")
+    await sender.running("b@example.com")
+    number = int((await sender.desk.get("/campaigns"))["items"][-1]["id"].removeprefix("cmp_"))
+    key = await sender.desk.api.mint("*", form=FORM, campaign_ids=[number])
+    for status in ("", "?status=sending", "?status=sending_gradual"):
+        data = (await Sender(sender.desk, key.text).get(f"/campaigns{status}"))["data"]
+        expected = [first] if status != "?status=sending_gradual" else []
+        assert [one["id"] for one in data["campaigns"]] == expected
+        assert data["pagination"]["total"] == len(expected)
+
+
 async def test_a_list_of_another_kind_of_id_is_not_found(sender: Any) -> None:
     await sender.refused("POST", "/campaigns", {**NEWSLETTER, "toLists": [hex_of("campaign", 1)]}, 404)
 

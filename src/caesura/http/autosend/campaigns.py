@@ -72,13 +72,14 @@ async def create_campaign(call: Call) -> Response:
     return call.answer({"success": True, "data": whole, "message": _made(body)}, 201)
 
 
-@AUTOSEND.on("GET", _ALL, Scope.CAMPAIGNS_READ)
+@AUTOSEND.on("GET", _ALL, Scope.CAMPAIGNS_READ, shared=True)
 async def list_campaigns(call: Call) -> Response:
     """Campaigns, newest first, of one status or all."""
     page, limit = counted("page", call.query("page"), 1, None), counted("limit", call.query("limit"), 20, 100)
     word = call.query("status")
     states, is_gradual = views.states_of(word) if word else (None, None)
-    choice = CampaignChoice(statuses=states)
+    allowed = call.caller.campaign_ids
+    choice = CampaignChoice(statuses=states, ids=None if allowed is None else sorted(allowed))
     if is_gradual is None:
         found = await numbered_pages.of_campaigns(*call.key, choice, Place(page, limit))
         rows, total = found.rows, found.total
