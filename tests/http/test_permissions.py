@@ -209,6 +209,7 @@ async def test_a_campaign_of_another_workspace_that_no_path_names_looks_like_non
 SHARED = {
     "GET /api/v1/campaigns",
     "GET /leadterra/v1/replies",
+    "GET /autosend/v1/campaigns",
     "GET /leadlex/functions/v1/api-gateway/v1/campaigns",
     "GET /woodpecker/rest/v1/campaign_list",
     "POST /woodpecker/rest/v1/add_prospects_campaign",
