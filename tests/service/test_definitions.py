@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -9,7 +10,8 @@ from caesura.domain.definition import read_definition
 from caesura.domain.delivery import Delivery, Kind
 from caesura.domain.errors import Invalid, NotFound
 from caesura.domain.mailbox_definition import MailboxDefinition
-from caesura.service import definitions, mailboxes, sending, timers
+from caesura.service import campaigns, definitions, mailboxes, sending, timers
+from caesura.service.campaigns import PauseOptions
 
 STEP = {"subject": "Hello", "text": "Hi"}
 EVENING = datetime(2026, 3, 2, 19, 0, tzinfo=UTC)
@@ -180,6 +182,20 @@ async def test_a_campaign_without_a_pool_starts_only_with_one_that_is_given(worl
     assert (status.campaign.status, found.definition.pool) == ("running", name)
     assert found.row.version == before.row.version + 1
     assert [event["kind"] for event in await world.events()][-2:] == ["campaign.edited", "campaign.started"]
+
+
+async def test_a_campaign_can_begin_in_a_pause_and_is_checked_all_the_same(world) -> None:
+    campaign_id = await without_pool(world)
+    start = partial(definitions.start, *world.key, campaign_id, world.actor, world.now, paused=PauseOptions(stays=True))
+    with pytest.raises(Invalid):
+        await start()
+    await world.pool()
+    pool = await mailboxes.usual_pool(*world.key)
+    status, _ = await start(pool_id=pool.id)
+    assert (status.campaign.status, status.campaign.started_at) == ("paused", world.now)
+    assert [event["kind"] for event in await world.events()][-2:] == ["campaign.started", "campaign.paused"]
+    resumed = await campaigns.resume(*world.key, campaign_id, world.actor, world.now)
+    assert resumed.campaign.status == "running"
 
 
 async def test_a_start_that_is_refused_gives_no_pool(world) -> None:

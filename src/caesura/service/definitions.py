@@ -10,7 +10,7 @@ import asyncpg
 from caesura.domain.definition import CampaignDefinition
 from caesura.domain.errors import Conflict, Invalid, NotFound, Problem
 from caesura.domain.lifecycle import CampaignState, CampaignVerb, campaign_after
-from caesura.service.campaigns import ANY, Seen, Status, begin
+from caesura.service.campaigns import ANY, PauseOptions, Seen, Status, begin, pause_within
 from caesura.service.plans import compile_steps, definition_of
 from caesura.service.pool_bars import what_bars_the_pool
 from caesura.store import bounces, events, mailboxes, preflight
@@ -245,10 +245,12 @@ async def start(
     is_planned: bool = False,
     seen: Seen = ANY,
     pool_id: int | None = None,
+    paused: PauseOptions | None = None,
 ) -> tuple[Status, list[Finding]]:
     """Sets a campaign running, and answers what the preflight found that does not block.
 
-    One that has no pool gets `pool_id` (such as that of `mailboxes.usual_pool`), if it starts.
+    One that has no pool gets `pool_id` (such as that of `mailboxes.usual_pool`), if it starts. With `paused` it begins
+    in a pause: nothing goes out until it is resumed.
 
     On a running campaign it changes nothing. `is_planned` starts only one that is scheduled and whose time has come,
     else it is Conflict `start_not_due`. Raises NotFound, Conflict for a status that does not allow it or when the
@@ -277,6 +279,9 @@ async def start(
         if blocking:
             raise Invalid.of(*blocking)
         row = await begin(tx, before, verb, actor, now, cause)
+        if paused is not None:
+            # Without the gate: to no mark has it ever been running.
+            row = await pause_within(tx, row, paused, actor, now, "manual")
         return Status(row, await store.counters(tx, workspace_id, campaign_id)), found
 
     return await database.run(work)

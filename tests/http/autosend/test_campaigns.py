@@ -1,6 +1,7 @@
 """Campaigns: made, published, listed, changed, deleted."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -292,9 +293,7 @@ async def test_a_list_of_another_kind_of_id_is_not_found(sender: Any) -> None:
 @pytest.mark.parametrize(
     ("plan", "method", "path", "change"),
     [
-        ({"sendNow": True}, "POST", "/pause", None),
         ({"sendNow": True}, "PATCH", "", {"sendNow": False}),
-        ({"scheduledAt": "2026-03-02T09:01:00Z"}, "POST", "/pause", None),
         ({"scheduledAt": "2026-03-02T09:01:00Z"}, "PATCH", "", {"scheduledAt": None}),
     ],
 )
@@ -312,6 +311,46 @@ async def test_a_planned_start_can_be_taken_back_and_planned_anew(
     again = {"publish": True, "scheduledAt": "2026-03-02T12:00:00Z", "sendNow": False}
     anew = (await sender.ask("PATCH", f"/campaigns/{campaign_id}", again))["data"]
     assert (anew["status"], anew["metrics"]["totalContacts"]) == ("scheduled", 1)
+
+
+async def test_a_campaign_that_is_paused_before_it_was_sent_is_paused_and_sent_once_it_is_resumed(
+    sender: Any, mailbox: Any
+) -> None:
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")], "sendNow": True}
+    place = f"/campaigns/{(await sender.post('/campaigns', body))['data']['id']}"
+    assert (await sender.post(f"{place}/pause"))["data"]["status"] == "paused"
+    clock, native = sender.desk.api.clock, await native_id(sender)
+    clock.advance(3_600)
+    await timers.tick(sender.desk.api.database, clock())
+    assert await sender.desk.send(native) == 0
+    [paused] = (await sender.get("/campaigns?status=paused"))["data"]["campaigns"]
+    assert paused["pausedAt"] is not None
+    assert (await sender.post(f"{place}/resume"))["data"]["status"] == "sending"
+    assert await sender.desk.send(native) == 1
+
+
+async def test_a_campaign_that_is_paused_before_its_time_is_resumed_for_that_time(sender: Any, mailbox: Any) -> None:
+    time = "2026-03-02T12:00:00.000Z"
+    body = {**NEWSLETTER, "toLists": [await list_of(sender, "kim@example.com")], "publish": True, "scheduledAt": time}
+    place = f"/campaigns/{(await sender.post('/campaigns', body))['data']['id']}"
+    clock, native = sender.desk.api.clock, await native_id(sender)
+
+    async def tick_at(instant: str) -> None:
+        clock.advance((datetime.fromisoformat(instant) - clock()).total_seconds())
+        await timers.tick(sender.desk.api.database, clock())
+
+    for verb, status in (("pause", "paused"), ("pause", "paused"), ("resume", "scheduled"), ("pause", "paused")):
+        data = (await sender.post(f"{place}/{verb}"))["data"]
+        assert (data["status"], data["scheduledAt"]) == (status, time)
+    await tick_at("2026-03-02T11:00:00Z")
+    assert (await sender.post(f"{place}/resume"))["data"]["status"] == "scheduled"
+    later = {"scheduledAt": "2026-03-02T13:00:00.000Z"}
+    assert (await sender.ask("PATCH", place, later))["data"]["status"] == "scheduled"
+    await tick_at("2026-03-02T12:30:00Z")
+    assert await sender.desk.send(native) == 0
+    await tick_at("2026-03-02T13:00:01Z")
+    assert (await sender.get(place))["data"]["status"] == "sending"
+    assert await sender.desk.send(native) == 1
 
 
 async def test_a_change_that_repeats_what_is_planned_leaves_it_planned(sender: Any, mailbox: Any) -> None:
@@ -337,7 +376,8 @@ async def test_a_draft_whose_start_was_taken_back_can_be_deleted_though_it_has_i
     list_id = await list_of(sender, "kim@example.com")
     body = {**NEWSLETTER, "toLists": [list_id], "publish": True, "sendNow": True}
     campaign_id = (await sender.post("/campaigns", body))["data"]["id"]
-    assert (await sender.post(f"/campaigns/{campaign_id}/pause"))["data"]["status"] == "draft"
+    taken_back = await sender.ask("PATCH", f"/campaigns/{campaign_id}", {"sendNow": False})
+    assert taken_back["data"]["status"] == "draft"
     await sender.ask("DELETE", f"/campaigns/{campaign_id}")
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
         error = await sender.refused(method, f"/campaigns/{campaign_id}{path}", status=404)

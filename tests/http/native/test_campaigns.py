@@ -104,6 +104,16 @@ async def test_a_start_tells_what_does_not_stand_in_its_way(desk: Any) -> None:
     assert (await desk.post(f"/campaigns/{campaign_id}/start"))["status"] == "running"
 
 
+async def test_a_campaign_can_be_started_in_a_pause(desk: Any) -> None:
+    campaign_id = (await desk.campaign())["id"]
+    await desk.enrol(campaign_id, "kim@example.com")
+    started = await desk.post(f"/campaigns/{campaign_id}/start", {"paused": True})
+    assert started["status"] == "paused"
+    assert await desk.send(campaign_id) == 0
+    assert (await desk.post(f"/campaigns/{campaign_id}/resume"))["status"] == "running"
+    assert await desk.send(campaign_id) == 1
+
+
 async def test_only_the_content_that_was_read_is_started_and_resumed(desk: Any) -> None:
     path = f"/campaigns/{(await desk.campaign())['id']}"
     await desk.ask("PATCH", path, {"name": "Edited meanwhile"})

@@ -32,7 +32,18 @@ def status_of(row: CampaignRow, definition: CampaignDefinition) -> str:
     """The vendor's word for its status."""
     if row.status is CampaignState.RUNNING and content.send_mode(definition) == "gradual":
         return SENDING_GRADUAL
+    if is_planned(row, definition):
+        return STATES[CampaignState.SCHEDULED]
     return STATES[row.status]
+
+
+def is_planned(row: CampaignRow, definition: CampaignDefinition) -> bool:
+    """Whether it was paused before its time, and resumed: it waits for that time in a pause of ours."""
+    return (
+        row.status is CampaignState.PAUSED
+        and row.resume_at is not None
+        and (row.resume_at == content.scheduled_at(definition))
+    )
 
 
 def states_of(word: str) -> tuple[list[CampaignState], bool | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -39,7 +39,7 @@ from caesura.store.segments import Audience
 # What the vendor leaves between the request and the send, so that it can be taken back.
 SEND_NOW_AFTER = timedelta(seconds=120)
 _EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.PAUSED, CampaignState.EDITING)
-_TAKING_BACK = {CampaignState.SCHEDULED: campaigns.unschedule, CampaignState.PENDING_APPROVAL: campaigns.dismiss}
+_PAUSED = (CampaignState.PAUSED, CampaignState.EDITING)
 _LISTS = ("toLists", "excludeLists")
 _PAST = Problem("starts_at_past", "scheduledAt must be in the future", "/scheduledAt")
 _ALL = "/campaigns"
@@ -113,11 +113,11 @@ async def update_campaign(call: Call) -> Response:
     refuse_bypass(body.fields)
     before, after = await until_unchanged(lambda: _edit(call, body))
     if _is_moved(before, after) and after.starts_at:
-        await campaigns.schedule(*call.key, call.campaign_id, after.starts_at, call.caller.actor, call.now)
+        await _plan(call, before, after.starts_at)
     if _is_published(body):
         await _publish(call, call.campaign_id, timedelta(0))
-    elif before.row.status is CampaignState.SCHEDULED and _takes_back(body, before, after):
-        await campaigns.unschedule(*call.key, call.campaign_id, call.caller.actor, call.now)
+    elif _is_planned(before) and _takes_back(body, before, after):
+        await _plan(call, before, None)
     [whole] = await _wholes(call, [(await definitions.get(*call.key, call.campaign_id)).row])
     return call.answer({"success": True, "data": whole, "message": "Campaign updated successfully"})
 
@@ -145,9 +145,25 @@ async def _edit(call: Call, body: Body) -> tuple[Campaign, CampaignDefinition]:
     return before, after
 
 
+def _is_planned(campaign: Campaign) -> bool:
+    row = campaign.row
+    return row.status is CampaignState.SCHEDULED or views.is_planned(row, campaign.definition)
+
+
 def _is_moved(before: Campaign, after: CampaignDefinition) -> bool:
     """Whether the planned start is at another time."""
-    return before.row.status is CampaignState.SCHEDULED and after.starts_at not in (None, before.row.starts_at)
+    return _is_planned(before) and after.starts_at not in (None, before.row.starts_at, before.row.resume_at)
+
+
+async def _plan(call: Call, before: Campaign, at: datetime | None) -> None:
+    """Gives a campaign that is planned another time, or none: then it waits for somebody."""
+    place, by = (*call.key, call.campaign_id), (call.caller.actor, call.now)
+    if before.row.status is CampaignState.PAUSED:
+        await campaigns.pause(*place, PauseOptions(resume_at=at, stays=at is None), *by)
+    elif at is not None:
+        await campaigns.schedule(*place, at, *by)
+    else:
+        await campaigns.unschedule(*place, *by)
 
 
 @AUTOSEND.on("DELETE", _ONE, Scope.CAMPAIGNS_WRITE)
@@ -177,24 +193,42 @@ async def pause_campaign(call: Call) -> Response:
 
 async def _halt(call: Call) -> None:
     """Until somebody resumes it: a start or resume that was planned is taken back. Raises Conflict."""
-    place, actor = (*call.key, call.campaign_id), call.caller.actor
-    take_back = _TAKING_BACK.get((await _present(call)).row.status)
-    if take_back is not None:
-        with suppress(Conflict):  # it has begun meanwhile
-            await take_back(*place, actor, call.now)
-            return
-    await campaigns.pause(*place, PauseOptions(stays=True), actor, call.now)
+    place, by = (*call.key, call.campaign_id), (call.caller.actor, call.now)
+    match (await _present(call)).row.status:
+        case CampaignState.PENDING_APPROVAL:
+            with suppress(Conflict):  # it has begun meanwhile
+                await campaigns.dismiss(*place, *by)
+                return
+        case CampaignState.SCHEDULED:
+            try:
+                await definitions.start(*place, *by, paused=PauseOptions(stays=True))
+                return
+            except Invalid:  # it could not have begun
+                await campaigns.unschedule(*place, *by)
+                return
+            except Conflict:
+                pass
+    await campaigns.pause(*place, PauseOptions(stays=True), *by)
 
 
 @AUTOSEND.on("POST", f"{_ONE}/resume", Scope.CAMPAIGNS_SEND, bodiless=True)
 async def resume_campaign(call: Call) -> Response:
     """Goes on from the point of the pause: `sending`, or `sending_gradual` by its sendMode."""
-    await _present(call)
     try:
-        await campaigns.resume(*call.key, call.campaign_id, call.caller.actor, call.now)
+        await _go_on(call, await _present(call))
     except Conflict as error:
         raise _unfit("resumed", error) from error
     return call.answer(await _answer(call))
+
+
+async def _go_on(call: Call, campaign: Campaign) -> None:
+    """Lets a paused campaign go on: at its time, if that is still to come."""
+    place, by = (*call.key, campaign.row.id), (call.caller.actor, call.now)
+    planned = content.scheduled_at(campaign.definition)
+    if campaign.row.status in _PAUSED and planned is not None and planned > call.now:
+        await campaigns.pause(*place, PauseOptions(resume_at=planned), *by)
+    else:
+        await campaigns.resume(*place, *by)
 
 
 async def _present(call: Call) -> Campaign:
@@ -284,12 +318,13 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
         raise Invalid.of(Problem("missing_field", "toLists or sendToGlobalList is required to publish", "/toLists"))
     if campaign.row.pool_id is None:
         raise Refusal(400, "DOMAIN_NOT_VERIFIED", "Domain not verified: there is no such sender")
+    is_paused = campaign.row.status in _PAUSED
     starts_at = campaign.row.starts_at if not kept.get("sendNow") else None
     if starts_at is None and after and kept.get("sendNow"):
         starts_at = call.now + after
     if starts_at is not None and starts_at <= call.now:
         raise Invalid.of(_PAST)
-    if starts_at is None and kept.get("sendMode") == "scheduled" and not kept.get("sendNow"):
+    if starts_at is None and kept.get("sendMode") == "scheduled" and not (kept.get("sendNow") or is_paused):
         missing = "scheduledAt is required to publish when sendMode is scheduled"
         raise Invalid.of(Problem("missing_field", missing, "/scheduledAt"))
     who = Audience(
@@ -303,10 +338,10 @@ async def _publish(call: Call, campaign_id: int, after: timedelta) -> None:
     if blocking:
         raise Invalid.of(*(Problem(one.code, one.detail, one.pointer) for one in blocking))
     await audiences.enrol(*call.key, campaign_id, who, call.caller.actor, call.now)
-    if starts_at is not None:
+    if is_paused:
+        await _go_on(call, campaign)
+    elif starts_at is not None:
         await campaigns.schedule(*call.key, campaign_id, starts_at, call.caller.actor, call.now)
-    elif campaign.row.status in (CampaignState.PAUSED, CampaignState.EDITING):
-        await campaigns.resume(*call.key, campaign_id, call.caller.actor, call.now)
     else:
         await definitions.start(*call.key, campaign_id, call.caller.actor, call.now, CampaignVerb.START)
 

@@ -93,6 +93,14 @@ class ResumeRequest(Definition):
     dry_run: bool = Field(default=False, description="Change nothing, and tell what a resume would bring.")
 
 
+class StartRequest(Definition):
+    """How to start."""
+
+    paused: bool = Field(
+        default=False, description="Begin in a pause: all is checked, and nothing goes out until it is resumed."
+    )
+
+
 class StopRequest(Definition):
     """How to stop."""
 
@@ -263,13 +271,18 @@ async def check_campaign(request: Request, campaign_id: CampaignId, caller: Read
     responses=answers(NOT_FOUND, WRONG_STATE, NO_MAILBOX, etags.MISMATCH),
 )
 async def start_campaign(
-    request: Request, campaign_id: CampaignId, caller: Sender, version: etags.ExpectedVersion
+    request: Request,
+    campaign_id: CampaignId,
+    caller: Sender,
+    version: etags.ExpectedVersion,
+    body: StartRequest | None = None,
 ) -> views.Started:
     """Starts a draft or scheduled campaign once a preflight finds nothing that blocks. A running one stays running.
 
     With `If-Match`, only the content that was read is started.
     """
-    return await _start(context_of(request), campaign_id, caller, CampaignVerb.START, version)
+    paused = PauseOptions() if body is not None and body.paused else None
+    return await _start(context_of(request), campaign_id, caller, CampaignVerb.START, version, paused)
 
 
 @router.post(
@@ -445,11 +458,16 @@ async def dismiss_campaign(
 
 
 async def _start(
-    context: ApiContext, campaign_id: str, caller: Caller, verb: CampaignVerb, version: int | None
+    context: ApiContext,
+    campaign_id: str,
+    caller: Caller,
+    verb: CampaignVerb,
+    version: int | None,
+    paused: PauseOptions | None = None,
 ) -> views.Started:
-    number = CAMPAIGN.parse(campaign_id)
+    place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
     found, findings = await definitions.start(
-        context.database, caller.workspace_id, number, caller.actor, context.clock(), verb, seen=Seen(version)
+        *place, caller.actor, context.clock(), verb, seen=Seen(version), paused=paused
     )
     return views.started(found, findings)
 
