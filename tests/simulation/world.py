@@ -45,7 +45,7 @@ _AIMED = 0.8
 # How likely the history takes what is at an end soon after an outcome was recorded, and how long it must be there.
 _MOVED = 0.3
 _AGES = (0.0, 0.0, 0.1, 60.0, 3_600.0)
-# With mailings beside the campaign, workers look at two campaigns each time, also in weeks in which hardly anything may go.
+# Beside a mailing, workers look at two campaigns each time, also in weeks in which hardly anything may go out.
 _MOST_EVENTS = 60_000
 _MOST_DAYS = 250
 
