@@ -281,7 +281,7 @@ async def start_campaign(
 
     With `If-Match`, only the content that was read is started.
     """
-    paused = PauseOptions() if body is not None and body.paused else None
+    paused = body is not None and body.paused
     return await _start(context_of(request), campaign_id, caller, CampaignVerb.START, version, paused)
 
 
@@ -458,18 +458,11 @@ async def dismiss_campaign(
 
 
 async def _start(
-    context: ApiContext,
-    campaign_id: str,
-    caller: Caller,
-    verb: CampaignVerb,
-    version: int | None,
-    paused: PauseOptions | None = None,
+    context: ApiContext, campaign_id: str, caller: Caller, verb: CampaignVerb, version: int | None, paused: bool = False
 ) -> views.Started:
-    place = context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)
-    found, findings = await definitions.start(
-        *place, caller.actor, context.clock(), verb, seen=Seen(version), paused=paused
-    )
-    return views.started(found, findings)
+    place, by = (context.database, caller.workspace_id, CAMPAIGN.parse(campaign_id)), (caller.actor, context.clock())
+    pause = PauseOptions() if paused else None
+    return views.started(*await definitions.start(*place, *by, verb, seen=Seen(version), paused=pause))
 
 
 async def _view(context: ApiContext, response: Response, workspace_id: int, campaign_id: int) -> views.CampaignView:
