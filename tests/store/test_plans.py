@@ -115,7 +115,6 @@ WALKS: Mapping[str, str] = {
     "numbered_pages.count_inbound": _PAGES,
     "numbered_pages.inbound": _PAGES,
     "numbered_pages.leads": _PAGES,
-    "segments.audience": _SEARCH,
     "segments.count": _SEARCH,
     "segments.enrol": _SEARCH,
     "segments.count_leads": _SEARCH,

@@ -11,7 +11,7 @@ from caesura.domain.segments import SegmentDefinition
 from caesura.store import events
 from caesura.store import segments as store
 from caesura.store.database import Connection, Database
-from caesura.store.segments import Audience, SegmentRow
+from caesura.store.segments import SegmentRow
 
 MAXIMUM = 1_000
 
@@ -84,7 +84,7 @@ async def members(database: Database, workspace_id: int, segment_id: int, above:
     """The next leads of a segment with ids above `above`, in their order. Raises NotFound."""
     async with database.connection() as connection:
         _found(await store.get(connection, workspace_id, segment_id))
-        return await store.audience(connection, workspace_id, Audience(segment_ids=[segment_id]), above, limit)
+        return await store.members(connection, workspace_id, segment_id, above, limit)
 
 
 async def delete(database: Database, workspace_id: int, segment_id: int, actor: str, now: datetime) -> None:

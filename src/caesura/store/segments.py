@@ -92,10 +92,9 @@ async def count(tx: Connection, workspace_id: int, segment_id: int | None) -> in
     return number
 
 
-async def audience(tx: Connection, workspace_id: int, who: Audience, above: int, limit: int) -> list[int]:
-    """The next `limit` leads of an audience with ids above `above`, in their order."""
-    key = (workspace_id, above, who.everyone, *_parts(who), limit)
-    return [row["id"] for row in await tx.fetch(SQL["audience"], *key)]
+async def members(tx: Connection, workspace_id: int, segment_id: int, above: int, limit: int) -> list[int]:
+    """The next `limit` leads of a segment with ids above `above`, in their order."""
+    return [row["id"] for row in await tx.fetch(SQL["members"], workspace_id, above, segment_id, limit)]
 
 
 async def enrol(
@@ -109,8 +108,9 @@ async def enrol(
     limit: int,
     extra: Mapping[str, Any] | None = None,
 ) -> ListChunk:
-    """Enrols those of `audience` who may be written to; `extra` is kept with each."""
-    key = (workspace_id, above, who.everyone, *_parts(who), limit, campaign_id, due_at, now, extra)
+    """Enrols those of an audience's next `limit` leads who may be written to; `extra` is kept with each."""
+    parts = [list(one) for one in (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids)]
+    key = (workspace_id, above, who.everyone, *parts, limit, campaign_id, due_at, now, extra)
     [row] = await tx.fetch(SQL["enrol"], *key)
     return ListChunk(*row)
 
@@ -119,7 +119,3 @@ async def several(tx: Connection, workspace_id: int, segment_ids: Sequence[int])
     """Those of these segments that are there, each with the number of its leads, by their ids."""
     rows = await tx.fetch(SQL["several"], workspace_id, list(segment_ids)) if segment_ids else ()
     return {row["id"]: (SegmentRow(*tuple(row)[:-1]), row["leads"]) for row in rows}
-
-
-def _parts(who: Audience) -> list[list[int]]:
-    return [list(one) for one in (who.list_ids, who.segment_ids, who.without_list_ids, who.without_segment_ids)]

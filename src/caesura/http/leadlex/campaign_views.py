@@ -35,7 +35,6 @@ _STATUSES: Mapping[CampaignState, str] = {
     CampaignState.COMPLETED: "completed",
     CampaignState.STOPPED: "completed",
 }
-# Somebody else may edit at the same moment.
 
 
 def shown_status(state: CampaignState) -> str:

@@ -16,7 +16,8 @@ from caesura.http.authentication import Caller, require
 from caesura.http.context import ApiContext, context_of
 from caesura.http.live import Ear, Entry
 from caesura.http.native.campaigns import NOT_FOUND as NO_CAMPAIGN
-from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, EVENT, LEAD, MAILBOX, Kind
+from caesura.http.native.event_fields import about
+from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, EVENT, LEAD, MAILBOX
 from caesura.http.native.route import NativeRoute
 from caesura.http.pagination import Window, encode, pages
 from caesura.http.problems import answers, misplaced
@@ -184,20 +185,4 @@ def _shown(event: events.Event) -> Event:
 
 
 def _fields(event: events.Event) -> dict[str, Any]:
-    """What is shown of an event. Streams write thousands a second, and so without a model."""
-    return {
-        "id": EVENT.show(event.id),
-        "at": event.at,
-        "kind": event.kind,
-        "actor": event.actor,
-        "campaign_id": _id(CAMPAIGN, event.campaign_id),
-        "enrollment_id": _id(ENROLLMENT, event.enrollment_id),
-        "lead_id": _id(LEAD, event.lead_id),
-        "mailbox_id": _id(MAILBOX, event.mailbox_id),
-        "step": event.step,
-        "data": event.data,
-    }
-
-
-def _id(kind: Kind, number: int | None) -> str | None:
-    return None if number is None else kind.show(number)
+    return {"id": EVENT.show(event.id), "at": event.at, "kind": event.kind, **about(event)}

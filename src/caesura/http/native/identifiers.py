@@ -38,6 +38,10 @@ class Kind:
         """The id on the wire."""
         return f"{self.prefix}_{number}"
 
+    def show_any(self, number: int | None) -> str | None:
+        """The same, or None where there is none."""
+        return None if number is None else self.show(number)
+
     def parse(self, text: str) -> int:
         """The number of an id in a path. What cannot be an id names nothing: NotFound `<noun>_not_found`."""
         number = self._number(text)

@@ -382,16 +382,12 @@ def show(row: InboundRow) -> Inbound:
     return Inbound(
         **{name: getattr(row, name) for name in names},
         id=INBOUND.show(row.id),
-        lead_id=_id(LEAD, row.lead_id),
-        campaign_id=_id(CAMPAIGN, row.campaign_id),
-        enrollment_id=_id(ENROLLMENT, row.enrollment_id),
-        mailbox_id=_id(MAILBOX, row.mailbox_id),
+        lead_id=LEAD.show_any(row.lead_id),
+        campaign_id=CAMPAIGN.show_any(row.campaign_id),
+        enrollment_id=ENROLLMENT.show_any(row.enrollment_id),
+        mailbox_id=MAILBOX.show_any(row.mailbox_id),
         extra=dict(row.extra),
     )
-
-
-def _id(kind: Kind, number: int | None) -> str | None:
-    return None if number is None else kind.show(number)
 
 
 def _numbers(numbers: Numbers) -> InboundNumbers:

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from caesura.domain.event_kinds import MEANINGS
 from caesura.domain.webhook_form import EVERYTHING, Facts, Notice, Occurrence, Parcel, WebhookForm
-from caesura.http.native.identifiers import CAMPAIGN, ENROLLMENT, LEAD, MAILBOX, Kind
+from caesura.http.native.event_fields import about
 
 TEST = "webhook.test"
 SECRET_PREFIX = "whsec_"
@@ -34,16 +34,7 @@ class NativeForm:
 
     def translate(self, event: Occurrence, facts: Facts) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Each event as it is in the log."""
-        data = {
-            "actor": event.actor,
-            "campaign_id": _id(CAMPAIGN, event.campaign_id),
-            "enrollment_id": _id(ENROLLMENT, event.enrollment_id),
-            "lead_id": _id(LEAD, event.lead_id),
-            "mailbox_id": _id(MAILBOX, event.mailbox_id),
-            "step": event.step,
-            "data": event.data,
-        }
-        return [(event.kind, data)]
+        return [(event.kind, about(event))]
 
     def body(self, notices: Sequence[Notice]) -> bytes:
         """`{"type", "timestamp", "data"}`."""
@@ -60,10 +51,6 @@ class NativeForm:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(Webhook(secret).sign(parcel.key, now, text) for secret in secrets),
         }
-
-
-def _id(kind: Kind, number: int | None) -> str | None:
-    return None if number is None else kind.show(number)
 
 
 NATIVE: WebhookForm = NativeForm()

@@ -27,26 +27,17 @@ select * from segment where workspace_id = $1 order by id desc limit $2
 -- A segment; the leads stay.
 delete from segment where workspace_id = $1 and id = $2 returning id
 
--- name: audience
--- The next leads of an audience above a cursor: everyone, or those on one of the lists or in one of the segments, without
--- those on other lists or in other segments.
+-- name: members
+-- The next leads of a segment above a cursor.
 select l.id
 from lead l
-cross join lateral (select l.fields || jsonb_build_object('email', l.address,
-  'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
-  'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')) as document) d
+join segment s on s.workspace_id = $1 and s.id = $3
 where l.workspace_id = $1 and l.id > $2
-  and ($3
-    or exists (select from lead_list_member m
-      where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($4::bigint[]))
-    or exists (select from segment s
-      where s.workspace_id = $1 and s.id = any($5::bigint[]) and lead_matches(d.document, s.criteria)))
-  and not exists (select from lead_list_member m
-    where m.workspace_id = $1 and m.lead_id = l.id and m.list_id = any($6::bigint[]))
-  and not exists (select from segment s
-    where s.workspace_id = $1 and s.id = any($7::bigint[]) and lead_matches(d.document, s.criteria))
+  and lead_matches(l.fields || jsonb_build_object('email', l.address,
+    'created_at', to_char(l.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+    'updated_at', to_char(l.updated_at at time zone 'UTC', 'YYYY-MM-DD')), s.criteria)
 order by l.id
-limit $8
+limit $4
 
 -- name: enrol
 -- Enrols the next leads of an audience above a cursor, but for those who are suppressed or refuse the campaign's group:
